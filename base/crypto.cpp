@@ -1,0 +1,203 @@
+#include "base/crypto.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+
+#include <memory>
+#include <new>
+
+namespace base {
+
+void wipe(void* data, std::size_t size) {
+  if (size > 0) OPENSSL_cleanse(data, size);
+}
+
+namespace {
+
+// Created once and kept for the life of the process: a destructor would be code that runs after
+// the plugin's destroy, and OpenSSL stays mapped anyway.
+struct Library {
+  OSSL_LIB_CTX* context = OSSL_LIB_CTX_new();
+  EVP_MD* sha256 = EVP_MD_fetch(context, "SHA256", nullptr);
+  EVP_MAC* hmac = EVP_MAC_fetch(context, "HMAC", nullptr);
+  EVP_MAC* cmac = EVP_MAC_fetch(context, "CMAC", nullptr);
+  EVP_CIPHER* gcm = EVP_CIPHER_fetch(context, "AES-256-GCM", nullptr);
+  EVP_CIPHER* aes128 = EVP_CIPHER_fetch(context, "AES-128-CBC", nullptr);
+  EVP_CIPHER* aes192 = EVP_CIPHER_fetch(context, "AES-192-CBC", nullptr);
+  EVP_CIPHER* aes256 = EVP_CIPHER_fetch(context, "AES-256-CBC", nullptr);
+  EVP_CIPHER* des2key = EVP_CIPHER_fetch(context, "DES-EDE-CBC", nullptr);
+  EVP_CIPHER* des3key = EVP_CIPHER_fetch(context, "DES-EDE3-CBC", nullptr);
+};
+
+const Library& library() {
+  static const Library* const instance = new Library;
+  return *instance;
+}
+
+template <class T>
+T* need(T* pointer) {
+  if (pointer == nullptr) throw std::bad_alloc();
+  return pointer;
+}
+
+void need(bool done) {
+  if (!done) {
+    ERR_clear_error();  // a host thread's error queue must stay as it was: empty
+    throw std::bad_alloc();
+  }
+}
+
+struct Free {
+  void operator()(EVP_CIPHER_CTX* c) const { EVP_CIPHER_CTX_free(c); }
+  void operator()(EVP_MAC_CTX* c) const { EVP_MAC_CTX_free(c); }
+};
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Free>;
+using MacContext = std::unique_ptr<EVP_MAC_CTX, Free>;
+
+CipherContext new_cipher() { return CipherContext(need(EVP_CIPHER_CTX_new())); }
+
+const EVP_CIPHER* select(BlockCipher cipher, std::size_t key_size) {
+  const Library& lib = library();
+  if (cipher == BlockCipher::aes) {
+    if (key_size == 16) return lib.aes128;
+    if (key_size == 24) return lib.aes192;
+    if (key_size == 32) return lib.aes256;
+  } else {
+    if (key_size == 16) return lib.des2key;
+    if (key_size == 24) return lib.des3key;
+  }
+  return nullptr;
+}
+
+std::optional<Bytes> cbc(BlockCipher cipher, View key, View in, int encrypt) {
+  const EVP_CIPHER* algorithm = select(cipher, key.size());
+  const std::size_t block = cipher == BlockCipher::aes ? 16 : 8;
+  if (algorithm == nullptr || in.size() % block != 0) return std::nullopt;
+  static constexpr std::uint8_t kZeroIv[16] = {};
+  CipherContext context = new_cipher();
+  Bytes out(in.size() + block);
+  int written = 0;
+  int last = 0;
+  need(EVP_CipherInit_ex2(context.get(), algorithm, key.data(), kZeroIv, encrypt, nullptr) == 1);
+  EVP_CIPHER_CTX_set_padding(context.get(), 0);
+  need(EVP_CipherUpdate(context.get(), out.data(), &written, in.data(),
+                        static_cast<int>(in.size())) == 1);
+  need(EVP_CipherFinal_ex(context.get(), out.data() + written, &last) == 1);
+  out.resize(static_cast<std::size_t>(written + last));
+  return out;
+}
+
+constexpr std::size_t kNonce = 12;
+constexpr std::size_t kTag = 16;
+
+}  // namespace
+
+Sha256 sha256(View data) {
+  Sha256 digest{};
+  need(EVP_Digest(data.data(), data.size(), digest.data(), nullptr, library().sha256, nullptr) ==
+       1);
+  return digest;
+}
+
+Sha256 hmac_sha256(View key, std::initializer_list<View> parts) {
+  MacContext context(need(EVP_MAC_CTX_new(library().hmac)));
+  char name[] = "SHA256";
+  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                               OSSL_PARAM_construct_end()};
+  need(EVP_MAC_init(context.get(), key.data(), key.size(), params) == 1);
+  for (View part : parts) need(EVP_MAC_update(context.get(), part.data(), part.size()) == 1);
+  Sha256 mac{};
+  std::size_t size = 0;
+  need(EVP_MAC_final(context.get(), mac.data(), &size, mac.size()) == 1);
+  return mac;
+}
+
+bool equal_constant_time(View a, View b) {
+  return a.size() == b.size() && (a.empty() || CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0);
+}
+
+void fill_random(std::span<std::uint8_t> out) {
+  need(RAND_priv_bytes_ex(library().context, out.data(), out.size(), 256) == 1);
+}
+
+std::uint32_t random_below(std::uint32_t limit) {
+  // Values above the largest multiple of the limit are thrown away: no bias.
+  const std::uint32_t usable = UINT32_MAX - UINT32_MAX % limit;
+  for (;;) {
+    const auto octets = random_array<4>();
+    Reader reader(octets);
+    const std::uint32_t value = reader.u32();
+    if (value < usable) return value % limit;
+  }
+}
+
+Bytes gcm_seal(View key, View plain, View associated) {
+  CipherContext context = new_cipher();
+  const auto nonce = random_array<kNonce>();
+  Bytes out(kNonce + plain.size() + kTag);
+  std::copy(nonce.begin(), nonce.end(), out.begin());
+  int size = 0;
+  need(key.size() == 32);
+  need(EVP_EncryptInit_ex2(context.get(), library().gcm, key.data(), nonce.data(), nullptr) == 1);
+  need(EVP_EncryptUpdate(context.get(), nullptr, &size, associated.data(),
+                         static_cast<int>(associated.size())) == 1);
+  need(EVP_EncryptUpdate(context.get(), out.data() + kNonce, &size, plain.data(),
+                         static_cast<int>(plain.size())) == 1);
+  need(EVP_EncryptFinal_ex(context.get(), out.data() + kNonce + size, &size) == 1);
+  need(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTag,
+                           out.data() + kNonce + plain.size()) == 1);
+  return out;
+}
+
+std::optional<Bytes> gcm_open(View key, View sealed, View associated) {
+  if (sealed.size() < kNonce + kTag || key.size() != 32) return std::nullopt;
+  const View body = sealed.subspan(kNonce, sealed.size() - kNonce - kTag);
+  Bytes tag(sealed.end() - kTag, sealed.end());
+  CipherContext context = new_cipher();
+  Bytes plain(body.size());
+  std::uint8_t rest[16] = {};
+  int size = 0;
+  need(EVP_DecryptInit_ex2(context.get(), library().gcm, key.data(), sealed.data(), nullptr) == 1);
+  need(EVP_DecryptUpdate(context.get(), nullptr, &size, associated.data(),
+                         static_cast<int>(associated.size())) == 1);
+  need(EVP_DecryptUpdate(context.get(), plain.data(), &size, body.data(),
+                         static_cast<int>(body.size())) == 1);
+  need(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kTag, tag.data()) == 1);
+  if (EVP_DecryptFinal_ex(context.get(), rest, &size) != 1) {
+    ERR_clear_error();
+    return std::nullopt;
+  }
+  return plain;
+}
+
+std::optional<Bytes> cbc_encrypt(BlockCipher cipher, View key, View plain) {
+  return cbc(cipher, key, plain, 1);
+}
+
+std::optional<Bytes> cbc_decrypt(BlockCipher cipher, View key, View sealed) {
+  return cbc(cipher, key, sealed, 0);
+}
+
+std::optional<std::array<std::uint8_t, 16>> aes_cmac(View key, View data) {
+  const char* name = key.size() == 16   ? "AES-128-CBC"
+                     : key.size() == 24 ? "AES-192-CBC"
+                     : key.size() == 32 ? "AES-256-CBC"
+                                        : nullptr;
+  if (name == nullptr) return std::nullopt;
+  MacContext context(need(EVP_MAC_CTX_new(library().cmac)));
+  const OSSL_PARAM params[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, const_cast<char*>(name), 0),
+      OSSL_PARAM_construct_end()};
+  need(EVP_MAC_init(context.get(), key.data(), key.size(), params) == 1);
+  need(EVP_MAC_update(context.get(), data.data(), data.size()) == 1);
+  std::array<std::uint8_t, 16> mac{};
+  std::size_t size = 0;
+  need(EVP_MAC_final(context.get(), mac.data(), &size, mac.size()) == 1);
+  return mac;
+}
+
+}  // namespace base

@@ -1,0 +1,113 @@
+// Threads that do what may block: each owns one State (a database connection and what hangs on
+// it), made and destroyed in its own thread, and takes jobs from one bounded queue.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/thread.h"
+
+namespace base {
+
+template <class State>
+class Workers {
+ public:
+  // A job may own what cannot be copied; it runs once.
+  class Job {
+   public:
+    template <class F>
+    Job(F body) : body_(std::make_unique<Body<F>>(std::move(body))) {}
+    void run(State& state) { body_->run(state); }
+
+   private:
+    struct Base {
+      virtual ~Base() = default;
+      virtual void run(State&) = 0;
+    };
+    template <class F>
+    struct Body : Base {
+      explicit Body(F f) : f(std::move(f)) {}
+      void run(State& state) override { f(state); }
+      F f;
+    };
+    std::unique_ptr<Base> body_;
+  };
+
+  Workers() = default;
+  ~Workers() { stop(); }
+
+  // `make` runs in the worker's thread. False (and everything joined) if a thread cannot be had.
+  bool start(int count, std::size_t queue_limit, const std::string& name,
+             std::function<std::unique_ptr<State>()> make) {
+    limit_ = queue_limit;
+    stopping_ = false;
+    make_ = std::move(make);
+    for (int i = 0; i < count; ++i) {
+      Thread thread;
+      if (!thread.start(name + "-" + std::to_string(i), [this] { work(); })) {
+        stop();
+        return false;
+      }
+      threads_.push_back(std::move(thread));
+    }
+    return true;
+  }
+
+  // Any thread. False when the queue is full or the workers are stopping; `job` is then untouched.
+  bool post(Job&& job) {
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_ || jobs_.size() >= limit_) return false;
+      jobs_.push_back(std::move(job));
+    }
+    ready_.notify_one();
+    return true;
+  }
+
+  std::size_t queued() const {
+    std::lock_guard lock(mutex_);
+    return jobs_.size();
+  }
+
+  // Runs what is queued, then joins every thread.
+  void stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    ready_.notify_all();
+    for (Thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+ private:
+  void work() {
+    const std::unique_ptr<State> state = make_();
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      ready_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
+      if (jobs_.empty()) return;
+      Job job = std::move(jobs_.front());
+      jobs_.pop_front();
+      lock.unlock();
+      job.run(*state);
+      lock.lock();
+    }
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<Job> jobs_;
+  std::size_t limit_ = 0;
+  bool stopping_ = false;
+  std::function<std::unique_ptr<State>()> make_;
+  std::vector<Thread> threads_;
+};
+
+}  // namespace base

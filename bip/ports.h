@@ -1,0 +1,50 @@
+// What bip needs from outside: the card keys, by ICCID. Called on workers only; may block up to
+// its own deadline (an HSM). Two kinds of implementation: keys handed out and the cryptography
+// done here (bip/key_crypto.h), or whole packets done by the host (plugin/).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/secret.h"
+#include "bip/secured_packet.h"
+#include "vault/types.h"
+
+namespace bip {
+
+enum class Transport : std::uint8_t { sms = 0, tcp = 1, cat_tp = 2 };
+
+// OTA keys of one card and key set.
+struct CardKeys {
+  Family family = Family::aes;
+  base::Secret kic;
+  base::Secret kid;
+};
+
+class CardKeySource {
+ public:
+  virtual ~CardKeySource() = default;
+  // Nothing: no such card or key set, or the source failed (logged there).
+  virtual std::optional<CardKeys> get(const vault::Iccid& iccid, std::uint8_t key_set) = 0;
+};
+
+class Keys {
+ public:
+  virtual ~Keys() = default;
+
+  struct Unwrapped {
+    PacketStatus status = PacketStatus::cc_failed;  // por_ok: verified and deciphered
+    base::Bytes data;
+    std::uint64_t counter = 0;                      // deciphered CNTR; only with por_ok
+  };
+  // `packet` is a whole command packet whose clear head was already read and accepted.
+  virtual Unwrapped unwrap_command(const vault::Iccid& iccid, Transport transport,
+                                   const CommandHead& head, base::View packet) = 0;
+  // A response packet protected as the command's SPI second octet asks.
+  virtual std::optional<base::Bytes> wrap_response(const vault::Iccid& iccid, Transport transport,
+                                                   const CommandHead& head, std::uint64_t counter,
+                                                   PacketStatus status, base::View data) = 0;
+};
+
+}  // namespace bip

@@ -1,0 +1,41 @@
+// Section [bip] of the INI, same names.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+
+namespace bip {
+
+struct Settings {
+  std::string tcp = "127.0.0.1:7100";  // empty: off; port 0: any free one
+  std::array<std::uint8_t, 3> tar{0xBF, 0xFF, 0x01};
+  bool allow_aes = true;               // `algorithms = aes 3des`
+  bool allow_3des = false;
+
+  std::int64_t identify_timeout = 10 * base::kSecondMs;    // connect to first octet
+  std::int64_t identify_complete = 30 * base::kSecondMs;   // connect to whole identification
+  std::int64_t packet_timeout = 60 * base::kSecondMs;      // first octet of a packet to its last
+  std::int64_t idle_timeout = 180 * base::kSecondMs;
+  std::int64_t key_entry_timeout = 300 * base::kSecondMs;  // after results 01, 02 and 0F
+  std::int64_t close_wait = 30 * base::kSecondMs;
+  int max_security_errors = 3;
+  int bad_per_ip = 30;                 // failed identifications or CCs a minute; 0: no limit
+  int bad_per_iccid = 10;
+  std::vector<std::string> exempt_ranges;  // CIDR, not counted by bad_per_ip
+
+  std::uint32_t sessions = 100'000;
+  std::uint32_t session_input = 16 * 1024;
+  std::uint32_t session_output = 64 * 1024;
+  std::uint32_t batch = 16;            // packets
+  std::uint32_t workers = 8;
+  std::uint32_t queue_per_worker = 4;
+  std::int64_t queue_wait = 2 * base::kSecondMs;
+  std::uint32_t max_packet = 1400;
+  std::uint32_t max_data = 1024;       // tag 8C
+};
+
+}  // namespace bip

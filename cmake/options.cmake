@@ -1,0 +1,23 @@
+# Compiler settings of all our own targets, and the helpers by which each folder's CMakeLists.txt
+# adds them.
+add_library(bipvault_options INTERFACE)
+target_compile_options(bipvault_options INTERFACE
+  -Wall -Wextra -Werror $<$<COMPILE_LANGUAGE:CXX>:-Wconversion -Wshadow>)
+target_include_directories(bipvault_options INTERFACE ${CMAKE_SOURCE_DIR})
+
+if(BIPVAULT_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(BIPVAULT_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+elseif(NOT BIPVAULT_SANITIZE STREQUAL "")
+  message(FATAL_ERROR "BIPVAULT_SANITIZE: address or thread, not '${BIPVAULT_SANITIZE}'")
+endif()
+
+# bipvault_module(NAME): one static library from every .cpp of the folder.
+function(bipvault_module name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC bipvault_options)
+endfunction()

@@ -1,0 +1,45 @@
+// Key files: master keys (data at rest), peppers (user keys), audit key. One key a line:
+// "NUMBER HEX64", comments with '#'; the highest number is used for what is new. Mode must be
+// 0600 or 0400 and the owner the caller, else they are refused.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "db/settings.h"
+#include "vault/ports.h"
+
+namespace db {
+
+using NumberedKeys = std::map<std::uint32_t, base::Secret>;
+
+// Immutable after load; any thread.
+class FileKeyRing : public vault::KeyRing {
+ public:
+  static base::Result<std::unique_ptr<FileKeyRing>> load(const KeyFiles& files);
+
+  std::uint32_t newest_pepper() const override;
+  std::optional<vault::KeyMac> key_mac(std::uint32_t pepper, const vault::RecordId& record,
+                                       base::View key_ascii) const override;
+  base::Sha256 audit_mac(std::initializer_list<base::View> parts) const override;
+  std::string document_mac(const std::string& type, base::View number) const override;
+
+  const NumberedKeys& master_keys() const { return master_; }
+
+ private:
+  NumberedKeys master_;
+  NumberedKeys peppers_;
+  NumberedKeys audit_;
+};
+
+// Creates the files that do not exist, each with one random key under number 1 and mode 0600;
+// an existing file is left alone. Returns the paths created.
+base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files);
+
+// A file with a secret (key, password): regular, owned by the caller, mode 0600 or 0400.
+base::Result<base::Secret> read_secret_file(const std::string& path);
+
+}  // namespace db

@@ -1,0 +1,103 @@
+// Customer care and provisioning as users of the vault. Every call names who, why and (care) the
+// document shown; nothing is done without a history entry in the same transaction. One thread at
+// a time per object, each with its own Store.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "vault/policy.h"
+#include "vault/ports.h"
+
+namespace vault {
+
+// Who calls, and what the customer showed. The document's number is kept only as HMAC and its
+// last four characters.
+struct CareCall {
+  std::string agent;
+  std::string reason;
+  std::string document_type;
+  base::Secret document_number;
+};
+
+enum class CareError {
+  bad_call,        // agent, reason or document missing
+  not_found,
+  ambiguous,       // several records fit what was typed: `candidates`
+  wrong_state,     // nothing to unlock, no pending move, ...
+  limit,           // agent_daily_limit reached
+  conflict,
+  unavailable,
+};
+
+struct CareFailure {
+  CareError error = CareError::unavailable;
+  std::string text;                     // one line for the agent
+  std::vector<std::string> candidates;  // ICCIDs
+};
+
+// What an agent may see: never content, never a key.
+struct CareView {
+  Record record;                 // key_mac and history_mac are zeroed
+  RecordState state = RecordState::empty;
+  int attempts_left = 0;
+  std::vector<ImageInfo> versions;
+  std::vector<PendingMove> moves;
+  std::vector<HistoryEntry> history;
+  std::string advice;            // what to tell the customer
+};
+
+template <class T>
+using CareResult = std::variant<T, CareFailure>;
+
+class CareService {
+ public:
+  CareService(const Policy& policy, const KeyRing& keys, Store& store, base::Log& log);
+
+  // `who` is an ICCID in any spelling or a phone number ("+..."). Looking is an entry, too.
+  CareResult<CareView> show(const CareCall& call, const std::string& who, base::Now now);
+
+  struct Unlocked {
+    Iccid iccid;
+    bool was_locked = false;
+    bool key_reset = false;
+    std::int64_t reset_until = 0;
+  };
+  CareResult<Unlocked> unlock(const CareCall& call, const std::string& who, bool reset_key,
+                              base::Now now);
+
+  struct Moved {
+    Iccid old_iccid;
+    Iccid new_iccid;
+    std::string how;  // "moved", "merged", "rejected"
+  };
+  CareResult<Moved> confirm_move(const CareCall& call, const std::string& new_iccid,
+                                 base::Now now);
+  CareResult<Moved> reject_move(const CareCall& call, const std::string& new_iccid,
+                                base::Now now);
+
+  // Provisioning's order: the customer's card was changed. Needs no document; actor "ops:NAME".
+  CareResult<Moved> swap(const std::string& operator_name, const std::string& old_iccid,
+                         const std::string& new_iccid, base::Now now);
+
+  struct AuditQuery {
+    std::string who;               // ICCID or number; empty: all
+    std::string agent;             // empty: all
+    std::optional<std::int64_t> day;  // any moment of a UTC day
+  };
+  CareResult<std::vector<HistoryEntry>> audit(const AuditQuery& query);
+
+ private:
+  class Call;
+
+  Policy policy_;
+  const KeyRing& keys_;
+  Store& store_;
+  base::Log& log_;
+};
+
+}  // namespace vault

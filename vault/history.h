@@ -1,0 +1,23 @@
+// How a record's history is chained: used by the stores when they write and by audit verify.
+#pragma once
+
+#include "vault/ports.h"
+
+namespace vault {
+
+// mac over (previous mac | record id | seq | at | op | kind | actor | detail), each text with its
+// length before it, under the audit key.
+base::Sha256 chain_mac(const KeyRing& keys, const base::Sha256& previous,
+                       const HistoryEntry& entry);
+
+struct AuditFault {
+  RecordId record{};
+  std::string iccid;  // empty: the record is gone
+  std::uint64_t seq = 0;
+  std::string what;   // "entry changed", "entry missing", "entries cut off at the end"
+};
+
+// Walks every chain of the store and compares it with its head.
+base::Result<std::vector<AuditFault>> verify_audit(Store& store, const KeyRing& keys);
+
+}  // namespace vault

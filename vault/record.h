@@ -1,0 +1,114 @@
+// One record per ICCID, and the rules by which it changes. Pure: no I/O, no clock, no randomness.
+// Behaviour: docs/ARCHITECTURE.md "What the vault promises".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "vault/policy.h"
+#include "vault/types.h"
+
+namespace vault {
+
+enum class KeyState : std::uint8_t { none = 0, issued = 1, active = 2 };
+enum class RecordState : std::uint8_t { empty = 0, held = 1, locked = 2, suspended = 3 };
+
+// One stored version of a card's content.
+struct ImageInfo {
+  ImageId id{};
+  RecordId bound_record{};       // the record id under which it was encrypted (a merge keeps it)
+  Digest digest{};               // SHA-256 of the plain image
+  std::uint32_t bytes = 0;
+  std::uint32_t entries = 0;     // phone book records, messages and memos; unparsed: 1
+  std::int64_t stored_at = 0;
+  std::int64_t pinned_until = 0;  // 0: not pinned
+  bool operator==(const ImageInfo&) const = default;
+};
+
+// An upload under way: one per record. Its bytes are staged apart.
+struct Upload {
+  std::uint32_t transaction = 0;
+  std::uint32_t total = 0;
+  Digest digest{};
+  std::uint32_t epoch = 0;
+  std::uint32_t staged = 0;             // octets committed so far
+  std::int64_t last_at = 0;             // for resume_window
+  std::array<std::uint8_t, 16> writer{};  // the channel that may append; a newer BEGIN takes it
+  bool operator==(const Upload&) const = default;
+};
+
+// The last store transaction that ended, so that a repeated STORE END is answered again.
+struct EndedStore {
+  std::uint32_t transaction = 0;
+  std::int64_t at = 0;
+  std::uint8_t flags = 0;
+  bool issued_key = false;
+  bool operator==(const EndedStore&) const = default;
+};
+
+struct Record {
+  RecordId id{};                 // random, never changes, names nobody
+  Iccid iccid;
+  std::uint64_t version = 0;     // raised by the store at every commit; guards concurrent changes
+
+  std::optional<Msisdn> msisdn_provisioned;
+  std::optional<Msisdn> msisdn_reported;
+  std::string customer;          // the operator's customer id, empty: not told
+  std::string language;          // ISO 639-1, empty: not told
+  base::Bytes handset;           // tag 91: IMEI and terminal profile last seen
+  std::string last_error;        // last channel error, for care
+  bool ended = false;            // provisioning says that this card is out of use
+
+  std::optional<ImageInfo> image;  // "the" image: the newest version
+  std::int64_t first_stored_at = 0;
+  std::int64_t updated_at = 0;
+  std::int64_t identity_at = 0;    // last REPORT
+
+  KeyState key_state = KeyState::none;
+  std::uint32_t pepper = 0;      // number of the pepper under which key_mac was made
+  KeyMac key_mac{};              // HMAC-SHA-256(pepper, record id | key)
+  std::int64_t key_issued_at = 0;
+  std::int64_t reset_until = 0;  // care: the next session before this date is given a fresh key
+
+  int wrong_keys = 0;
+  std::int64_t locked_at = 0;    // 0: not locked
+  std::int64_t locked_until = 0; // lock = timed: opens by itself; 0: care only
+  bool timed_once = false;       // the timed lock was used up: the next third wrong key is for care
+  std::string lock_reason;
+  std::int64_t suspended_at = 0;
+  std::uint32_t epoch = 0;
+
+  std::optional<Upload> upload;
+  std::optional<EndedStore> ended_store;
+
+  // Keys given for another card's record (change of card); never mixed with wrong_keys.
+  int foreign_wrong = 0;               // by this card, for other records
+  int stranger_wrong = 0;              // by other cards, for this record
+  std::int64_t stranger_since = 0;     // start of the 30 days of stranger_wrong
+
+  // Set by a move until swap_hold is over, to undo a move that nobody ordered.
+  std::optional<Iccid> moved_from;
+  std::int64_t moved_at = 0;
+  bool moved_by_order = false;
+
+  std::uint64_t history_count = 0;     // entries so far
+  base::Sha256 history_mac{};          // HMAC of the newest entry: the head of the chain
+
+  explicit Record(Iccid number) : iccid(std::move(number)) {}
+  bool operator==(const Record&) const = default;
+};
+
+RecordState state_of(const Record& record, base::Now now);
+
+// One line of a record's history, before it is chained.
+struct HistoryNote {
+  std::string kind;    // "stored", "wrong_key", "locked", "unlocked", "moved", ...
+  std::string actor;   // "card", "agent:NAME", "ops:NAME", "vault"
+  std::string detail;  // for people; never content, key or whole document number
+  bool operator==(const HistoryNote&) const = default;
+};
+
+}  // namespace vault
