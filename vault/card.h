@@ -13,27 +13,6 @@
 
 namespace vault {
 
-// Numbers are those of the wire (result octet).
-enum class CardResult : std::uint8_t {
-  done = 0x00,
-  key_required = 0x01,
-  wrong_key = 0x02,
-  locked = 0x03,
-  unknown_card = 0x04,
-  nothing_stored = 0x05,
-  wrong_offset = 0x06,
-  digest_mismatch = 0x07,
-  too_large = 0x08,
-  try_later = 0x09,
-  move_pending = 0x0A,
-  conflict = 0x0B,
-  malformed = 0x0C,
-  unsupported = 0x0D,
-  no_such_transaction = 0x0E,
-  mistyped_key = 0x0F,
-  suspended = 0x10,
-};
-
 inline constexpr std::uint8_t kFlagPinned = 0x01;       // the image before was pinned (shrink)
 inline constexpr std::uint8_t kFlagMovePending = 0x02;
 

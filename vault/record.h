@@ -49,6 +49,15 @@ struct EndedStore {
   bool operator==(const EndedStore&) const = default;
 };
 
+// The fetch that a card may go on with: one per record, the version fixed at its beginning.
+struct FetchPermit {
+  std::uint32_t transaction = 0;
+  ImageId image{};
+  std::uint32_t epoch = 0;
+  std::int64_t until = 0;  // utc_ms; moved to 10 minutes after the end of the channel
+  bool operator==(const FetchPermit&) const = default;
+};
+
 struct Record {
   RecordId id{};                 // random, never changes, names nobody
   Iccid iccid;
@@ -71,6 +80,7 @@ struct Record {
   std::uint32_t pepper = 0;      // number of the pepper under which key_mac was made
   KeyMac key_mac{};              // HMAC-SHA-256(pepper, record id | key)
   std::int64_t key_issued_at = 0;
+  std::uint32_t key_transaction = 0;  // the store or fetch that issued the key
   std::int64_t reset_until = 0;  // care: the next session before this date is given a fresh key
 
   int wrong_keys = 0;
@@ -83,6 +93,7 @@ struct Record {
 
   std::optional<Upload> upload;
   std::optional<EndedStore> ended_store;
+  std::optional<FetchPermit> fetch;
 
   // Keys given for another card's record (change of card); never mixed with wrong_keys.
   int foreign_wrong = 0;               // by this card, for other records
@@ -110,5 +121,57 @@ struct HistoryNote {
   std::string detail;  // for people; never content, key or whole document number
   bool operator==(const HistoryNote&) const = default;
 };
+
+// Numbers are those of the wire (result octet, docs/protocol.md).
+enum class CardResult : std::uint8_t {
+  done = 0x00,
+  key_required = 0x01,
+  wrong_key = 0x02,
+  locked = 0x03,
+  unknown_card = 0x04,
+  nothing_stored = 0x05,
+  wrong_offset = 0x06,
+  digest_mismatch = 0x07,
+  too_large = 0x08,
+  try_later = 0x09,
+  move_pending = 0x0A,
+  conflict = 0x0B,
+  malformed = 0x0C,
+  unsupported = 0x0D,
+  no_such_transaction = 0x0E,
+  mistyped_key = 0x0F,
+  suspended = 0x10,
+};
+
+inline constexpr int kAttempts = 3;  // wrong keys until LOCKED
+
+enum class Use { store, fetch, erase };
+enum class KeyCheck { absent, mistyped, wrong, right };
+
+struct Command {
+  Use use = Use::store;
+  KeyCheck key = KeyCheck::absent;  // the presented key compared with the record's
+};
+
+// What a command does to a record: the record afterwards, the answer, the history.
+struct Decision {
+  Record after;
+  CardResult result = CardResult::done;
+  bool fresh_key = false;           // a new key must be issued and sent
+  std::optional<HistoryNote> note;  // none: nothing worth one happened
+};
+
+// The key rule (steps 306-310 and 404-409 of the design): may this go on, and at what price.
+Decision decide(const Record& record, const Command& command, const Policy& policy,
+                base::Now now);
+
+int attempts_left(const Record& record);
+
+// Ends everything that began before: open uploads, fetches and permits.
+void raise_epoch(Record& record);
+// Lock gone, wrong keys forgotten (customer care).
+void unlock(Record& record);
+// Image, numbers, keys and reminder gone; ICCID, id and history stay: the card starts anew.
+void erase(Record& record);
 
 }  // namespace vault
