@@ -27,7 +27,8 @@ enum class PacketStatus : std::uint8_t {
 };
 
 // How lengths are coded and which octets the checksum covers differ by carrier (clause 1.8 of
-// docs/protocol.md): SMS counts the UDH of a response in, BIP has packet identifier and BER.
+// docs/protocol.md): BIP has packet identifier and BER lengths. In SMS a packet begins with CPL or
+// RPL: the user data header is the caller's, but a response's CC covers the octets 02 71 00.
 enum class Carrier : std::uint8_t { sms, bip };
 
 // The clear part of a command packet.

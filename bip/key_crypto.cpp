@@ -1,0 +1,62 @@
+#include "bip/key_crypto.h"
+
+namespace bip {
+
+namespace {
+
+constexpr std::uint8_t kDummyKey[16] = {};
+
+Carrier carrier_of(Transport transport) {
+  return transport == Transport::sms ? Carrier::sms : Carrier::bip;
+}
+
+bool size_fits(Family family, std::size_t size) {
+  return size == 16 || (family == Family::aes && (size == 24 || size == 32));
+}
+
+bool usable(const std::optional<CardKeys>& keys, std::optional<Family> family) {
+  return keys && family && keys->family == *family && size_fits(*family, keys->kic.size()) &&
+         size_fits(*family, keys->kid.size());
+}
+
+}  // namespace
+
+std::optional<Family> family_of(const CommandHead& head) {
+  if ((head.kic & 0x0F) != (head.kid & 0x0F)) return std::nullopt;
+  if ((head.kic & 0x0F) == 0x02) return Family::aes;
+  if ((head.kic & 0x0F) == 0x05) return Family::des3;
+  return std::nullopt;
+}
+
+Keys::Unwrapped KeyCrypto::unwrap_command(const vault::Iccid& iccid, Transport transport,
+                                          const CommandHead& head, base::View packet) {
+  const std::optional<CardKeys> keys = source_.get(iccid, head.key_set());
+  const bool known = usable(keys, family_of(head));
+  const KeyView view =
+      known ? KeyView{keys->kic.view(), keys->kid.view()} : KeyView{kDummyKey, kDummyKey};
+  auto read = bip::unwrap_command(carrier_of(transport), packet, view);
+  Unwrapped result;
+  // The dummy key is public: what verifies under it proves nothing.
+  if (!read || !known || !head.has_cc()) {
+    if (read) base::wipe(read->data.data(), read->data.size());
+    return result;
+  }
+  result.status = PacketStatus::por_ok;
+  result.data = std::move(read->data);
+  result.counter = read->counter;
+  return result;
+}
+
+std::optional<base::Bytes> KeyCrypto::wrap_response(const vault::Iccid& iccid, Transport transport,
+                                                    const CommandHead& head, std::uint64_t counter,
+                                                    PacketStatus status, base::View data) {
+  const std::optional<CardKeys> keys = source_.get(iccid, head.key_set());
+  if (!usable(keys, family_of(head))) return std::nullopt;
+  ResponsePacket packet{head.tar, counter, status, base::Bytes(data.begin(), data.end())};
+  auto wrapped =
+      bip::wrap_response(carrier_of(transport), head, packet, {keys->kic.view(), keys->kid.view()});
+  base::wipe(packet.data.data(), packet.data.size());
+  return wrapped;
+}
+
+}  // namespace bip
