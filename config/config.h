@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -23,16 +24,27 @@ struct Config {
 
 // One fault: "file:line: [section] key: what is wrong (nearest known key)". line 0: whole file.
 struct Problem {
+  enum class Kind {
+    wrong,         // the file must be changed
+    missing_file,  // a key or password file is not there (yet): `bipvault-ops keys init`
+  };
   std::string file;
   int line = 0;
-  std::string key;     // "section.key", empty if none
+  std::string key;  // "section.key", empty if none
   std::string text;
+  Kind kind = Kind::wrong;
   std::string to_string() const;
 };
 
+// syntax_only: the INI itself, without a look at the files that it names.
+enum class Check { all, syntax_only };
+
 // A configuration, or every fault of the file at once. Relative paths are relative to the file.
 // Key and password files are checked for existence and mode.
-std::variant<Config, std::vector<Problem>> load(const std::string& path);
+std::variant<Config, std::vector<Problem>> load(const std::string& path, Check check = Check::all);
+// The same from a text; `path` is its name in messages and where relative paths start.
+std::variant<Config, std::vector<Problem>> parse(std::string_view text, const std::string& path,
+                                                 Check check = Check::all);
 
 // The whole table as a commented INI that load() accepts and that means the defaults.
 std::string defaults_ini();
@@ -41,5 +53,9 @@ std::string reference_markdown();
 
 // Keys whose change needs a restart, comparing two configurations: "[bip] tcp".
 std::vector<std::string> not_reloadable(const Config& running, const Config& wanted);
+
+// What is wrong with the table itself: a default outside its own limits, a limit that its field
+// cannot hold, a text that is missing. Empty in every build that passes its tests.
+std::vector<std::string> table_faults();
 
 }  // namespace config

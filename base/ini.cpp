@@ -1,0 +1,190 @@
+#include "base/ini.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace base {
+
+namespace {
+
+constexpr std::string_view kBom = "\xEF\xBB\xBF";
+constexpr std::size_t kMostFaults = 1000;
+
+bool is_name(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  });
+}
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto octet = static_cast<unsigned char>(c);
+    return (octet < 0x20 && c != '\t') || octet == 0x7F;
+  });
+}
+
+// Position of a comment behind a value, which would otherwise become part of the value.
+bool has_inline_comment(std::string_view value) {
+  if (value.starts_with(';') || value.starts_with('#')) return true;
+  for (std::size_t i = 1; i < value.size(); ++i) {
+    const bool mark = value[i] == ';' || value[i] == '#';
+    if (mark && (value[i - 1] == ' ' || value[i - 1] == '\t')) return true;
+  }
+  return false;
+}
+
+class IniParser {
+ public:
+  IniFile parse(std::string_view text) {
+    if (text.size() > kIniLargestFile) {
+      fault(0, "", "the file is larger than 1 MiB");
+      return std::move(file_);
+    }
+    if (text.starts_with(kBom)) text.remove_prefix(kBom.size());
+    while (!text.empty() && file_.faults.size() < kMostFaults) {
+      const std::size_t end = text.find('\n');
+      ++number_;
+      line(text.substr(0, end));
+      text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+    return std::move(file_);
+  }
+
+ private:
+  void fault(int line, std::string_view key, std::string text) {
+    file_.faults.push_back({line, section_, std::string(key), std::move(text)});
+  }
+
+  void line(std::string_view text) {
+    if (text.ends_with('\r')) text.remove_suffix(1);
+    if (text.size() > kIniLongestLine) return fault(number_, "", "the line is longer than 4 KiB");
+    if (has_control(text)) return fault(number_, "", "control character in the line");
+    if (!valid_utf8(text)) return fault(number_, "", "the line is not valid UTF-8");
+    text = trim(text);
+    if (text.empty() || text.front() == ';' || text.front() == '#') return;
+    if (text.front() == '[') return section(text);
+    entry(text);
+  }
+
+  void section(std::string_view text) {
+    section_.clear();
+    in_section_ = true;
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) return fault(number_, "", "section without closing ']'");
+    if (end + 1 != text.size()) return fault(number_, "", "text after ']'");
+    const std::string_view name = trim(text.substr(1, end - 1));
+    if (!is_name(name)) return fault(number_, "", "this is not a section's name");
+    section_ = name;
+    const auto before = std::find_if(file_.sections.begin(), file_.sections.end(),
+                                     [&](const IniSection& s) { return s.name == name; });
+    if (before != file_.sections.end()) {
+      return fault(number_, "", cat("section given twice, first in line ", before->line));
+    }
+    file_.sections.push_back({section_, number_});
+  }
+
+  void entry(std::string_view text) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string_view::npos) {
+      return fault(number_, "", "line without '=' (comments start with ';' or '#')");
+    }
+    const std::string_view key = trim(text.substr(0, equals));
+    const std::string_view value = trim(text.substr(equals + 1));
+    if (!is_name(key)) return fault(number_, "", "this is not a key before '='");
+    if (!in_section_) return fault(number_, key, "key before the first [section]");
+    if (has_inline_comment(value)) {
+      return fault(number_, key, "a comment needs a line of its own: put ';' at its beginning");
+    }
+    if (section_.empty()) return;  // its faulty section has been reported
+    const auto before =
+        std::find_if(file_.entries.begin(), file_.entries.end(),
+                     [&](const IniEntry& e) { return e.section == section_ && e.key == key; });
+    if (before != file_.entries.end()) {
+      return fault(number_, key, cat("key given twice, first in line ", before->line));
+    }
+    file_.entries.push_back({section_, std::string(key), std::string(value), number_});
+  }
+
+  IniFile file_;
+  std::string section_;
+  bool in_section_ = false;
+  int number_ = 0;
+};
+
+std::string nearest_hint(std::string_view nearest) {
+  return nearest.empty() ? std::string() : cat(" (nearest known: ", nearest, ")");
+}
+
+std::vector<std::string_view> sections_of(std::span<const KeySpec> table) {
+  std::vector<std::string_view> names;
+  for (const KeySpec& spec : table) {
+    if (std::find(names.begin(), names.end(), spec.section) == names.end()) {
+      names.push_back(spec.section);
+    }
+  }
+  return names;
+}
+
+std::string unknown_key(std::span<const KeySpec> table, const IniEntry& entry) {
+  std::vector<std::string_view> keys;
+  for (const KeySpec& spec : table) {
+    if (spec.key == entry.key) return cat("unknown here: the key belongs to [", spec.section, "]");
+    if (spec.section == entry.section) keys.push_back(spec.key);
+  }
+  return "unknown key" + nearest_hint(nearest_word(entry.key, keys));
+}
+
+}  // namespace
+
+IniFile parse_ini(std::string_view text) { return IniParser().parse(text); }
+
+std::vector<IniValue> apply_table(std::span<const KeySpec> table, const IniFile& file,
+                                  const std::string& directory, std::vector<IniFault>& faults) {
+  const std::vector<std::string_view> sections = sections_of(table);
+  const auto known = [&](std::string_view section) {
+    return std::find(sections.begin(), sections.end(), section) != sections.end();
+  };
+  for (const IniSection& section : file.sections) {
+    if (known(section.name)) continue;
+    faults.push_back({section.line, section.name, "",
+                      "unknown section" + nearest_hint(nearest_word(section.name, sections))});
+  }
+  std::vector<IniValue> values(table.size());
+  std::vector<bool> seen(table.size());
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    std::string ignored;
+    read_value(table[i], table[i].default_text, directory, values[i], ignored);
+  }
+  for (const IniEntry& entry : file.entries) {
+    if (!known(entry.section)) continue;
+    const auto spec = std::find_if(table.begin(), table.end(), [&](const KeySpec& s) {
+      return s.section == entry.section && s.key == entry.key;
+    });
+    if (spec == table.end()) {
+      faults.push_back({entry.line, entry.section, entry.key, unknown_key(table, entry)});
+      continue;
+    }
+    const auto index = static_cast<std::size_t>(spec - table.begin());
+    seen[index] = true;
+    std::string why;
+    IniValue value;
+    if (read_value(*spec, entry.value, directory, value, why)) {
+      values[index] = std::move(value);
+      values[index].line = entry.line;
+    } else {
+      faults.push_back({entry.line, entry.section, entry.key, std::move(why)});
+    }
+  }
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (seen[i] || table[i].presence == Presence::optional) continue;
+    faults.push_back({0, std::string(table[i].section), std::string(table[i].key),
+                      cat("missing; for example: ", table[i].key, " = ", table[i].example)});
+  }
+  return values;
+}
+
+}  // namespace base
