@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "base/counters.h"
+#include "base/guarded.h"
 #include "base/log.h"
 #include "vault/card.h"
 #include "vault/policy.h"
@@ -41,15 +43,15 @@ class CardService {
   // The channel has ended: keeps what was uploaded so far, and the counter.
   void close(Store& store, CardChannel& channel, base::Now now);
 
-  // Replaces the policy (reload); sessions under way see it with their next command.
-  // Not while handle() runs: the application swaps whole services instead.
-  const Policy& policy() const { return policy_; }
+  // A reload; commands under way end under the policy with which they began. Any thread.
+  void set_policy(const Policy& policy);
+  std::shared_ptr<const Policy> policy() const;
   StagingBudget& staging() { return staging_; }
 
  private:
-  class Case;  // one command being served (card_service.cpp)
+  class Case;  // one command being served (vault/card_case.h)
 
-  Policy policy_;
+  base::Guarded<std::shared_ptr<const Policy>> policy_;  // shared: commands under way keep theirs
   const KeyRing& keys_;
   base::Log& log_;
   base::Counters& counters_;

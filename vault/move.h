@@ -1,8 +1,9 @@
 // Change of card: how a record goes from one ICCID to another. Shared by the card's and the
-// care's use cases; runs inside Store::update.
+// care's use cases; everything here runs inside Store::update.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "vault/policy.h"
 #include "vault/ports.h"
@@ -11,11 +12,31 @@ namespace vault {
 
 enum class MoveOutcome { moved, merged, conflict };
 
-// Moves `old_record` under `to` (a record with that ICCID, if it exists, is absorbed when EMPTY,
-// merged otherwise: nothing is ever overwritten). `by_order`: provisioning or care stands behind
-// it. `actor` and `why` go to the history. The pointers of tx to either record are stale after.
-MoveOutcome move_record(RecordTx& tx, Record& old_record, const Iccid& to, bool by_order,
-                        const std::string& actor, const std::string& why, const Policy& policy,
+// Who moves a record and on whose word.
+struct MoveOrder {
+  bool by_order = false;  // provisioning or care stands behind it: no undoing, keys may collide
+  std::string actor;
+  std::string why;
+};
+
+// Moves `old_record` under `to`. A record that has that ICCID is absorbed when EMPTY and merged
+// otherwise: its images stay in front, the old ones go behind them, pinned; nothing is ever
+// overwritten. Two active keys without an order are a conflict, and nothing happens. Pending moves
+// of both end. Pointers of tx to either record are stale afterwards.
+MoveOutcome move_record(RecordTx& tx, Record& old_record, const Iccid& to, const MoveOrder& order,
                         base::Now now);
+
+// The old card has proved itself although its record was moved away without an order: the record
+// goes back, the new card keeps what was its own.
+void undo_move(RecordTx& tx, Record& record, base::Now now);
+
+// Notes that the card of `claimant` claims the record. One per new card, at most three per old record;
+// expired ones go. False: no room, nothing was noted.
+bool add_pending_move(RecordTx& tx, const Record& old_record, Record& claimant,
+                      const Policy& policy, base::Now now);
+bool move_expired(const PendingMove& move, const Policy& policy, base::Now now);
+
+// Versions as the card counts them: the record's image first, then by date, newest first.
+std::vector<ImageInfo> versions_of(RecordTx& tx, const Record& record);
 
 }  // namespace vault

@@ -99,6 +99,7 @@ struct Record {
   int foreign_wrong = 0;               // by this card, for other records
   int stranger_wrong = 0;              // by other cards, for this record
   std::int64_t stranger_since = 0;     // start of the 30 days of stranger_wrong
+  std::int64_t pending_move_until = 0;  // this card claims another record; 0: it does not
 
   // Set by a move until swap_hold is over, to undo a move that nobody ordered.
   std::optional<Iccid> moved_from;

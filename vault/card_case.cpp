@@ -1,0 +1,253 @@
+// What all commands of a card have in common, and those that need nothing else.
+#include "vault/card_case.h"
+
+#include "base/log.h"
+
+namespace vault {
+
+CardService::Served CardService::Case::serve(const CardCommand& command, Counter counter,
+                                             bool counted) {
+  counter_ = counter;
+  counted_ = counted;
+  return std::visit([this](const auto& one) { return serve(one); }, command);
+}
+
+CardService::Served CardService::Case::answer(CardAnswer value) {
+  return {Replay::fresh, std::move(value)};
+}
+
+Replay CardService::Case::check_counter(Counter highest) const {
+  if (!counted_) return Replay::fresh;
+  if (counter_ <= highest) return Replay::low;
+  if (counter_ == kCounterMax || counter_ - highest > kCounterMaxJump) return Replay::blocked;
+  return Replay::fresh;
+}
+
+// For commands that need no transaction: the store is asked only for a channel's first packet.
+Replay CardService::Case::check_without_store() {
+  if (!counted_) return Replay::fresh;
+  if (!channel_.highest_) {
+    Counter highest = 0;
+    const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
+      highest = tx.counter(channel_.iccid(), channel_.key_set());
+      return true;
+    });
+    if (outcome == Outcome::unavailable) return Replay::low;
+    channel_.highest_ = highest;
+    channel_.committed_ = highest;
+  }
+  const Replay replay = check_counter(*channel_.highest_);
+  if (replay == Replay::fresh) accept_counter(false);
+  return replay;
+}
+
+void CardService::Case::accept_counter(bool committed) {
+  if (!counted_) return;
+  channel_.highest_ = counter_;
+  if (committed) channel_.committed_ = counter_;
+}
+
+// The card's record. A card without one whose record was moved away without an order, and who
+// proves itself within swap_hold, gets it back.
+Record* CardService::Case::own_record(RecordTx& tx) {
+  if (Record* record = tx.find(channel_.iccid())) return record;
+  Record* moved = tx.find_moved_from(channel_.iccid());
+  if (moved != nullptr && !moved->moved_by_order &&
+      now_.utc_ms < moved->moved_at + policy_.swap_hold) {
+    undo_move(tx, *moved, now_);
+    return tx.find(channel_.iccid());
+  }
+  if (!policy_.accept_unknown) return nullptr;
+  Record& record = tx.create(channel_.iccid());
+  tx.note(record, {"created", "card", "accept_unknown"});
+  return &record;
+}
+
+CardService::Served CardService::Case::in_transaction(const Body& body) {
+  Served served;
+  bool unknown = false;
+  const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
+    served.answer = CardAnswer();
+    unknown = false;
+    const Counter highest = counted_ ? tx.counter(channel_.iccid(), channel_.key_set()) : 0;
+    served.replay = check_counter(std::max(highest, channel_.highest_.value_or(0)));
+    if (served.replay != Replay::fresh) return false;
+    Record* record = own_record(tx);
+    if (record == nullptr) {
+      unknown = true;
+      return false;
+    }
+    if (counted_) tx.raise_counter(channel_.iccid(), channel_.key_set(), counter_);
+    served.answer = body(tx, *record);
+    return true;
+  });
+  if (outcome == Outcome::unavailable) {
+    service_.counters_.add("vault.try_later");
+    served.replay = Replay::fresh;
+    served.answer = CardAnswer(CardResult::try_later);
+    return served;
+  }
+  if (served.replay == Replay::fresh) accept_counter(outcome == Outcome::committed);
+  if (unknown) {
+    service_.counters_.add("vault.unknown_card");
+    served.answer = CardAnswer(CardResult::unknown_card);
+  }
+  return served;
+}
+
+KeyCheck CardService::Case::check_key(const Record& record, const UserKey* key) const {
+  if (key == nullptr) return KeyCheck::absent;
+  if (!key->check_digit_ok()) return KeyCheck::mistyped;
+  if (record.key_state == KeyState::none) return KeyCheck::wrong;
+  const auto mac = service_.keys_.key_mac(record.pepper, record.id, key->ascii());
+  if (!mac || !base::equal_constant_time(*mac, record.key_mac)) return KeyCheck::wrong;
+  return KeyCheck::right;
+}
+
+// Applies the key rule to the record: what it costs is written whatever comes after.
+Decision CardService::Case::gate(RecordTx& tx, Record& record, Use use,
+                                 const UserKey* key) const {
+  const KeyCheck check = check_key(record, key);
+  Decision decision = decide(record, {use, check}, policy_, now_);
+  record = decision.after;
+  if (check == KeyCheck::right && decision.result == CardResult::done) {
+    renew_key_mac(record, *key);
+  }
+  if (decision.note) tx.note(record, *decision.note);
+  if (decision.result == CardResult::wrong_key) service_.counters_.add("vault.wrong_keys");
+  if (decision.note && decision.result == CardResult::locked) {
+    service_.counters_.add("vault.locked");
+  }
+  return decision;
+}
+
+CardAnswer CardService::Case::answer_of(const Decision& decision) const {
+  CardAnswer value(decision.result);
+  if (decision.result == CardResult::key_required || decision.result == CardResult::wrong_key ||
+      decision.result == CardResult::mistyped_key) {
+    value.attempts_left = static_cast<std::uint8_t>(attempts_left(decision.after));
+  }
+  return value;
+}
+
+// After a change of pepper old digests are renewed at the next right key.
+void CardService::Case::renew_key_mac(Record& record, const UserKey& key) const {
+  const std::uint32_t newest = service_.keys_.newest_pepper();
+  if (record.pepper == newest) return;
+  if (const auto mac = service_.keys_.key_mac(newest, record.id, key.ascii())) {
+    record.pepper = newest;
+    record.key_mac = *mac;
+  }
+}
+
+UserKey CardService::Case::issue_key(Record& record, std::uint32_t transaction) const {
+  UserKey key = UserKey::generate(policy_.key_digits);
+  record.pepper = service_.keys_.newest_pepper();
+  record.key_mac = *service_.keys_.key_mac(record.pepper, record.id, key.ascii());
+  record.key_state = KeyState::issued;
+  record.key_issued_at = now_.utc_ms;
+  record.key_transaction = transaction;
+  record.reset_until = 0;
+  record.wrong_keys = 0;
+  return key;
+}
+
+bool CardService::Case::key_is_due(const Record& record) const {
+  return record.key_state != KeyState::active || now_.utc_ms < record.reset_until;
+}
+
+CardService::Served CardService::Case::serve(const KeyConfirm& confirm) {
+  return in_transaction([&](RecordTx& tx, Record& record) -> CardAnswer {
+    // Once active, a key is never evaluated here: that would be guessing without a count. The
+    // confirmation that made it active may be repeated.
+    if (record.key_transaction != confirm.transaction || record.key_state == KeyState::none) {
+      return CardResult::no_such_transaction;
+    }
+    if (record.key_state == KeyState::active) return CardResult::done;
+    if (check_key(record, &confirm.key) != KeyCheck::right) return CardResult::wrong_key;
+    record.key_state = KeyState::active;
+    tx.note(record, {"key_confirmed", "card", ""});
+    return CardResult::done;
+  });
+}
+
+CardService::Served CardService::Case::serve(const Erase& erase) {
+  return in_transaction([&](RecordTx& tx, Record& record) -> CardAnswer {
+    const Decision decision = gate(tx, record, Use::erase, pointer(erase.key));
+    if (decision.result != CardResult::done) return answer_of(decision);
+    for (const ImageInfo& image : tx.images(record)) tx.drop_image(image.id);
+    tx.drop_staged(record);
+    vault::erase(record);
+    tx.note(record, {"erased", "card", ""});
+    return CardAnswer();
+  });
+}
+
+CardService::Served CardService::Case::serve(const StatusQuery&) {
+  Served served;
+  const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
+    served = Served();
+    const Counter highest = counted_ ? tx.counter(channel_.iccid(), channel_.key_set()) : 0;
+    served.replay = check_counter(std::max(highest, channel_.highest_.value_or(0)));
+    if (served.replay != Replay::fresh) return false;
+    Record* record = tx.find(channel_.iccid());
+    if (record == nullptr) {
+      served.answer.result = CardResult::unknown_card;
+      return false;
+    }
+    served.answer.state = state_of(*record, now_);
+    served.answer.key_state = record->key_state;
+    served.answer.attempts_left = static_cast<std::uint8_t>(attempts_left(*record));
+    served.answer.flags = flags_of(*record);
+    if (record->image) {
+      served.answer.total = record->image->bytes;
+      served.answer.date = record->updated_at;
+    }
+    return false;
+  });
+  if (outcome == Outcome::unavailable) return answer(CardResult::try_later);
+  if (served.replay == Replay::fresh) accept_counter(false);
+  return served;
+}
+
+CardService::Served CardService::Case::serve(const FetchReport& report) {
+  return in_transaction([&](RecordTx& tx, Record& record) -> CardAnswer {
+    if (!record.fetch || record.fetch->transaction != report.transaction) {
+      return CardResult::no_such_transaction;
+    }
+    tx.note(record, {"restored", "card",
+                     base::cat(report.written, " entries written, ", report.did_not_fit,
+                               " did not fit")});
+    return CardResult::done;
+  });
+}
+
+void CardService::Case::close() {
+  stage_tail();
+  const bool fetched = channel_.fetch_ != nullptr;
+  const bool counter_open = channel_.highest_ && *channel_.highest_ > channel_.committed_;
+  if (!fetched && !counter_open) return;
+  const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
+    Record* record = tx.find(channel_.iccid());
+    if (record == nullptr) return false;
+    if (counter_open) {
+      const Counter stored = tx.counter(channel_.iccid(), channel_.key_set());
+      if (*channel_.highest_ > stored) {
+        tx.raise_counter(channel_.iccid(), channel_.key_set(), *channel_.highest_);
+      }
+    }
+    if (fetched && record->fetch &&
+        record->fetch->transaction == channel_.fetch_->transaction) {
+      record->fetch->until = now_.utc_ms + kFetchGrace;
+    }
+    return true;
+  });
+  if (outcome == Outcome::unavailable) {
+    service_.counters_.add("vault.close_lost");
+    service_.log_.warning("vault", base::cat("channel of ", channel_.iccid().digits(),
+                                             " ended while the store was away: its replay "
+                                             "counter is as of the last commit"));
+  }
+}
+
+}  // namespace vault

@@ -1,0 +1,127 @@
+// REPORT and the change of card (steps 201-208 of the design), as the card asks for it.
+#include "vault/card_case.h"
+
+namespace vault {
+
+namespace {
+
+constexpr std::int64_t kStrangerWindow = 30 * base::kDayMs;
+
+bool strangers_exhausted(const Record& old_record, base::Now now) {
+  return old_record.stranger_wrong >= kAttempts &&
+         now.utc_ms < old_record.stranger_since + kStrangerWindow;
+}
+
+}  // namespace
+
+CardService::Served CardService::Case::serve(const Report& report) {
+  return in_transaction([&](RecordTx& tx, Record& own) -> CardAnswer {
+    if (report.number) own.msisdn_reported = report.number;
+    if (!report.handset.empty()) own.handset = report.handset;
+    own.identity_at = now_.utc_ms;
+    CardAnswer value;
+    if (report.previous && *report.previous != own.iccid) {
+      value = try_move(tx, own, *report.previous, pointer(report.key));
+    }
+    Record* record = tx.find(channel_.iccid());
+    if (record == nullptr) return CardResult::try_later;
+    tx.note(*record, {"reported", "card",
+                      report.previous ? "previous card " + report.previous->digits() : ""});
+    value.state = state_of(*record, now_);
+    value.flags = flags_of(*record);
+    return value;
+  });
+}
+
+// Unknown, empty, locked and exhausted old cards all look alike: `move pending`.
+CardAnswer CardService::Case::try_move(RecordTx& tx, Record& own, const Iccid& previous,
+                                       const UserKey* key) {
+  if (own.moved_from == previous) return CardResult::done;
+  if (key != nullptr && !key->check_digit_ok()) {
+    CardAnswer value(CardResult::mistyped_key);
+    value.attempts_left = static_cast<std::uint8_t>(std::max(0, kAttempts - own.foreign_wrong));
+    return value;
+  }
+  Record* old_record = tx.find(previous);
+  if (old_record == nullptr) return CardResult::move_pending;
+  const RecordState state = state_of(*old_record, now_);
+  if (state == RecordState::locked) return pend(tx, own, *old_record);
+  if (state != RecordState::held) return CardResult::move_pending;
+  if (key != nullptr) {
+    const bool spent = own.foreign_wrong >= kAttempts || strangers_exhausted(*old_record, now_);
+    return spent ? pend(tx, own, *old_record) : foreign_key(tx, own, *old_record, *key);
+  }
+  if (stands_without_key(own, *old_record)) {
+    return move_now(tx, *old_record, "known to provisioning");
+  }
+  return pend(tx, own, *old_record);
+}
+
+CardAnswer CardService::Case::pend(RecordTx& tx, Record& own, const Record& old_record) const {
+  const bool before = own.pending_move_until != 0;
+  if (add_pending_move(tx, old_record, own, policy_, now_) && !before) {
+    tx.note(own, {"move_pending", "card", "claims the record of " + old_record.iccid.digits()});
+    service_.counters_.add("vault.moves_pending");
+  }
+  return CardResult::move_pending;
+}
+
+// Budgets of their own: nobody can lock or try a stranger's record through a change of card.
+CardAnswer CardService::Case::foreign_key(RecordTx& tx, Record& own, Record& old_record,
+                                          const UserKey& key) {
+  if (check_key(old_record, &key) == KeyCheck::right) {
+    if (old_record.key_state == KeyState::issued) old_record.key_state = KeyState::active;
+    return move_now(tx, old_record, "right key");
+  }
+  own.foreign_wrong += 1;
+  if (now_.utc_ms >= old_record.stranger_since + kStrangerWindow) old_record.stranger_wrong = 0;
+  if (old_record.stranger_wrong == 0) old_record.stranger_since = now_.utc_ms;
+  old_record.stranger_wrong += 1;
+  service_.counters_.add("vault.foreign_wrong_keys");
+  tx.note(own, {"foreign_wrong_key", "card", "for the record of " + old_record.iccid.digits()});
+  tx.note(old_record, {"stranger_wrong_key", "card", "from card " + own.iccid.digits()});
+  CardAnswer value = pend(tx, own, old_record);
+  if (own.foreign_wrong < kAttempts && old_record.stranger_wrong < kAttempts) {
+    value.result = CardResult::wrong_key;
+    value.attempts_left = static_cast<std::uint8_t>(
+        kAttempts - std::max(own.foreign_wrong, old_record.stranger_wrong));
+  }
+  return value;
+}
+
+bool CardService::Case::stands_without_key(const Record& own, const Record& old_record) const {
+  if (policy_.rebind == Rebind::trusting) return true;
+  const bool same_customer = !own.customer.empty() && own.customer == old_record.customer;
+  if (same_customer && old_record.ended) return true;
+  return policy_.rebind == Rebind::number && own.msisdn_provisioned &&
+         own.msisdn_provisioned == old_record.msisdn_provisioned;
+}
+
+CardAnswer CardService::Case::move_now(RecordTx& tx, Record& old_record, const std::string& why) {
+  const MoveOutcome outcome =
+      move_record(tx, old_record, channel_.iccid(), {false, "card", why}, now_);
+  if (outcome == MoveOutcome::conflict) {
+    service_.counters_.add("vault.move_conflicts");
+    return CardResult::conflict;
+  }
+  service_.counters_.add("vault.moves");
+  return CardResult::done;
+}
+
+// The lost phone: no old ICCID is known, but provisioning gave the new card the same number.
+Record* CardService::Case::found_by_number(RecordTx& tx, const Record& own) {
+  if (!own.msisdn_provisioned) return nullptr;
+  Record* found = nullptr;
+  for (Record* record : tx.find_by_number(*own.msisdn_provisioned)) {
+    if (record->id == own.id || !record->image) continue;
+    if (found != nullptr) return nullptr;  // two records fit: customer care decides
+    found = record;
+  }
+  return found;
+}
+
+std::uint8_t CardService::Case::flags_of(const Record& record) const {
+  return now_.utc_ms < record.pending_move_until ? kFlagMovePending : 0;
+}
+
+}  // namespace vault

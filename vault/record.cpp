@@ -1,0 +1,133 @@
+#include "vault/record.h"
+
+namespace vault {
+
+namespace {
+
+bool locked_now(const Record& record, base::Now now) {
+  if (record.locked_at == 0) return false;
+  return record.locked_until == 0 || now.utc_ms < record.locked_until;
+}
+
+// A timed lock that has run out opens by itself; the attempts start again.
+void open_timed_lock(Record& record, base::Now now) {
+  if (record.locked_at != 0 && !locked_now(record, now)) {
+    unlock(record);
+    record.timed_once = true;
+  }
+}
+
+void lock(Record& record, const Policy& policy, base::Now now) {
+  record.locked_at = now.utc_ms;
+  record.lock_reason = "third wrong key";
+  const bool by_itself = policy.lock == LockMode::timed && !record.timed_once;
+  record.locked_until = by_itself ? now.utc_ms + policy.lock_minutes : 0;
+  raise_epoch(record);
+}
+
+// May this go on without a key, because the user cannot know one yet?
+bool needs_no_key(const Record& record, Use use, const Policy& policy, base::Now now) {
+  if (record.key_state == KeyState::none) return true;
+  if (now.utc_ms < record.reset_until) return true;
+  if (record.key_state != KeyState::issued) return false;
+  // The card has proved itself, so a store is safe at any time: it adds a version. A fetch gives
+  // content away and is limited to the time in which a lost answer is likely.
+  return use == Use::store || now.utc_ms < record.key_issued_at + policy.issue_window;
+}
+
+void take_wrong_key(Decision& decision, const Policy& policy, base::Now now) {
+  Record& record = decision.after;
+  record.wrong_keys += 1;
+  if (record.wrong_keys < kAttempts) {
+    decision.result = CardResult::wrong_key;
+    decision.note = HistoryNote{"wrong_key", "card",
+                                std::to_string(attempts_left(record)) + " attempts left"};
+    return;
+  }
+  lock(record, policy, now);
+  decision.result = CardResult::locked;
+  decision.note = HistoryNote{"locked", "card", record.lock_reason};
+}
+
+void take_right_key(Record& record) {
+  record.wrong_keys = 0;
+  record.timed_once = false;
+  if (record.key_state == KeyState::issued) record.key_state = KeyState::active;
+}
+
+}  // namespace
+
+RecordState state_of(const Record& record, base::Now now) {
+  if (record.suspended_at != 0) return RecordState::suspended;
+  if (locked_now(record, now)) return RecordState::locked;
+  return record.image ? RecordState::held : RecordState::empty;
+}
+
+int attempts_left(const Record& record) { return kAttempts - record.wrong_keys; }
+
+Decision decide(const Record& record, const Command& command, const Policy& policy,
+                base::Now now) {
+  Decision decision{record, CardResult::done, false, std::nullopt};
+  Record& after = decision.after;
+  const RecordState state = state_of(record, now);
+  if (state == RecordState::suspended) {
+    decision.result = CardResult::suspended;
+    return decision;
+  }
+  if (state == RecordState::locked) {
+    decision.result = CardResult::locked;
+    return decision;
+  }
+  open_timed_lock(after, now);
+  if (command.use != Use::store && !record.image) {
+    decision.result = CardResult::nothing_stored;
+    return decision;
+  }
+  if (command.key == KeyCheck::right) {
+    take_right_key(after);
+    return decision;
+  }
+  if (needs_no_key(after, command.use, policy, now)) {
+    decision.fresh_key = command.use != Use::erase;
+    return decision;
+  }
+  switch (command.key) {
+    case KeyCheck::absent:
+      decision.result = CardResult::key_required;
+      break;
+    case KeyCheck::mistyped:
+      decision.result = CardResult::mistyped_key;
+      break;
+    default:
+      take_wrong_key(decision, policy, now);
+      break;
+  }
+  return decision;
+}
+
+void raise_epoch(Record& record) {
+  record.epoch += 1;
+  record.upload.reset();
+  record.ended_store.reset();
+  record.fetch.reset();
+}
+
+void unlock(Record& record) {
+  record.locked_at = 0;
+  record.locked_until = 0;
+  record.lock_reason.clear();
+  record.wrong_keys = 0;
+  raise_epoch(record);
+}
+
+void erase(Record& record) {
+  Record blank(record.iccid);
+  blank.id = record.id;
+  blank.version = record.version;
+  blank.epoch = record.epoch + 1;
+  blank.history_count = record.history_count;
+  blank.history_mac = record.history_mac;
+  record = std::move(blank);
+}
+
+}  // namespace vault
