@@ -13,7 +13,7 @@
 
 namespace vault {
 
-inline constexpr std::uint8_t kFlagPinned = 0x01;       // the image before was pinned (shrink)
+inline constexpr std::uint8_t kFlagPinned = 0x01;  // the image before was pinned (shrink)
 inline constexpr std::uint8_t kFlagMovePending = 0x02;
 
 enum class Origin : std::uint8_t { menu = 0, wake_up = 1, timer = 2 };
@@ -74,12 +74,12 @@ using CardCommand = std::variant<Report, StoreBegin, StoreData, StoreEnd, KeyCon
 struct CardAnswer {
   CardResult result = CardResult::done;
   std::optional<std::uint32_t> transaction;
-  std::optional<std::uint32_t> total;       // also the limit with too_large
+  std::optional<std::uint32_t> total;  // also the limit with too_large
   std::optional<std::uint32_t> offset;
   base::Bytes data;
   std::optional<Digest> digest;
   std::optional<std::uint8_t> attempts_left;
-  std::optional<std::int64_t> date;         // utc_ms
+  std::optional<std::int64_t> date;  // utc_ms
   std::optional<RecordState> state;
   std::optional<KeyState> key_state;
   std::optional<std::uint8_t> flags;
@@ -112,8 +112,8 @@ class CardChannel {
 
   Iccid iccid_;
   std::uint8_t key_set_;
-  std::optional<Counter> highest_;     // accepted on this channel or read from the store
-  Counter committed_ = 0;              // of it, what the store has
+  std::optional<Counter> highest_;  // accepted on this channel or read from the store
+  Counter committed_ = 0;           // of it, what the store has
   std::unique_ptr<OpenStore> store_;
   std::unique_ptr<OpenFetch> fetch_;
 };

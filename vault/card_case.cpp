@@ -105,8 +105,7 @@ KeyCheck CardService::Case::check_key(const Record& record, const UserKey* key) 
 }
 
 // Applies the key rule to the record: what it costs is written whatever comes after.
-Decision CardService::Case::gate(RecordTx& tx, Record& record, Use use,
-                                 const UserKey* key) const {
+Decision CardService::Case::gate(RecordTx& tx, Record& record, Use use, const UserKey* key) const {
   const KeyCheck check = check_key(record, key);
   Decision decision = decide(record, {use, check}, policy_, now_);
   record = decision.after;
@@ -215,9 +214,9 @@ CardService::Served CardService::Case::serve(const FetchReport& report) {
     if (!record.fetch || record.fetch->transaction != report.transaction) {
       return CardResult::no_such_transaction;
     }
-    tx.note(record, {"restored", "card",
-                     base::cat(report.written, " entries written, ", report.did_not_fit,
-                               " did not fit")});
+    tx.note(record,
+            {"restored", "card",
+             base::cat(report.written, " entries written, ", report.did_not_fit, " did not fit")});
     return CardResult::done;
   });
 }
@@ -236,8 +235,7 @@ void CardService::Case::close() {
         tx.raise_counter(channel_.iccid(), channel_.key_set(), *channel_.highest_);
       }
     }
-    if (fetched && record->fetch &&
-        record->fetch->transaction == channel_.fetch_->transaction) {
+    if (fetched && record->fetch && record->fetch->transaction == channel_.fetch_->transaction) {
       record->fetch->until = now_.utc_ms + kFetchGrace;
     }
     return true;

@@ -22,9 +22,8 @@ constexpr std::int64_t kFetchLimit = base::kDayMs;
 CardService::Served CardService::Case::serve(const FetchBegin& begin) {
   auto open = std::make_unique<CardChannel::OpenFetch>();
   ImageInfo image;
-  Served served = in_transaction([&](RecordTx& tx, Record& record) {
-    return fetch_in_tx(tx, record, begin, *open, image);
-  });
+  Served served = in_transaction(
+      [&](RecordTx& tx, Record& record) { return fetch_in_tx(tx, record, begin, *open, image); });
   if (served.replay != Replay::fresh || served.answer.result != CardResult::done) return served;
   if (!load_content(std::move(open), image)) return answer(CardResult::try_later);
   return served;
@@ -61,8 +60,7 @@ CardAnswer CardService::Case::fetch_in_tx(RecordTx& tx, Record& own, const Fetch
   open.epoch = record->epoch;
   open.fresh_key.reset();
   if (decision.fresh_key) open.fresh_key = issue_key(*record, open.transaction);
-  record->fetch =
-      FetchPermit{open.transaction, image.id, record->epoch, now_.utc_ms + kFetchLimit};
+  record->fetch = FetchPermit{open.transaction, image.id, record->epoch, now_.utc_ms + kFetchLimit};
   tx.note(*record, {"fetched", "card",
                     base::cat("version ", begin.version, ", ", image.bytes, " octets",
                               decision.fresh_key ? ", key issued" : "")});

@@ -43,9 +43,8 @@ CardService::Served CardService::Case::serve(const StoreBegin& begin) {
     open->taken = begin.total;
   }
   open->writer = base::random_array<16>();
-  Served served = in_transaction([&](RecordTx& tx, Record& record) {
-    return begin_in_tx(tx, record, begin, *open);
-  });
+  Served served = in_transaction(
+      [&](RecordTx& tx, Record& record) { return begin_in_tx(tx, record, begin, *open); });
   if (served.replay == Replay::fresh && served.answer.result == CardResult::done) {
     channel_.store_ = std::move(open);
   }
@@ -178,10 +177,10 @@ CardService::Served CardService::Case::serve(const StoreEnd& end) {
     }
     return finish_store(tx, record, *open);
   });
-  const bool over = served.replay == Replay::fresh &&
-                    (served.answer.result == CardResult::done ||
-                     served.answer.result == CardResult::digest_mismatch ||
-                     served.answer.result == CardResult::no_such_transaction);
+  const bool over =
+      served.replay == Replay::fresh && (served.answer.result == CardResult::done ||
+                                         served.answer.result == CardResult::digest_mismatch ||
+                                         served.answer.result == CardResult::no_such_transaction);
   if (over && open != nullptr) channel_.store_.reset();
   return served;
 }

@@ -31,8 +31,9 @@ CareFailure fail(CareError error, std::string text) { return {error, std::move(t
 
 std::optional<CareFailure> fault_of(const CareCall& call) {
   if (!plain_name(call.agent)) {
-    return fail(CareError::bad_call, "the agent's name is missing or holds other characters than "
-                                     "letters, digits and . _ - @");
+    return fail(CareError::bad_call,
+                "the agent's name is missing or holds other characters than "
+                "letters, digits and . _ - @");
   }
   if (call.reason.size() < 3) return fail(CareError::bad_call, "a reason must be given");
   if (call.document_type.empty()) {
@@ -167,8 +168,9 @@ CareResult<CareView> CareService::show(const CareCall& call, const std::string& 
       std::get<Record>(target), "agent:" + call.agent,
       [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
         tx.note(record, {"shown", "agent:" + call.agent, care.detail(call, "")});
-        view = CareView{record, state_of(record, now), attempts_left(record),
-                        versions_of(tx, record), {}, {}, ""};
+        view = CareView{
+            record, state_of(record, now), attempts_left(record), versions_of(tx, record), {}, {},
+            ""};
         for (const PendingMove& move : tx.moves_to(record.iccid)) view->moves.push_back(move);
         for (const PendingMove& move : tx.moves_from(record.id)) view->moves.push_back(move);
         return std::nullopt;
@@ -197,8 +199,7 @@ CareResult<CareService::Unlocked> CareService::unlock(const CareCall& call, cons
       std::get<Record>(target), "agent:" + call.agent,
       [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
         done.was_locked = record.locked_at != 0;
-        if (!done.was_locked && record.wrong_keys == 0 && record.foreign_wrong == 0 &&
-            !reset_key) {
+        if (!done.was_locked && record.wrong_keys == 0 && record.foreign_wrong == 0 && !reset_key) {
           return fail(CareError::wrong_state, "the record is not locked and no attempt is used");
         }
         if (reset_key && record.key_state == KeyState::none) {
@@ -228,21 +229,21 @@ CareResult<CareService::Moved> CareService::confirm_move(const CareCall& call,
   auto target = care.resolve(new_iccid);
   if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
   std::optional<Moved> done;
-  const auto failure = care.run(
-      std::get<Record>(target), "agent:" + call.agent,
-      [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
-        for (const PendingMove& move : tx.moves_to(record.iccid)) {
-          Record* old_record = tx.find(move.old_record);
-          if (old_record == nullptr || move_expired(move, policy_, now)) continue;
-          done = Moved{old_record->iccid, record.iccid, "moved"};
-          const MoveOutcome outcome =
-              move_record(tx, *old_record, done->new_iccid,
-                          {true, "agent:" + call.agent, care.detail(call, "")}, now);
-          if (outcome == MoveOutcome::merged) done->how = "merged";
-          return std::nullopt;
-        }
-        return fail(CareError::wrong_state, "no change of card is pending for this card");
-      });
+  const auto failure =
+      care.run(std::get<Record>(target), "agent:" + call.agent,
+               [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+                 for (const PendingMove& move : tx.moves_to(record.iccid)) {
+                   Record* old_record = tx.find(move.old_record);
+                   if (old_record == nullptr || move_expired(move, policy_, now)) continue;
+                   done = Moved{old_record->iccid, record.iccid, "moved"};
+                   const MoveOutcome outcome =
+                       move_record(tx, *old_record, done->new_iccid,
+                                   {true, "agent:" + call.agent, care.detail(call, "")}, now);
+                   if (outcome == MoveOutcome::merged) done->how = "merged";
+                   return std::nullopt;
+                 }
+                 return fail(CareError::wrong_state, "no change of card is pending for this card");
+               });
   if (failure) return *failure;
   log_.info("vault", base::cat("record of ", done->old_iccid.digits(), " moved to ",
                                done->new_iccid.digits(), " by agent ", call.agent));
@@ -281,8 +282,9 @@ CareResult<CareService::Moved> CareService::swap(const std::string& operator_nam
                                                  const std::string& old_iccid,
                                                  const std::string& new_iccid, base::Now now) {
   if (!plain_name(operator_name)) {
-    return fail(CareError::bad_call, "the operator's name is missing or holds other characters "
-                                     "than letters, digits and . _ - @");
+    return fail(CareError::bad_call,
+                "the operator's name is missing or holds other characters "
+                "than letters, digits and . _ - @");
   }
   Call care(*this, now);
   auto old_target = care.resolve(old_iccid);

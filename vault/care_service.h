@@ -25,11 +25,11 @@ struct CareCall {
 };
 
 enum class CareError {
-  bad_call,        // agent, reason or document missing
+  bad_call,  // agent, reason or document missing
   not_found,
-  ambiguous,       // several records fit what was typed: `candidates`
-  wrong_state,     // nothing to unlock, no pending move, ...
-  limit,           // agent_daily_limit reached
+  ambiguous,    // several records fit what was typed: `candidates`
+  wrong_state,  // nothing to unlock, no pending move, ...
+  limit,        // agent_daily_limit reached
   conflict,
   unavailable,
 };
@@ -42,13 +42,13 @@ struct CareFailure {
 
 // What an agent may see: never content, never a key.
 struct CareView {
-  Record record;                 // key_mac and history_mac are zeroed
+  Record record;  // key_mac and history_mac are zeroed
   RecordState state = RecordState::empty;
   int attempts_left = 0;
   std::vector<ImageInfo> versions;
   std::vector<PendingMove> moves;
   std::vector<HistoryEntry> history;
-  std::string advice;            // what to tell the customer
+  std::string advice;  // what to tell the customer
 };
 
 template <class T>
@@ -75,18 +75,16 @@ class CareService {
     Iccid new_iccid;
     std::string how;  // "moved", "merged", "rejected"
   };
-  CareResult<Moved> confirm_move(const CareCall& call, const std::string& new_iccid,
-                                 base::Now now);
-  CareResult<Moved> reject_move(const CareCall& call, const std::string& new_iccid,
-                                base::Now now);
+  CareResult<Moved> confirm_move(const CareCall& call, const std::string& new_iccid, base::Now now);
+  CareResult<Moved> reject_move(const CareCall& call, const std::string& new_iccid, base::Now now);
 
   // Provisioning's order: the customer's card was changed. Needs no document; actor "ops:NAME".
   CareResult<Moved> swap(const std::string& operator_name, const std::string& old_iccid,
                          const std::string& new_iccid, base::Now now);
 
   struct AuditQuery {
-    std::string who;               // ICCID or number; empty: all
-    std::string agent;             // empty: all
+    std::string who;                  // ICCID or number; empty: all
+    std::string agent;                // empty: all
     std::optional<std::int64_t> day;  // any moment of a UTC day
   };
   CareResult<std::vector<HistoryEntry>> audit(const AuditQuery& query);

@@ -14,7 +14,7 @@ struct AuditFault {
   RecordId record{};
   std::string iccid;  // empty: the record is gone
   std::uint64_t seq = 0;
-  std::string what;   // "entry changed", "entry missing", "entries cut off at the end"
+  std::string what;  // "entry changed", "entry missing", "entries cut off at the end"
 };
 
 // Walks every chain of the store and compares it with its head.

@@ -75,8 +75,8 @@ void merge(RecordTx& tx, Record& old_record, Record& present, const MoveOrder& o
   const std::string what = from.digits() + " behind " + to.digits() + ": " + order.why;
   const std::int64_t pin_until = now.utc_ms + kMergedKept;
   // A key is bound to its record's id, so the record with the key in use is the one that stays.
-  const bool old_stays = old_record.key_state == KeyState::active &&
-                         present.key_state != KeyState::active;
+  const bool old_stays =
+      old_record.key_state == KeyState::active && present.key_state != KeyState::active;
   Record& stays = old_stays ? old_record : present;
   Record& goes = old_stays ? present : old_record;
   const std::optional<ImageInfo> front = present.image;
@@ -102,15 +102,12 @@ void merge(RecordTx& tx, Record& old_record, Record& present, const MoveOrder& o
   tx.note(stays, {"merged", order.actor, what});
 }
 
-bool is_empty(const Record& record) {
-  return !record.image && record.key_state == KeyState::none;
-}
+bool is_empty(const Record& record) { return !record.image && record.key_state == KeyState::none; }
 
 // After images have changed hands: the newest one left is the image.
 void settle_image(Record& record, std::vector<ImageInfo> images) {
-  std::sort(images.begin(), images.end(), [](const ImageInfo& a, const ImageInfo& b) {
-    return a.stored_at > b.stored_at;
-  });
+  std::sort(images.begin(), images.end(),
+            [](const ImageInfo& a, const ImageInfo& b) { return a.stored_at > b.stored_at; });
   record.image.reset();
   if (!images.empty()) record.image = images.front();
 }

@@ -30,8 +30,8 @@ MoveOutcome move_record(RecordTx& tx, Record& old_record, const Iccid& to, const
 // goes back, the new card keeps what was its own.
 void undo_move(RecordTx& tx, Record& record, base::Now now);
 
-// Notes that the card of `claimant` claims the record. One per new card, at most three per old record;
-// expired ones go. False: no room, nothing was noted.
+// Notes that the card of `claimant` claims the record. One per new card, at most three per old
+// record; expired ones go. False: no room, nothing was noted.
 bool add_pending_move(RecordTx& tx, const Record& old_record, Record& claimant,
                       const Policy& policy, base::Now now);
 bool move_expired(const PendingMove& move, const Policy& policy, base::Now now);

@@ -28,7 +28,7 @@ enum class Outcome {
 
 // A change of card that waits for proof.
 struct PendingMove {
-  std::uint64_t id = 0;       // 0 until stored
+  std::uint64_t id = 0;  // 0 until stored
   RecordId old_record{};
   Iccid old_iccid;
   Iccid new_iccid;
@@ -39,7 +39,7 @@ struct PendingMove {
 // One line of history as stored: mac = HMAC-SHA-256(audit key, mac before | canonical entry).
 struct HistoryEntry {
   RecordId record{};
-  std::uint64_t seq = 0;      // 1.. within the record
+  std::uint64_t seq = 0;  // 1.. within the record
   std::int64_t at = 0;
   OpId op{};
   HistoryNote note;
@@ -60,7 +60,7 @@ class RecordTx {
   virtual Record* find(const RecordId& id) = 0;
   virtual std::vector<Record*> find_by_number(const Msisdn& provisioned) = 0;  // at most 10
   virtual Record* find_moved_from(const Iccid& old_iccid) = 0;  // by Record::moved_from
-  virtual Record& create(const Iccid& iccid) = 0;  // with a fresh random id
+  virtual Record& create(const Iccid& iccid) = 0;               // with a fresh random id
   virtual void remove(Record& record) = 0;  // row, images, upload, moves; its history stays
 
   // Replay counter of (card, key set): highest accepted, 0 if none; only ever raised.
@@ -108,7 +108,7 @@ struct ImportLine {
 };
 struct ImportResult {
   std::uint64_t created = 0;
-  std::uint64_t updated = 0;    // existed; number, customer or language changed
+  std::uint64_t updated = 0;  // existed; number, customer or language changed
   std::uint64_t unchanged = 0;
 };
 

@@ -40,8 +40,8 @@ void take_wrong_key(Decision& decision, const Policy& policy, base::Now now) {
   record.wrong_keys += 1;
   if (record.wrong_keys < kAttempts) {
     decision.result = CardResult::wrong_key;
-    decision.note = HistoryNote{"wrong_key", "card",
-                                std::to_string(attempts_left(record)) + " attempts left"};
+    decision.note =
+        HistoryNote{"wrong_key", "card", std::to_string(attempts_left(record)) + " attempts left"};
     return;
   }
   lock(record, policy, now);
@@ -65,8 +65,7 @@ RecordState state_of(const Record& record, base::Now now) {
 
 int attempts_left(const Record& record) { return kAttempts - record.wrong_keys; }
 
-Decision decide(const Record& record, const Command& command, const Policy& policy,
-                base::Now now) {
+Decision decide(const Record& record, const Command& command, const Policy& policy, base::Now now) {
   Decision decision{record, CardResult::done, false, std::nullopt};
   Record& after = decision.after;
   const RecordState state = state_of(record, now);

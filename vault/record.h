@@ -19,10 +19,10 @@ enum class RecordState : std::uint8_t { empty = 0, held = 1, locked = 2, suspend
 // One stored version of a card's content.
 struct ImageInfo {
   ImageId id{};
-  RecordId bound_record{};       // the record id under which it was encrypted (a merge keeps it)
-  Digest digest{};               // SHA-256 of the plain image
+  RecordId bound_record{};  // the record id under which it was encrypted (a merge keeps it)
+  Digest digest{};          // SHA-256 of the plain image
   std::uint32_t bytes = 0;
-  std::uint32_t entries = 0;     // phone book records, messages and memos; unparsed: 1
+  std::uint32_t entries = 0;  // phone book records, messages and memos; unparsed: 1
   std::int64_t stored_at = 0;
   std::int64_t pinned_until = 0;  // 0: not pinned
   bool operator==(const ImageInfo&) const = default;
@@ -34,8 +34,8 @@ struct Upload {
   std::uint32_t total = 0;
   Digest digest{};
   std::uint32_t epoch = 0;
-  std::uint32_t staged = 0;             // octets committed so far
-  std::int64_t last_at = 0;             // for resume_window
+  std::uint32_t staged = 0;               // octets committed so far
+  std::int64_t last_at = 0;               // for resume_window
   std::array<std::uint8_t, 16> writer{};  // the channel that may append; a newer BEGIN takes it
   bool operator==(const Upload&) const = default;
 };
@@ -59,34 +59,34 @@ struct FetchPermit {
 };
 
 struct Record {
-  RecordId id{};                 // random, never changes, names nobody
+  RecordId id{};  // random, never changes, names nobody
   Iccid iccid;
-  std::uint64_t version = 0;     // raised by the store at every commit; guards concurrent changes
+  std::uint64_t version = 0;  // raised by the store at every commit; guards concurrent changes
 
   std::optional<Msisdn> msisdn_provisioned;
   std::optional<Msisdn> msisdn_reported;
-  std::string customer;          // the operator's customer id, empty: not told
-  std::string language;          // ISO 639-1, empty: not told
-  base::Bytes handset;           // tag 91: IMEI and terminal profile last seen
-  std::string last_error;        // last channel error, for care
-  bool ended = false;            // provisioning says that this card is out of use
+  std::string customer;    // the operator's customer id, empty: not told
+  std::string language;    // ISO 639-1, empty: not told
+  base::Bytes handset;     // tag 91: IMEI and terminal profile last seen
+  std::string last_error;  // last channel error, for care
+  bool ended = false;      // provisioning says that this card is out of use
 
   std::optional<ImageInfo> image;  // "the" image: the newest version
   std::int64_t first_stored_at = 0;
   std::int64_t updated_at = 0;
-  std::int64_t identity_at = 0;    // last REPORT
+  std::int64_t identity_at = 0;  // last REPORT
 
   KeyState key_state = KeyState::none;
-  std::uint32_t pepper = 0;      // number of the pepper under which key_mac was made
-  KeyMac key_mac{};              // HMAC-SHA-256(pepper, record id | key)
+  std::uint32_t pepper = 0;  // number of the pepper under which key_mac was made
+  KeyMac key_mac{};          // HMAC-SHA-256(pepper, record id | key)
   std::int64_t key_issued_at = 0;
   std::uint32_t key_transaction = 0;  // the store or fetch that issued the key
   std::int64_t reset_until = 0;  // care: the next session before this date is given a fresh key
 
   int wrong_keys = 0;
-  std::int64_t locked_at = 0;    // 0: not locked
-  std::int64_t locked_until = 0; // lock = timed: opens by itself; 0: care only
-  bool timed_once = false;       // the timed lock was used up: the next third wrong key is for care
+  std::int64_t locked_at = 0;     // 0: not locked
+  std::int64_t locked_until = 0;  // lock = timed: opens by itself; 0: care only
+  bool timed_once = false;  // the timed lock was used up: the next third wrong key is for care
   std::string lock_reason;
   std::int64_t suspended_at = 0;
   std::uint32_t epoch = 0;
@@ -96,9 +96,9 @@ struct Record {
   std::optional<FetchPermit> fetch;
 
   // Keys given for another card's record (change of card); never mixed with wrong_keys.
-  int foreign_wrong = 0;               // by this card, for other records
-  int stranger_wrong = 0;              // by other cards, for this record
-  std::int64_t stranger_since = 0;     // start of the 30 days of stranger_wrong
+  int foreign_wrong = 0;                // by this card, for other records
+  int stranger_wrong = 0;               // by other cards, for this record
+  std::int64_t stranger_since = 0;      // start of the 30 days of stranger_wrong
   std::int64_t pending_move_until = 0;  // this card claims another record; 0: it does not
 
   // Set by a move until swap_hold is over, to undo a move that nobody ordered.
@@ -106,8 +106,8 @@ struct Record {
   std::int64_t moved_at = 0;
   bool moved_by_order = false;
 
-  std::uint64_t history_count = 0;     // entries so far
-  base::Sha256 history_mac{};          // HMAC of the newest entry: the head of the chain
+  std::uint64_t history_count = 0;  // entries so far
+  base::Sha256 history_mac{};       // HMAC of the newest entry: the head of the chain
 
   explicit Record(Iccid number) : iccid(std::move(number)) {}
   bool operator==(const Record&) const = default;
@@ -163,8 +163,7 @@ struct Decision {
 };
 
 // The key rule (steps 306-310 and 404-409 of the design): may this go on, and at what price.
-Decision decide(const Record& record, const Command& command, const Policy& policy,
-                base::Now now);
+Decision decide(const Record& record, const Command& command, const Policy& policy, base::Now now);
 
 int attempts_left(const Record& record);
 

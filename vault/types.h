@@ -58,7 +58,7 @@ class Msisdn {
 // be copied or printed.
 class UserKey {
  public:
-  static constexpr std::size_t kMinDigits = 7;   // with the check digit
+  static constexpr std::size_t kMinDigits = 7;  // with the check digit
   static constexpr std::size_t kMaxDigits = 16;
 
   static UserKey generate(int random_digits);  // 6..15, from the operating system's generator

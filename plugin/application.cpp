@@ -1,0 +1,160 @@
+#include "plugin/application.h"
+
+#include <chrono>
+
+#include "plugin/card_keys_file.h"
+#include "plugin/json.h"
+
+namespace plugin {
+
+namespace {
+
+constexpr auto kWatchEvery = std::chrono::seconds(10);
+
+std::string joined(const std::vector<config::Problem>& problems) {
+  std::string text;
+  for (const config::Problem& problem : problems) {
+    if (!text.empty()) text += '\n';
+    text += problem.to_string();
+  }
+  return text;
+}
+
+}  // namespace
+
+base::Result<config::Config> Application::checked(const std::string& config_path,
+                                                  const Host& host) {
+  auto loaded = config::load(config_path);
+  if (auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {
+    return base::Error{joined(*problems)};
+  }
+  config::Config config = std::get<config::Config>(std::move(loaded));
+  const bool host_has_keys = host.ota_crypto() != nullptr || host.ota_keys() != nullptr;
+  if (!host_has_keys && config.card_keys.empty()) {
+    return base::Error{config_path +
+                       ": [keys] card_keys: the host gives no card keys (neither bv.ota-crypto/1 "
+                       "nor bv.ota-keys/1) and no laboratory key file is named"};
+  }
+  return config;
+}
+
+Application::Application(const config::Config& config, const Host& host)
+    : config_(config), host_(host), log_(host), clock_(host) {}
+
+Application::~Application() { stop(0); }
+
+base::Result<std::unique_ptr<Application>> Application::build(const config::Config& config,
+                                                              const Host& host) {
+  std::unique_ptr<Application> application(new Application(config, host));
+  const base::Status assembled = application->assemble();
+  if (!assembled) return base::Error{assembled.error()};
+  return application;
+}
+
+base::Status Application::assemble() {
+  auto key_ring = db::FileKeyRing::load(config_.keys);
+  if (!key_ring) return base::Error{key_ring.error()};
+  key_ring_ = key_ring.take();
+  auto stores = db::make_store_factory(config_.store, *key_ring_, log_, counters_);
+  if (!stores) return base::Error{stores.error()};
+  stores_ = stores.take();
+  if (const base::Status keys = choose_keys(); !keys) return keys;
+  cards_ = std::make_unique<vault::CardService>(config_.vault, *key_ring_, log_, counters_);
+  gateway_ = std::make_unique<bip::Gateway>(
+      config_.bip, bip::Gateway::Parts{*keys_, *cards_, *stores_, clock_, log_, counters_});
+  return {};
+}
+
+base::Status Application::choose_keys() {
+  if (host_.ota_crypto() != nullptr) {
+    keys_ = std::make_unique<HostCrypto>(host_, log_);
+    return {};
+  }
+  if (host_.ota_keys() != nullptr) {
+    key_source_ = std::make_unique<HostKeySource>(host_, log_);
+  } else {
+    auto file = CardKeysFile::load(config_.card_keys);
+    if (!file) return base::Error{file.error()};
+    key_source_ = file.take();
+    log_.warning("plugin", "card keys come from a file: for laboratories only");
+  }
+  keys_ = std::make_unique<bip::KeyCrypto>(*key_source_);
+  return {};
+}
+
+base::Status Application::start() {
+  if (const base::Status started = gateway_->start(); !started) return started;
+  watch_ends_ = false;
+  if (!watch_.start("bv-watch", [this] { watch_store(); })) {
+    stop(0);
+    return base::Error{"the system gives no thread"};
+  }
+  log_.info("plugin", base::cat("running; card channels over TCP on port ", gateway_->tcp_port()));
+  return {};
+}
+
+void Application::watch_store() {
+  const std::unique_ptr<vault::Store> store = stores_->open();
+  std::unique_lock lock(watch_mutex_);
+  while (!watch_ends_) {
+    lock.unlock();
+    const base::Status status = store->check();
+    const std::string fault = status ? "" : status.error();
+    const bool changed = store_fault_.with([&](std::string& known) {
+      const bool differs = known != fault;
+      known = fault;
+      return differs;
+    });
+    if (changed && fault.empty()) log_.info("plugin", "the store is well again");
+    if (changed && !fault.empty()) log_.error("plugin", "degraded: " + fault);
+    lock.lock();
+    watch_wake_.wait_for(lock, kWatchEvery, [this] { return watch_ends_; });
+  }
+}
+
+base::Status Application::reload(const config::Config& config) {
+  const std::vector<std::string> fixed = config::not_reloadable(config_, config);
+  if (!fixed.empty()) {
+    std::string names;
+    for (const std::string& name : fixed) names += (names.empty() ? "" : ", ") + name;
+    return base::Error{"needs a restart: " + names};
+  }
+  config_ = config;
+  cards_->set_policy(config_.vault);
+  gateway_->reconfigure(config_.bip);
+  log_.info("plugin", "configuration reloaded");
+  return {};
+}
+
+bool Application::stop(std::int64_t deadline_ms) {
+  {
+    std::lock_guard lock(watch_mutex_);
+    watch_ends_ = true;
+  }
+  watch_wake_.notify_all();
+  watch_.join();  // its calls have time-outs of their own
+  return gateway_ == nullptr || gateway_->stop(deadline_ms);
+}
+
+std::string Application::health(const std::string& state) const {
+  const bip::Gateway::Health gateway = gateway_->health();
+  const std::string fault = store_fault_.with([](const std::string& text) { return text; });
+  JsonObject ports;
+  if (gateway_->tcp_port() != 0) ports.add("tcp", gateway_->tcp_port());
+  JsonObject counters;
+  for (const auto& [name, value] : counters_.snapshot()) counters.add(name, value);
+  JsonObject all;
+  all.add("state", fault.empty() || state != "running" ? state : "degraded");
+  all.add_raw("ports", ports.text());
+  all.add("sessions", gateway.sessions);
+  all.add("proven_sessions", gateway.proven);
+  all.add("sessions_waiting", gateway.sessions_waiting);
+  all.add("jobs_queued", gateway.jobs_queued);
+  all.add("staging_bytes", static_cast<std::int64_t>(gateway.staging_bytes));
+  all.add("store", fault.empty() ? "ok" : fault);
+  all.add("log_lines_dropped", static_cast<std::int64_t>(log_.dropped()));
+  all.add_raw("counters", counters.text());
+  return all.text();
+}
+
+}  // namespace plugin

@@ -1,0 +1,69 @@
+// The composition root: builds everything, owns it, starts and stops it. Reads like a parts list.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/counters.h"
+#include "base/guarded.h"
+#include "base/result.h"
+#include "base/thread.h"
+#include "bip/gateway.h"
+#include "bip/key_crypto.h"
+#include "config/config.h"
+#include "db/key_files.h"
+#include "db/stores.h"
+#include "plugin/host.h"
+#include "vault/card_service.h"
+
+namespace plugin {
+
+// Calls come from one thread at a time, except health().
+class Application {
+ public:
+  // Everything that a configuration must hold for this host; the reasons joined by newlines.
+  static base::Result<config::Config> checked(const std::string& config_path, const Host& host);
+
+  // Reads key files, takes the SQL driver; no thread, no socket, no database traffic.
+  static base::Result<std::unique_ptr<Application>> build(const config::Config& config,
+                                                          const Host& host);
+  ~Application();
+
+  base::Status start();
+  base::Status reload(const config::Config& config);
+  void drain() { gateway_->drain(); }
+  bool stop(std::int64_t deadline_ms);
+
+  // A JSON object without its braces' owner: see bv.health/1.
+  std::string health(const std::string& state) const;
+
+ private:
+  Application(const config::Config& config, const Host& host);
+  base::Status assemble();
+  base::Status choose_keys();
+  void watch_store();
+
+  config::Config config_;
+  const Host& host_;
+  HostLog log_;
+  HostClock clock_;
+  base::Counters counters_;
+  std::unique_ptr<db::FileKeyRing> key_ring_;
+  std::unique_ptr<vault::StoreFactory> stores_;
+  std::unique_ptr<bip::CardKeySource> key_source_;
+  std::unique_ptr<bip::Keys> keys_;
+  std::unique_ptr<vault::CardService> cards_;
+  std::unique_ptr<bip::Gateway> gateway_;
+
+  // Looks every ten seconds whether the store is there and of the right schema.
+  base::Thread watch_;
+  std::mutex watch_mutex_;
+  std::condition_variable watch_wake_;
+  bool watch_ends_ = false;
+  base::Guarded<std::string> store_fault_;  // empty: well
+};
+
+}  // namespace plugin

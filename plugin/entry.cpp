@@ -1,0 +1,127 @@
+// The C functions of the border and nothing else: each body is one guarded call.
+#include <cstring>
+#include <new>
+#include <string_view>
+
+#include "bipvault/ext/check.h"
+#include "bipvault/ext/health.h"
+#include "plugin/lifecycle.h"
+
+namespace {
+
+using plugin::Host;
+using plugin::Lifecycle;
+
+// One object for both sides: the struct that the host sees and what is behind it.
+struct Instance {
+  explicit Instance(const bv_host* host) : lifecycle(host) {}
+  bv_plugin table{};
+  Lifecycle lifecycle;
+};
+
+Lifecycle& lifecycle_of(bv_plugin* self) { return static_cast<Instance*>(self->self)->lifecycle; }
+
+// The text into the caller's buffer: truncated at a whole UTF-8 character, always terminated.
+void tell(bv_buffer* why, std::string_view text) {
+  if (why == nullptr || why->data == nullptr || why->capacity == 0) return;
+  std::size_t size = std::min(text.size(), why->capacity - 1);
+  while (size > 0 && size < text.size() &&
+         (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) {
+    --size;
+  }
+  std::memcpy(why->data, text.data(), size);
+  why->data[size] = 0;
+  why->size = size;
+}
+
+// Nothing leaves as an exception. What nobody expected ends the service, not the host.
+template <class F>
+bv_status guarded(bv_plugin* self, bv_buffer* why, F&& f) {
+  if (self == nullptr || self->self == nullptr) return BV_E_INVALID;
+  try {
+    std::string text;
+    const bv_status status = f(lifecycle_of(self), text);
+    if (status != BV_OK) tell(why, text);
+    return status;
+  } catch (const std::exception& error) {
+    lifecycle_of(self).fail();
+    tell(why, error.what());
+    try {
+      lifecycle_of(self).log_error(std::string("internal failure: ") + error.what());
+    } catch (...) {
+    }
+    return BV_E_INTERNAL;
+  } catch (...) {
+    lifecycle_of(self).fail();
+    return BV_E_INTERNAL;
+  }
+}
+
+bv_status do_init(bv_plugin* self, const char* path, bv_buffer* why) {
+  return guarded(self, why, [&](Lifecycle& l, std::string& text) { return l.init(path, text); });
+}
+bv_status do_start(bv_plugin* self, bv_buffer* why) {
+  return guarded(self, why, [](Lifecycle& l, std::string& text) { return l.start(text); });
+}
+bv_status do_reload(bv_plugin* self, const char* path, bv_buffer* why) {
+  return guarded(self, why, [&](Lifecycle& l, std::string& text) { return l.reload(path, text); });
+}
+bv_status do_drain(bv_plugin* self, uint32_t deadline_ms) {
+  return guarded(self, nullptr, [&](Lifecycle& l, std::string&) { return l.drain(deadline_ms); });
+}
+bv_status do_stop(bv_plugin* self, uint32_t deadline_ms) {
+  return guarded(self, nullptr, [&](Lifecycle& l, std::string&) { return l.stop(deadline_ms); });
+}
+void do_destroy(bv_plugin* self) {
+  guarded(self, nullptr, [&](Lifecycle& l, std::string&) {
+    if (!l.may_be_destroyed()) return BV_E_STATE;
+    delete static_cast<Instance*>(self->self);
+    return BV_OK;
+  });
+}
+bv_status do_check(bv_plugin* self, const char* path, bv_buffer* why) {
+  return guarded(self, why, [&](Lifecycle& l, std::string& text) { return l.check(path, text); });
+}
+bv_status do_snapshot(bv_plugin* self, bv_buffer* out) {
+  return guarded(self, nullptr, [&](Lifecycle& l, std::string&) {
+    if (out == nullptr || (out->data == nullptr && out->capacity > 0)) return BV_E_INVALID;
+    const std::string text = l.health();
+    out->size = text.size() + 1;
+    if (out->capacity < text.size() + 1) return BV_E_TOO_SMALL;
+    std::memcpy(out->data, text.c_str(), text.size() + 1);
+    out->size = text.size();
+    return BV_OK;
+  });
+}
+
+constexpr bv_health_1 kHealth{do_snapshot};
+constexpr bv_check_1 kCheck{do_check};
+
+const void* do_get_extension(bv_plugin*, const char* id) {
+  if (id == nullptr) return nullptr;
+  if (std::strcmp(id, BV_EXT_HEALTH) == 0) return &kHealth;
+  if (std::strcmp(id, BV_EXT_CHECK) == 0) return &kCheck;
+  return nullptr;
+}
+
+bv_plugin* do_create(const bv_host* host) {
+  try {
+    if (Host::refusal(host)) return nullptr;
+    auto* instance = new (std::nothrow) Instance(host);
+    if (instance == nullptr) return nullptr;
+    instance->table =
+        bv_plugin{sizeof(bv_plugin), 0,        instance, do_init,    do_start,
+                  do_reload,         do_drain, do_stop,  do_destroy, do_get_extension};
+    return &instance->table;
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+constexpr bv_entry kEntry{
+    BV_ENTRY_MAGIC, sizeof(bv_entry), BV_ABI_MAJOR, BV_ABI_MINOR,     sizeof(void*), 0,
+    "bipvault",     "Bipvault",       "Bipvault",   BIPVAULT_VERSION, do_create};
+
+}  // namespace
+
+extern "C" const bv_entry* bipvault_entry(void) { return &kEntry; }

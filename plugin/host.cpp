@@ -1,0 +1,183 @@
+#include "plugin/host.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+namespace plugin {
+
+namespace {
+
+constexpr std::size_t kOldestHost = offsetof(bv_host, get_extension) + sizeof(void*);
+constexpr std::size_t kPacketRoom = 2048;
+
+int severity_of(base::Severity severity) {
+  switch (severity) {
+    case base::Severity::debug:
+      return BV_LOG_DEBUG;
+    case base::Severity::info:
+      return BV_LOG_INFO;
+    case base::Severity::warning:
+      return BV_LOG_WARNING;
+    case base::Severity::error:
+      return BV_LOG_ERROR;
+  }
+  return BV_LOG_ERROR;
+}
+
+// A host in C++ may throw; that must not travel through our threads.
+template <class F>
+bv_status call(F&& f) {
+  try {
+    return f();
+  } catch (...) {
+    return BV_E_INTERNAL;
+  }
+}
+
+bv_packet_head head_of(const vault::Iccid& iccid, bip::Transport transport,
+                       const bip::CommandHead& head) {
+  bv_packet_head out{};
+  const auto ef = iccid.to_ef();
+  std::copy(ef.begin(), ef.end(), out.iccid);
+  out.transport = static_cast<std::uint8_t>(transport);
+  std::copy(head.spi.begin(), head.spi.end(), out.spi);
+  out.kic = head.kic;
+  out.kid = head.kid;
+  std::copy(head.tar.begin(), head.tar.end(), out.tar);
+  return out;
+}
+
+}  // namespace
+
+std::optional<std::string> Host::refusal(const bv_host* host) {
+  if (host == nullptr) return "no host struct";
+  if (host->struct_size < kOldestHost) return "host struct too small";
+  if (host->abi_major != BV_ABI_MAJOR) return "other major version of the ABI";
+  if (host->get_extension == nullptr) return "host without get_extension";
+  return std::nullopt;
+}
+
+Host::Host(const bv_host* host) : handle_(host) {
+  std::memcpy(&host_, host, std::min<std::size_t>(host->struct_size, sizeof host_));
+}
+
+template <class Table>
+const Table* Host::table(const char* id) const {
+  const void* found = nullptr;
+  call([&] {
+    found = host_.get_extension(handle_, id);
+    return BV_OK;
+  });
+  return static_cast<const Table*>(found);
+}
+
+void Host::fetch_extensions() {
+  log_ = table<bv_log_1>(BV_EXT_LOG);
+  if (log_ != nullptr && log_->write == nullptr) log_ = nullptr;
+  clock_ = table<bv_clock_1>(BV_EXT_CLOCK);
+  if (clock_ != nullptr && clock_->now == nullptr) clock_ = nullptr;
+  keys_ = table<bv_ota_keys_1>(BV_EXT_OTA_KEYS);
+  if (keys_ != nullptr && keys_->get == nullptr) keys_ = nullptr;
+  crypto_ = table<bv_ota_crypto_1>(BV_EXT_OTA_CRYPTO);
+  if (crypto_ != nullptr &&
+      (crypto_->unwrap_command == nullptr || crypto_->wrap_response == nullptr)) {
+    crypto_ = nullptr;
+  }
+}
+
+void HostLog::write(base::Severity severity, std::string_view component, std::string_view text) {
+  const bv_log_1* log = host_.log();
+  if (log == nullptr) {
+    dropped_ += 1;
+    return;
+  }
+  const std::string component_z(component);
+  const std::string text_z(text);
+  call([&] {
+    log->write(host_.handle(), severity_of(severity), component_z.c_str(), text_z.c_str());
+    return BV_OK;
+  });
+}
+
+base::Now HostClock::now() const {
+  const bv_clock_1* clock = host_.clock();
+  if (clock == nullptr) return system_.now();
+  base::Now now;
+  const bv_status status =
+      call([&] { return clock->now(host_.handle(), &now.utc_ms, &now.mono_ms); });
+  return status == BV_OK ? now : system_.now();
+}
+
+std::optional<bip::CardKeys> HostKeySource::get(const vault::Iccid& iccid, std::uint8_t key_set) {
+  const auto ef = iccid.to_ef();
+  bv_ota_key_set set{};
+  const bv_status status =
+      call([&] { return host_.ota_keys()->get(host_.handle(), ef.data(), key_set, &set); });
+  std::optional<bip::CardKeys> keys;
+  const bool known = set.algorithm == BV_ALGORITHM_AES || set.algorithm == BV_ALGORITHM_3DES;
+  if (status == BV_OK && known && set.kic_size <= sizeof set.kic &&
+      set.kid_size <= sizeof set.kid) {
+    keys.emplace();
+    keys->family = set.algorithm == BV_ALGORITHM_AES ? bip::Family::aes : bip::Family::des3;
+    keys->kic = base::Secret(base::View(set.kic, set.kic_size));
+    keys->kid = base::Secret(base::View(set.kid, set.kid_size));
+  } else if (status != BV_E_NOT_FOUND) {
+    log_.error("plugin", base::cat("bv.ota-keys/1 answered ", status, " for card ", iccid.digits(),
+                                   ", key set ", key_set));
+  }
+  base::wipe(&set, sizeof set);
+  return keys;
+}
+
+bip::Keys::Unwrapped HostCrypto::unwrap_command(const vault::Iccid& iccid, bip::Transport transport,
+                                                const bip::CommandHead& head, base::View packet) {
+  bv_packet_head raw = head_of(iccid, transport, head);
+  Unwrapped unwrapped;
+  base::Bytes room(kPacketRoom);
+  bv_buffer data{room.data(), room.size(), 0};
+  const bv_status status = call([&] {
+    return host_.ota_crypto()->unwrap_command(host_.handle(), &raw,
+                                              bv_bytes{packet.data(), packet.size()}, &data);
+  });
+  if (status == BV_OK && raw.status == 0 && data.size <= room.size()) {
+    unwrapped.status = bip::PacketStatus::por_ok;
+    base::Reader counter(raw.cntr);
+    unwrapped.counter = counter.u40();
+    unwrapped.data.assign(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(data.size));
+  } else if (status == BV_OK && raw.status != 0) {
+    unwrapped.status = static_cast<bip::PacketStatus>(raw.status);
+  } else if (status != BV_E_NOT_FOUND) {
+    log_.error("plugin", base::cat("bv.ota-crypto/1 unwrap_command answered ", status, " for card ",
+                                   iccid.digits()));
+  }
+  base::wipe(room.data(), room.size());
+  return unwrapped;
+}
+
+std::optional<base::Bytes> HostCrypto::wrap_response(const vault::Iccid& iccid,
+                                                     bip::Transport transport,
+                                                     const bip::CommandHead& head,
+                                                     std::uint64_t counter,
+                                                     bip::PacketStatus status, base::View data) {
+  bv_packet_head raw = head_of(iccid, transport, head);
+  base::Writer cntr;
+  cntr.u40(counter);
+  std::copy(cntr.view().begin(), cntr.view().end(), raw.cntr);
+  raw.status = static_cast<std::uint8_t>(status);
+  base::Bytes room(kPacketRoom);
+  bv_buffer packet{room.data(), room.size(), 0};
+  const bv_status called = call([&] {
+    return host_.ota_crypto()->wrap_response(host_.handle(), &raw,
+                                             bv_bytes{data.data(), data.size()}, &packet);
+  });
+  if (called != BV_OK || packet.size > room.size()) {
+    log_.error("plugin", base::cat("bv.ota-crypto/1 wrap_response answered ", called, " for card ",
+                                   iccid.digits()));
+    return std::nullopt;
+  }
+  room.resize(packet.size);
+  return room;
+}
+
+}  // namespace plugin

@@ -1,0 +1,98 @@
+// The host as the plugin sees it: the C tables behind C++ ports, every pointer checked, every call
+// guarded. Only this file knows that structs of the border may be older and shorter than ours.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "bipvault/ext/clock.h"
+#include "bipvault/ext/log.h"
+#include "bipvault/ext/ota_crypto.h"
+#include "bipvault/ext/ota_keys.h"
+#include "bipvault/plugin.h"
+#include "bip/ports.h"
+
+namespace plugin {
+
+// Copies the host's struct into the newest shape at once. The host outlives this object.
+class Host {
+ public:
+  // Why a host cannot be served; nothing: it can.
+  static std::optional<std::string> refusal(const bv_host* host);
+  explicit Host(const bv_host* host);
+
+  const bv_host* handle() const { return handle_; }
+  // Fetches the extension tables: in init, since create may not call the host.
+  void fetch_extensions();
+
+  const bv_log_1* log() const { return log_; }
+  const bv_clock_1* clock() const { return clock_; }
+  const bv_ota_keys_1* ota_keys() const { return keys_; }
+  const bv_ota_crypto_1* ota_crypto() const { return crypto_; }
+
+ private:
+  template <class Table>
+  const Table* table(const char* id) const;
+
+  const bv_host* handle_;
+  bv_host host_{};
+  const bv_log_1* log_ = nullptr;
+  const bv_clock_1* clock_ = nullptr;
+  const bv_ota_keys_1* keys_ = nullptr;
+  const bv_ota_crypto_1* crypto_ = nullptr;
+};
+
+// Any thread. Without bv.log/1 the lines are dropped and counted.
+class HostLog : public base::Log {
+ public:
+  explicit HostLog(const Host& host) : host_(host) {}
+  void write(base::Severity severity, std::string_view component, std::string_view text) override;
+  std::uint64_t dropped() const { return dropped_; }
+
+ private:
+  const Host& host_;
+  std::atomic<std::uint64_t> dropped_{0};
+};
+
+// Any thread. A host without clock, or one that fails, leaves the system's clocks.
+class HostClock : public base::Clock {
+ public:
+  explicit HostClock(const Host& host) : host_(host) {}
+  base::Now now() const override;
+
+ private:
+  const Host& host_;
+  base::SystemClock system_;
+};
+
+// Workers only.
+class HostKeySource : public bip::CardKeySource {
+ public:
+  HostKeySource(const Host& host, base::Log& log) : host_(host), log_(log) {}
+  std::optional<bip::CardKeys> get(const vault::Iccid& iccid, std::uint8_t key_set) override;
+
+ private:
+  const Host& host_;
+  base::Log& log_;
+};
+
+// Whole packets in the host, for example in an HSM. Workers only.
+class HostCrypto : public bip::Keys {
+ public:
+  HostCrypto(const Host& host, base::Log& log) : host_(host), log_(log) {}
+  Unwrapped unwrap_command(const vault::Iccid& iccid, bip::Transport transport,
+                           const bip::CommandHead& head, base::View packet) override;
+  std::optional<base::Bytes> wrap_response(const vault::Iccid& iccid, bip::Transport transport,
+                                           const bip::CommandHead& head, std::uint64_t counter,
+                                           bip::PacketStatus status, base::View data) override;
+
+ private:
+  const Host& host_;
+  base::Log& log_;
+};
+
+}  // namespace plugin

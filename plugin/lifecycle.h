@@ -1,0 +1,42 @@
+// The plugin's states and who may be called in which (plugin.h), around an Application.
+#pragma once
+
+#include <memory>
+#include <shared_mutex>
+#include <string>
+
+#include "bipvault/plugin.h"
+#include "plugin/application.h"
+#include "plugin/host.h"
+
+namespace plugin {
+
+enum class State { created, ready, running, draining, stopping, failed };
+
+// Lifecycle calls come one at a time; health() from any thread at any time.
+class Lifecycle {
+ public:
+  explicit Lifecycle(const bv_host* host) : host_(host) {}
+
+  bv_status init(const char* config_path, std::string& why);
+  bv_status start(std::string& why);
+  bv_status reload(const char* config_path, std::string& why);
+  bv_status drain(std::uint32_t deadline_ms);
+  bv_status stop(std::uint32_t deadline_ms);
+  bool may_be_destroyed() const;
+  bv_status check(const char* config_path, std::string& why);
+  std::string health() const;
+  // After an exception that nobody expected.
+  void fail() noexcept;
+  void log_error(const std::string& text);
+
+ private:
+  void set_state(State state);
+
+  Host host_;
+  mutable std::shared_mutex mutex_;  // health() against the calls that replace application_
+  State state_ = State::created;
+  std::unique_ptr<Application> application_;
+};
+
+}  // namespace plugin
