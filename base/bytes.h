@@ -84,7 +84,7 @@ inline std::string_view as_text(View bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::string to_hex(View bytes);                            // upper case, no separators
-std::optional<Bytes> from_hex(std::string_view text);      // both cases; blanks are skipped
+std::string to_hex(View bytes);                        // upper case, no separators
+std::optional<Bytes> from_hex(std::string_view text);  // both cases; blanks are skipped
 
 }  // namespace base

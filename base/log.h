@@ -32,8 +32,7 @@ class NoLog : public Log {
 namespace detail {
 inline void append(std::string& out, std::string_view text) { out += text; }
 template <std::integral T>
-  requires(!std::same_as<T, char>)
-void append(std::string& out, T value) {
+requires(!std::same_as<T, char>) void append(std::string& out, T value) {
   char digits[24];
   const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
   out.append(digits, end);

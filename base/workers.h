@@ -32,7 +32,7 @@ class Workers {
     };
     template <class F>
     struct Body : Base {
-      explicit Body(F f) : f(std::move(f)) {}
+      explicit Body(F function) : f(std::move(function)) {}
       void run(State& state) override { f(state); }
       F f;
     };
