@@ -1,11 +1,13 @@
 // Key files: master keys (data at rest), peppers (user keys), audit key. One key a line:
 // "NUMBER HEX64", comments with '#'; the highest number is used for what is new. Mode must be
-// 0600 or 0400 and the owner the caller, else they are refused.
+// 0600 or 0400 and the owner the caller, else they are refused. The audit key file holds exactly
+// one key. Errors name file and line, never anything that the line held.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/secret.h"
@@ -36,10 +38,11 @@ class FileKeyRing : public vault::KeyRing {
 };
 
 // Creates the files that do not exist, each with one random key under number 1 and mode 0600;
-// an existing file is left alone. Returns the paths created.
+// an existing file is left alone, a symbolic link refused. Returns the paths created.
 base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files);
 
-// A file with a secret (key, password): regular, owned by the caller, mode 0600 or 0400.
+// A file with a secret (key, password): regular, owned by the caller, mode 0600 or 0400, at most
+// 64 KiB. Line ends at the end of the file are dropped.
 base::Result<base::Secret> read_secret_file(const std::string& path);
 
 }  // namespace db

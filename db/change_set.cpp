@@ -1,0 +1,222 @@
+#include "db/change_set.h"
+
+#include <algorithm>
+
+#include "db/record_row.h"
+
+namespace db {
+
+namespace {
+
+using Kind = SqlError::Kind;
+
+[[noreturn]] void conflict() { throw SqlError(Kind::conflict, 0, "changed by another writer"); }
+
+void must_change_one(std::uint64_t affected) {
+  if (affected != 1) conflict();
+}
+
+// A key that another writer took first is a race, not an error.
+void insert(SqlConnection& connection, std::string_view sql, Params params) {
+  try {
+    connection.execute(sql, params);
+  } catch (const SqlError& error) {
+    if (error.kind() == Kind::constraint) conflict();
+    throw;
+  }
+}
+void insert(SqlConnection& connection, std::string_view sql, std::initializer_list<Param> params) {
+  insert(connection, sql, Params(params.begin(), params.size()));
+}
+
+void update_record(SqlConnection& connection, const RecordWrite& write, const vault::OpId& op) {
+  const auto params = update_params(write.record, write.loaded_version, op);
+  try {
+    must_change_one(connection.execute(record_sql().update, params));
+  } catch (const SqlError& error) {
+    if (error.kind() == Kind::constraint) conflict();  // the new ICCID was taken meanwhile
+    throw;
+  }
+}
+
+// Frees the ICCID of a record that goes or is renamed, and takes its lock on the way.
+void free_iccid(SqlConnection& connection, const RecordWrite& write) {
+  if (write.kind == RecordWrite::Kind::remove) {
+    must_change_one(
+        connection.execute("DELETE FROM records WHERE id = ? AND version = ?",
+                           {base::View(write.record.id), number(write.loaded_version)}));
+    return;
+  }
+  const std::string place_holder = "~" + base::to_hex(write.record.id).substr(0, 19);
+  must_change_one(connection.execute(
+      "UPDATE records SET iccid = ? WHERE id = ? AND version = ?",
+      {std::string_view(place_holder), base::View(write.record.id), number(write.loaded_version)}));
+}
+
+void insert_records(SqlConnection& connection, const std::vector<const RecordWrite*>& writes,
+                    const vault::OpId& op) {
+  std::vector<Param> params;
+  for (std::size_t at = 0; at < writes.size();) {
+    const bool many = writes.size() - at >= kRowsPerInsert;
+    const std::size_t count = many ? kRowsPerInsert : 1;
+    params.clear();
+    for (std::size_t i = 0; i < count; ++i) append_insert(params, writes[at + i]->record, op);
+    insert(connection, many ? record_sql().insert_many : record_sql().insert, params);
+    at += count;
+  }
+}
+
+// Rows are touched in the order of their ids, so that two updates never wait for each other.
+void apply_records(SqlConnection& connection, const ChangeSet& changes) {
+  std::vector<const RecordWrite*> sorted;
+  sorted.reserve(changes.records.size());
+  for (const RecordWrite& write : changes.records) sorted.push_back(&write);
+  std::sort(sorted.begin(), sorted.end(),
+            [](const RecordWrite* a, const RecordWrite* b) { return a->record.id < b->record.id; });
+  std::vector<const RecordWrite*> inserts;
+  for (const RecordWrite* write : sorted) {
+    if (write->kind == RecordWrite::Kind::insert) {
+      inserts.push_back(write);
+    } else if (write->kind == RecordWrite::Kind::remove || write->renamed) {
+      free_iccid(connection, *write);
+    } else {
+      update_record(connection, *write, changes.op);
+    }
+  }
+  for (const RecordWrite* write : sorted) {
+    if (write->kind == RecordWrite::Kind::update && write->renamed) {
+      update_record(connection, *write, changes.op);
+    }
+  }
+  insert_records(connection, inserts, changes.op);
+}
+
+void apply_counters(SqlConnection& connection, const ChangeSet& changes) {
+  for (const CounterWrite& write : changes.counters) {
+    const std::string_view card = write.card.digits();
+    if (write.seen == 0) {
+      insert(connection, "INSERT INTO counters (iccid, key_set, value) VALUES (?, ?, ?)",
+             {card, number(write.key_set), number(write.value)});
+    } else {
+      must_change_one(connection.execute(
+          "UPDATE counters SET value = ? WHERE iccid = ? AND key_set = ? AND value = ?",
+          {number(write.value), card, number(write.key_set), number(write.seen)}));
+    }
+  }
+}
+
+void insert_key(SqlConnection& connection, const Sealed& sealed) {
+  insert(connection, "INSERT INTO data_keys (id, master, wrapped) VALUES (?, ?, ?)",
+         {base::View(sealed.id), number(sealed.master), base::View(sealed.wrapped)});
+}
+
+void drop_key(SqlConnection& connection, const BlobId& id) {
+  connection.execute("DELETE FROM data_keys WHERE id = ?", {base::View(id)});
+}
+
+Param pinned(const vault::ImageInfo& info) {
+  return info.pinned_until == 0 ? Param{} : number(info.pinned_until);
+}
+
+void apply_images(SqlConnection& connection, const ChangeSet& changes) {
+  for (const ImageAdd& add : changes.image_adds) {
+    const vault::ImageInfo& info = add.info;
+    insert(connection,
+           "INSERT INTO images (id, record_id, seq, bound_record, digest, bytes, entries, "
+           "stored_at, pinned_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+           {base::View(info.id), base::View(add.owner), number(add.seq),
+            base::View(info.bound_record), base::View(info.digest), number(info.bytes),
+            number(info.entries), number(info.stored_at), pinned(info)});
+    insert(connection, "INSERT INTO image_data (image_id, sealed) VALUES (?, ?)",
+           {base::View(info.id), base::View(add.sealed.data)});
+    insert_key(connection, add.sealed);
+  }
+  for (const ImageChange& change : changes.image_changes) {
+    connection.execute("UPDATE images SET record_id = ?, seq = ?, pinned_until = ? WHERE id = ?",
+                       {base::View(change.owner), number(change.seq), pinned(change.info),
+                        base::View(change.info.id)});
+  }
+  for (const vault::ImageId& id : changes.image_drops) {
+    connection.execute("DELETE FROM images WHERE id = ?", {base::View(id)});
+    connection.execute("DELETE FROM image_data WHERE image_id = ?", {base::View(id)});
+    drop_key(connection, id);
+  }
+}
+
+void apply_parts(SqlConnection& connection, const ChangeSet& changes) {
+  for (const PartDrop& drop : changes.part_drops) {
+    connection.execute("DELETE FROM staged WHERE record_id = ? AND part_offset = ?",
+                       {base::View(drop.record), number(drop.offset)});
+    drop_key(connection, drop.part);
+  }
+  for (const PartAdd& add : changes.part_adds) {
+    insert(connection,
+           "INSERT INTO staged (record_id, part_offset, part_id, bytes, sealed) "
+           "VALUES (?, ?, ?, ?, ?)",
+           {base::View(add.record), number(add.offset), base::View(add.sealed.id),
+            number(add.bytes), base::View(add.sealed.data)});
+    insert_key(connection, add.sealed);
+  }
+}
+
+void apply_moves(SqlConnection& connection, const ChangeSet& changes) {
+  for (const std::uint64_t id : changes.move_drops) {
+    connection.execute("DELETE FROM moves WHERE id = ?", {number(id)});
+  }
+  for (const vault::PendingMove& move : changes.move_adds) {
+    insert(connection,
+           "INSERT INTO moves (id, old_record, old_iccid, new_iccid, at) VALUES (?, ?, ?, ?, ?)",
+           {number(move.id), base::View(move.old_record), std::string_view(move.old_iccid.digits()),
+            std::string_view(move.new_iccid.digits()), number(move.at)});
+  }
+}
+
+const std::string& history_insert(bool many) {
+  static const std::string* const texts = [] {
+    const std::string head =
+        "INSERT INTO history (record_id, seq, at, op, kind, actor, detail, mac) VALUES ";
+    const std::string marks = "(?, ?, ?, ?, ?, ?, ?, ?)";
+    auto* const both = new std::string[2]{head + marks, head + marks};
+    for (std::size_t i = 1; i < kRowsPerInsert; ++i) both[1] += ", " + marks;
+    return both;
+  }();
+  return texts[many ? 1 : 0];
+}
+
+void apply_history(SqlConnection& connection, const ChangeSet& changes) {
+  const auto& entries = changes.history;
+  std::vector<Param> params;
+  for (std::size_t at = 0; at < entries.size();) {
+    const bool many = entries.size() - at >= kRowsPerInsert;
+    const std::size_t count = many ? kRowsPerInsert : 1;
+    params.clear();
+    for (std::size_t i = at; i < at + count; ++i) {
+      const vault::HistoryEntry& e = entries[i];
+      params.insert(params.end(),
+                    {base::View(e.record), number(e.seq), number(e.at), base::View(e.op),
+                     std::string_view(e.note.kind), std::string_view(e.note.actor),
+                     std::string_view(e.note.detail), base::View(e.mac)});
+    }
+    insert(connection, history_insert(many), params);
+    at += count;
+  }
+}
+
+}  // namespace
+
+bool ChangeSet::empty() const {
+  return records.empty() && counters.empty() && image_adds.empty() && image_changes.empty() &&
+         image_drops.empty() && part_drops.empty() && part_adds.empty() && move_adds.empty() &&
+         move_drops.empty() && history.empty();
+}
+
+void apply(SqlConnection& connection, const ChangeSet& changes) {
+  apply_records(connection, changes);
+  apply_counters(connection, changes);
+  apply_images(connection, changes);
+  apply_parts(connection, changes);
+  apply_moves(connection, changes);
+  apply_history(connection, changes);
+}
+
+}  // namespace db

@@ -1,0 +1,77 @@
+// Everything that one update writes, ready to be applied in one transaction: sealed, chained, and
+// with the versions it rests on. Applying the same change set again after a rollback is allowed.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "db/seal.h"
+#include "db/sql.h"
+#include "vault/ports.h"
+
+namespace db {
+
+struct RecordWrite {
+  enum class Kind { insert, update, remove };
+  Kind kind = Kind::update;
+  vault::Record record;              // as it shall be
+  std::uint64_t loaded_version = 0;  // update, remove: the version read
+  bool renamed = false;              // update: another ICCID than the one read
+  std::uint64_t last_seq = 0;        // of this update's newest history entry, 0: none
+};
+
+struct CounterWrite {
+  vault::Iccid card;
+  std::uint8_t key_set = 0;
+  vault::Counter seen = 0;  // what the function saw; must still be so
+  vault::Counter value = 0;
+};
+
+struct ImageAdd {
+  vault::RecordId owner{};
+  std::int64_t seq = 0;
+  vault::ImageInfo info;
+  Sealed sealed;
+};
+
+struct ImageChange {
+  vault::RecordId owner{};
+  std::int64_t seq = 0;
+  vault::ImageInfo info;
+};
+
+struct PartAdd {
+  vault::RecordId record{};
+  std::uint32_t offset = 0;
+  std::uint32_t bytes = 0;  // plain
+  Sealed sealed;
+};
+
+struct PartDrop {
+  vault::RecordId record{};
+  std::uint32_t offset = 0;
+  std::uint32_t bytes = 0;
+  BlobId part{};
+};
+
+struct ChangeSet {
+  vault::OpId op{};
+  std::vector<RecordWrite> records;
+  std::vector<CounterWrite> counters;
+  std::vector<ImageAdd> image_adds;
+  std::vector<ImageChange> image_changes;
+  std::vector<vault::ImageId> image_drops;
+  std::vector<PartDrop> part_drops;
+  std::vector<PartAdd> part_adds;
+  std::vector<vault::PendingMove> move_adds;
+  std::vector<std::uint64_t> move_drops;
+  std::vector<vault::HistoryEntry> history;
+
+  bool empty() const;
+};
+
+// Inside an open transaction. Throws SqlError; `conflict` when something is no longer as it was
+// read. After any error the caller rolls back.
+void apply(SqlConnection& connection, const ChangeSet& changes);
+
+}  // namespace db

@@ -1,0 +1,17 @@
+# cmake -DOUT=file.cpp -DSTEPS="a.sql;b.sql" -P embed_schema.cmake
+# Writes the steps as raw strings; a step's number is the number its file name begins with.
+set(text "#include \"db/schema.h\"\n\nnamespace db {\n\nconst SchemaStep kSchemaSteps[] = {\n")
+list(SORT STEPS)
+list(LENGTH STEPS count)
+foreach(step ${STEPS})
+  get_filename_component(name ${step} NAME)
+  string(REGEX MATCH "^0*([1-9][0-9]*)_" found ${name})
+  if(NOT found)
+    message(FATAL_ERROR "${step}: a step's name is NNNN_what.sql")
+  endif()
+  set(number ${CMAKE_MATCH_1})
+  file(READ ${step} sql)
+  string(APPEND text "    {${number}, R\"sql(${sql})sql\"},\n")
+endforeach()
+string(APPEND text "};\nconst int kSchemaStepCount = ${count};\n\n}  // namespace db\n")
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,232 @@
+#include "db/record_row.h"
+
+#include <algorithm>
+#include <type_traits>
+
+namespace db {
+
+using vault::EndedStore;
+using vault::FetchPermit;
+using vault::ImageInfo;
+using vault::Record;
+using vault::Upload;
+
+namespace {
+
+// How one field becomes a value and comes back. All-zero octets and (for dates) 0 are NULL, which
+// costs no room in the many records that were never stored.
+template <class T>
+requires(std::is_integral_v<T> || std::is_enum_v<T>) Param to_param(const T& value) {
+  return static_cast<std::int64_t>(value);
+}
+inline Param to_param(const std::string& value) { return std::string_view(value); }
+inline Param to_param(const base::Bytes& value) { return base::View(value); }
+template <std::size_t N>
+Param to_param(const std::array<std::uint8_t, N>& value) {
+  if (std::all_of(value.begin(), value.end(), [](std::uint8_t o) { return o == 0; })) return {};
+  return base::View(value);
+}
+inline Param to_param(const vault::Iccid& value) { return std::string_view(value.digits()); }
+template <class T>
+requires requires(const T& t) { t.digits(); }
+Param to_param(const std::optional<T>& value) {
+  if (!value) return {};
+  return std::string_view(value->digits());
+}
+
+[[noreturn]] void bad_row(const char* what) {
+  throw SqlError(SqlError::Kind::other, 0, std::string("records: bad value in column ") + what);
+}
+
+template <class T>
+requires(std::is_integral_v<T> || std::is_enum_v<T>) void from_row(T& value, const Row& row,
+                                                                   int i) {
+  value = static_cast<T>(row.number(i));
+}
+inline void from_row(std::string& value, const Row& row, int i) { value = row.text(i); }
+inline void from_row(base::Bytes& value, const Row& row, int i) { value = row.blob(i); }
+template <std::size_t N>
+void from_row(std::array<std::uint8_t, N>& value, const Row& row, int i) {
+  value = {};
+  if (row.null(i)) return;
+  const base::Bytes octets = row.blob(i);
+  if (octets.size() != N) bad_row("of octets");
+  std::copy(octets.begin(), octets.end(), value.begin());
+}
+inline void from_row(vault::Iccid& value, const Row& row, int i) {
+  const auto iccid = vault::Iccid::from_digits(row.text(i));
+  if (!iccid) bad_row("iccid");
+  value = *iccid;
+}
+inline void from_row(std::optional<vault::Iccid>& value, const Row& row, int i) {
+  value.reset();
+  if (row.null(i)) return;
+  value = vault::Iccid::from_digits(row.text(i));
+  if (!value) bad_row("moved_from");
+}
+inline void from_row(std::optional<vault::Msisdn>& value, const Row& row, int i) {
+  value.reset();
+  if (row.null(i)) return;
+  value = vault::Msisdn::from_text("+" + row.text(i));
+  if (!value) bad_row("msisdn");
+}
+
+struct Column {
+  const char* name;
+  Param (*get)(const Record&);
+  void (*set)(Record&, const Row&, int);
+};
+
+template <auto Field>
+constexpr Column column(const char* name) {
+  return {name, [](const Record& r) { return to_param(r.*Field); },
+          [](Record& r, const Row& row, int i) { from_row(r.*Field, row, i); }};
+}
+
+template <auto Field>
+constexpr Column date(const char* name) {
+  return {name, [](const Record& r) { return r.*Field == 0 ? Param{} : to_param(r.*Field); },
+          [](Record& r, const Row& row, int i) { from_row(r.*Field, row, i); }};
+}
+
+// A field of an optional part: NULL in all its columns when there is none.
+template <auto Part, auto Field>
+constexpr Column part(const char* name) {
+  return {name, [](const Record& r) { return r.*Part ? to_param((*(r.*Part)).*Field) : Param{}; },
+          [](Record& r, const Row& row, int i) {
+            if (row.null(i)) return;
+            if (!(r.*Part)) (r.*Part).emplace();
+            from_row((*(r.*Part)).*Field, row, i);
+          }};
+}
+
+constexpr Column kColumns[] = {
+    column<&Record::iccid>("iccid"),
+    column<&Record::msisdn_provisioned>("msisdn_provisioned"),
+    column<&Record::msisdn_reported>("msisdn_reported"),
+    column<&Record::customer>("customer"),
+    column<&Record::language>("language"),
+    column<&Record::handset>("handset"),
+    column<&Record::last_error>("last_error"),
+    column<&Record::ended>("ended"),
+    part<&Record::image, &ImageInfo::id>("image_id"),
+    part<&Record::image, &ImageInfo::bound_record>("image_bound_record"),
+    part<&Record::image, &ImageInfo::digest>("image_digest"),
+    part<&Record::image, &ImageInfo::bytes>("image_bytes"),
+    part<&Record::image, &ImageInfo::entries>("image_entries"),
+    part<&Record::image, &ImageInfo::stored_at>("image_stored_at"),
+    part<&Record::image, &ImageInfo::pinned_until>("image_pinned_until"),
+    date<&Record::first_stored_at>("first_stored_at"),
+    date<&Record::updated_at>("updated_at"),
+    date<&Record::identity_at>("identity_at"),
+    column<&Record::key_state>("key_state"),
+    column<&Record::pepper>("pepper"),
+    column<&Record::key_mac>("key_mac"),
+    date<&Record::key_issued_at>("key_issued_at"),
+    column<&Record::key_transaction>("key_transaction"),
+    date<&Record::reset_until>("reset_until"),
+    column<&Record::wrong_keys>("wrong_keys"),
+    date<&Record::locked_at>("locked_at"),
+    date<&Record::locked_until>("locked_until"),
+    column<&Record::timed_once>("timed_once"),
+    column<&Record::lock_reason>("lock_reason"),
+    date<&Record::suspended_at>("suspended_at"),
+    column<&Record::epoch>("epoch"),
+    part<&Record::upload, &Upload::transaction>("upload_transaction"),
+    part<&Record::upload, &Upload::total>("upload_total"),
+    part<&Record::upload, &Upload::digest>("upload_digest"),
+    part<&Record::upload, &Upload::epoch>("upload_epoch"),
+    part<&Record::upload, &Upload::staged>("upload_staged"),
+    part<&Record::upload, &Upload::last_at>("upload_last_at"),
+    part<&Record::upload, &Upload::writer>("upload_writer"),
+    part<&Record::ended_store, &EndedStore::transaction>("ended_transaction"),
+    part<&Record::ended_store, &EndedStore::at>("ended_at"),
+    part<&Record::ended_store, &EndedStore::flags>("ended_flags"),
+    part<&Record::ended_store, &EndedStore::issued_key>("ended_issued_key"),
+    part<&Record::fetch, &FetchPermit::transaction>("fetch_transaction"),
+    part<&Record::fetch, &FetchPermit::image>("fetch_image"),
+    part<&Record::fetch, &FetchPermit::epoch>("fetch_epoch"),
+    part<&Record::fetch, &FetchPermit::until>("fetch_until"),
+    column<&Record::foreign_wrong>("foreign_wrong"),
+    column<&Record::stranger_wrong>("stranger_wrong"),
+    date<&Record::stranger_since>("stranger_since"),
+    date<&Record::pending_move_until>("pending_move_until"),
+    column<&Record::moved_from>("moved_from"),
+    date<&Record::moved_at>("moved_at"),
+    column<&Record::moved_by_order>("moved_by_order"),
+    column<&Record::history_count>("history_count"),
+    column<&Record::history_mac>("history_mac"),
+};
+
+RecordSql build() {
+  std::string names;
+  std::string marks = "(?, ?, ?";
+  std::string sets;
+  for (const Column& c : kColumns) {
+    names += std::string(", ") + c.name;
+    marks += ", ?";
+    sets += std::string(", ") + c.name + " = ?";
+  }
+  marks += ")";
+  RecordSql sql;
+  sql.select = "SELECT id, version" + names + " FROM records";
+  sql.update = "UPDATE records SET version = version + 1, last_op = ?" + sets +
+               " WHERE id = ? AND version = ?";
+  sql.insert = "INSERT INTO records (id, version, last_op" + names + ") VALUES " + marks;
+  sql.insert_many = sql.insert;
+  for (std::size_t i = 1; i < kRowsPerInsert; ++i) sql.insert_many += ", " + marks;
+  return sql;
+}
+
+}  // namespace
+
+const RecordSql& record_sql() {
+  static const RecordSql* const instance = new RecordSql(build());
+  return *instance;
+}
+
+vault::Record read_record(const Row& row) {
+  const auto iccid = vault::Iccid::from_digits(row.text(2));
+  if (!iccid) bad_row("iccid");
+  Record record(*iccid);
+  from_row(record.id, row, 0);
+  record.version = static_cast<std::uint64_t>(row.number(1));
+  int i = 2;
+  for (const Column& c : kColumns) c.set(record, row, i++);
+  return record;
+}
+
+void append_insert(std::vector<Param>& params, const Record& record, const vault::OpId& op) {
+  params.emplace_back(base::View(record.id));
+  params.emplace_back(number(1));
+  params.emplace_back(base::View(op));
+  for (const Column& c : kColumns) params.push_back(c.get(record));
+}
+
+std::vector<Param> update_params(const Record& record, std::uint64_t loaded_version,
+                                 const vault::OpId& op) {
+  std::vector<Param> params;
+  params.reserve(std::size(kColumns) + 3);
+  params.emplace_back(base::View(op));
+  for (const Column& c : kColumns) params.push_back(c.get(record));
+  params.emplace_back(base::View(record.id));
+  params.emplace_back(number(loaded_version));
+  return params;
+}
+
+void fit(Record& record) {
+  constexpr std::size_t kHandset = 512;
+  constexpr std::size_t kText = 255;
+  if (record.handset.size() > kHandset) record.handset.resize(kHandset);
+  if (record.last_error.size() > kText) record.last_error = cut_text(record.last_error, kText);
+  if (record.lock_reason.size() > kText) record.lock_reason = cut_text(record.lock_reason, kText);
+}
+
+std::string cut_text(const std::string& text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  std::size_t end = limit;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+}  // namespace db

@@ -1,0 +1,141 @@
+-- One text for both engines. {NARROW} and {WIDE} end a table (rows that live in the tree of the
+-- primary key; rows with a blob), {ASCII} marks a column that holds only ASCII.
+-- Dates are milliseconds since 1970 UTC; NULL where the program says 0 ("never", "not").
+
+CREATE TABLE IF NOT EXISTS schema_version (
+  version INT NOT NULL PRIMARY KEY,
+  installed_at BIGINT NOT NULL
+) {NARROW};
+
+CREATE TABLE IF NOT EXISTS records (
+  id VARBINARY(16) NOT NULL PRIMARY KEY,
+  version BIGINT NOT NULL,
+  last_op VARBINARY(16) NOT NULL,
+  iccid VARCHAR(20) {ASCII} NOT NULL,
+  msisdn_provisioned VARCHAR(15) {ASCII},
+  msisdn_reported VARCHAR(15) {ASCII},
+  customer VARCHAR(255) NOT NULL,
+  language VARCHAR(15) {ASCII} NOT NULL,
+  handset VARBINARY(512) NOT NULL,
+  last_error VARCHAR(255) NOT NULL,
+  ended SMALLINT NOT NULL,
+  image_id VARBINARY(16),
+  image_bound_record VARBINARY(16),
+  image_digest VARBINARY(32),
+  image_bytes BIGINT,
+  image_entries BIGINT,
+  image_stored_at BIGINT,
+  image_pinned_until BIGINT,
+  first_stored_at BIGINT,
+  updated_at BIGINT,
+  identity_at BIGINT,
+  key_state SMALLINT NOT NULL,
+  pepper INT NOT NULL,
+  key_mac VARBINARY(32),
+  key_issued_at BIGINT,
+  key_transaction BIGINT NOT NULL,
+  reset_until BIGINT,
+  wrong_keys SMALLINT NOT NULL,
+  locked_at BIGINT,
+  locked_until BIGINT,
+  timed_once SMALLINT NOT NULL,
+  lock_reason VARCHAR(255) NOT NULL,
+  suspended_at BIGINT,
+  epoch BIGINT NOT NULL,
+  upload_transaction BIGINT,
+  upload_total BIGINT,
+  upload_digest VARBINARY(32),
+  upload_epoch BIGINT,
+  upload_staged BIGINT,
+  upload_last_at BIGINT,
+  upload_writer VARBINARY(16),
+  ended_transaction BIGINT,
+  ended_at BIGINT,
+  ended_flags SMALLINT,
+  ended_issued_key SMALLINT,
+  fetch_transaction BIGINT,
+  fetch_image VARBINARY(16),
+  fetch_epoch BIGINT,
+  fetch_until BIGINT,
+  foreign_wrong SMALLINT NOT NULL,
+  stranger_wrong SMALLINT NOT NULL,
+  stranger_since BIGINT,
+  pending_move_until BIGINT,
+  moved_from VARCHAR(20) {ASCII},
+  moved_at BIGINT,
+  moved_by_order SMALLINT NOT NULL,
+  history_count BIGINT NOT NULL,
+  history_mac VARBINARY(32)
+) {NARROW};
+CREATE UNIQUE INDEX records_iccid ON records (iccid);
+CREATE INDEX records_msisdn ON records (msisdn_provisioned);
+CREATE INDEX records_moved_from ON records (moved_from);
+CREATE INDEX records_updated_at ON records (updated_at);
+
+-- seq orders the versions of a record; a merge puts the absorbed ones below the lowest.
+CREATE TABLE IF NOT EXISTS images (
+  id VARBINARY(16) NOT NULL PRIMARY KEY,
+  record_id VARBINARY(16) NOT NULL,
+  seq BIGINT NOT NULL,
+  bound_record VARBINARY(16) NOT NULL,
+  digest VARBINARY(32) NOT NULL,
+  bytes BIGINT NOT NULL,
+  entries BIGINT NOT NULL,
+  stored_at BIGINT NOT NULL,
+  pinned_until BIGINT
+) {NARROW};
+CREATE INDEX images_record ON images (record_id);
+
+CREATE TABLE IF NOT EXISTS image_data (
+  image_id VARBINARY(16) NOT NULL PRIMARY KEY,
+  sealed MEDIUMBLOB NOT NULL
+) {WIDE};
+
+-- Keys of images and of staged parts, wrapped by master key `master`. A table of its own, so that
+-- a backup can give it a file and a retention of its own.
+CREATE TABLE IF NOT EXISTS data_keys (
+  id VARBINARY(16) NOT NULL PRIMARY KEY,
+  master INT NOT NULL,
+  wrapped VARBINARY(64) NOT NULL
+) {NARROW};
+
+CREATE TABLE IF NOT EXISTS staged (
+  record_id VARBINARY(16) NOT NULL,
+  part_offset BIGINT NOT NULL,
+  part_id VARBINARY(16) NOT NULL,
+  bytes BIGINT NOT NULL,
+  sealed MEDIUMBLOB NOT NULL,
+  PRIMARY KEY (record_id, part_offset)
+) {WIDE};
+
+-- Replay counters belong to the card, not to the record: never deleted.
+CREATE TABLE IF NOT EXISTS counters (
+  iccid VARCHAR(20) {ASCII} NOT NULL,
+  key_set SMALLINT NOT NULL,
+  value BIGINT NOT NULL,
+  PRIMARY KEY (iccid, key_set)
+) {NARROW};
+
+CREATE TABLE IF NOT EXISTS moves (
+  id BIGINT NOT NULL PRIMARY KEY,
+  old_record VARBINARY(16) NOT NULL,
+  old_iccid VARCHAR(20) {ASCII} NOT NULL,
+  new_iccid VARCHAR(20) {ASCII} NOT NULL,
+  at BIGINT NOT NULL
+) {NARROW};
+CREATE INDEX moves_old_record ON moves (old_record);
+CREATE INDEX moves_new_iccid ON moves (new_iccid);
+
+CREATE TABLE IF NOT EXISTS history (
+  record_id VARBINARY(16) NOT NULL,
+  seq BIGINT NOT NULL,
+  at BIGINT NOT NULL,
+  op VARBINARY(16) NOT NULL,
+  kind VARCHAR(32) {ASCII} NOT NULL,
+  actor VARCHAR(128) NOT NULL,
+  detail VARCHAR(1024) NOT NULL,
+  mac VARBINARY(32) NOT NULL,
+  PRIMARY KEY (record_id, seq)
+) {NARROW};
+CREATE INDEX history_actor_at ON history (actor, at);
+CREATE INDEX history_at ON history (at);

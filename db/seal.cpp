@@ -1,0 +1,86 @@
+#include "db/seal.h"
+
+#include <zstd.h>
+
+#include <new>
+
+#include "base/crypto.h"
+
+namespace db {
+
+namespace {
+
+constexpr int kLevel = 1;
+constexpr std::size_t kKeySize = 32;
+
+base::Bytes compress(base::View plain) {
+  base::Bytes packed(ZSTD_compressBound(plain.size()));
+  const std::size_t size =
+      ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(), kLevel);
+  if (ZSTD_isError(size) != 0) throw std::bad_alloc();  // with this bound only memory can fail
+  packed.resize(size);
+  return packed;
+}
+
+std::optional<base::Bytes> decompress(base::View packed, std::size_t plain_size) {
+  if (ZSTD_getFrameContentSize(packed.data(), packed.size()) != plain_size) return std::nullopt;
+  base::Bytes plain(plain_size);
+  const std::size_t size =
+      ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size());
+  if (ZSTD_isError(size) != 0 || size != plain_size) return std::nullopt;
+  return plain;
+}
+
+base::Bytes key_binding(const BlobId& id, std::uint32_t master) {
+  base::Writer writer;
+  return writer.text("bipvault data key").bytes(id).u32(master).take();
+}
+
+struct Wiped {
+  std::array<std::uint8_t, kKeySize> key = base::random_array<kKeySize>();
+  ~Wiped() { base::wipe(key.data(), key.size()); }
+};
+
+}  // namespace
+
+Sealed Sealer::seal(const BlobId& id, base::View associated, base::View plain) const {
+  const auto newest = master_.rbegin();
+  const Wiped data_key;
+  Sealed sealed;
+  sealed.id = id;
+  sealed.master = newest->first;
+  sealed.wrapped =
+      base::gcm_seal(newest->second.view(), data_key.key, key_binding(id, sealed.master));
+  base::Bytes packed = compress(plain);
+  sealed.data = base::gcm_seal(data_key.key, packed, associated);
+  base::wipe(packed.data(), packed.size());
+  return sealed;
+}
+
+std::optional<base::Bytes> Sealer::open(const Sealed& sealed, base::View associated,
+                                        std::size_t plain_size) const {
+  const auto master = master_.find(sealed.master);
+  if (master == master_.end()) return std::nullopt;
+  auto unwrapped =
+      base::gcm_open(master->second.view(), sealed.wrapped, key_binding(sealed.id, sealed.master));
+  if (!unwrapped) return std::nullopt;
+  const base::Secret data_key(std::move(*unwrapped));
+  auto packed = base::gcm_open(data_key.view(), sealed.data, associated);
+  if (!packed) return std::nullopt;
+  auto plain = decompress(*packed, plain_size);
+  base::wipe(packed->data(), packed->size());
+  return plain;
+}
+
+base::Bytes Sealer::image_binding(const vault::ImageInfo& image) {
+  base::Writer writer;
+  return writer.bytes(image.bound_record).bytes(image.id).bytes(image.digest).take();
+}
+
+base::Bytes Sealer::part_binding(const vault::RecordId& record, const BlobId& part,
+                                 std::uint32_t offset) {
+  base::Writer writer;
+  return writer.bytes(record).bytes(part).u32(offset).take();
+}
+
+}  // namespace db

@@ -1,0 +1,44 @@
+// Content at rest: compressed (zstd), then AES-256-GCM under a fresh random data key; the data
+// key wrapped by the newest master key. What the content belongs to is associated data, so that a
+// row put in another's place is refused. Any thread; the keys outlive the sealer.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.h"
+#include "db/key_files.h"
+#include "vault/record.h"
+
+namespace db {
+
+using BlobId = std::array<std::uint8_t, 16>;
+
+struct Sealed {
+  BlobId id{};
+  std::uint32_t master = 0;  // number of the master key
+  base::Bytes wrapped;       // the data key
+  base::Bytes data;
+};
+
+class Sealer {
+ public:
+  explicit Sealer(const NumberedKeys& master) : master_(master) {}
+
+  Sealed seal(const BlobId& id, base::View associated, base::View plain) const;
+  // Nothing when a key is missing, something is not authentic, or the content has another size.
+  std::optional<base::Bytes> open(const Sealed& sealed, base::View associated,
+                                  std::size_t plain_size) const;
+
+  // bound_record | image id | digest
+  static base::Bytes image_binding(const vault::ImageInfo& image);
+  // record | part id | offset
+  static base::Bytes part_binding(const vault::RecordId& record, const BlobId& part,
+                                  std::uint32_t offset);
+
+ private:
+  const NumberedKeys& master_;
+};
+
+}  // namespace db

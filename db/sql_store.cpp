@@ -1,0 +1,337 @@
+#include "db/sql_store.h"
+
+#include <algorithm>
+#include <map>
+#include <thread>
+
+#include "base/crypto.h"
+#include "db/record_row.h"
+#include "db/sql_tx.h"
+
+namespace db {
+
+using vault::Outcome;
+using Kind = SqlError::Kind;
+
+namespace {
+
+// Ends the stable view however the reading ends.
+class ReadScope {
+ public:
+  explicit ReadScope(SqlConnection& connection) : connection_(connection) {
+    connection_.begin_read();
+  }
+  ~ReadScope() { connection_.end_read(); }
+  ReadScope(const ReadScope&) = delete;
+
+ private:
+  SqlConnection& connection_;
+};
+
+template <std::size_t N>
+bool take_octets(std::array<std::uint8_t, N>& value, const base::Bytes& octets) {
+  if (octets.size() != N) return false;
+  std::copy(octets.begin(), octets.end(), value.begin());
+  return true;
+}
+
+}  // namespace
+
+// How long and how often one update goes on trying, and what it knows of an open commit.
+class SqlStore::Retry {
+ public:
+  explicit Retry(std::int64_t patience_ms)
+      : deadline_(std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms)) {}
+
+  // The same in all tries: a commit that was cut off is recognised by it, whenever it surfaces.
+  const vault::OpId op = base::random_array<16>();
+  std::optional<RecordWrite> suspect;  // of a commit whose fate was open
+
+  bool may_reconnect() { return !std::exchange(reconnected_, true); }
+  // Waits a moment of random length, growing with the tries. False when the time is up.
+  bool wait() {
+    if (std::chrono::steady_clock::now() >= deadline_) return false;
+    const std::uint32_t most_us = std::min(1u << std::min(tries_++ + 8, 14u), 15'000u);
+    std::this_thread::sleep_for(std::chrono::microseconds(base::random_below(most_us)));
+    return true;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point deadline_;
+  unsigned tries_ = 0;
+  bool reconnected_ = false;
+};
+
+SqlStore::SqlStore(const Settings& settings, const FileKeyRing& keys, Health& health)
+    : settings_(settings), keys_(keys), health_(health), sealer_(keys.master_keys()) {}
+
+Outcome SqlStore::update(base::Now now, const std::function<bool(vault::RecordTx&)>& f) {
+  return run(now, [&](SqlTx& tx) { return f(tx); });
+}
+
+Outcome SqlStore::run(base::Now now, const std::function<bool(SqlTx&)>& f) {
+  Retry retry(settings_.query_timeout_ms);
+  for (;;) {
+    try {
+      if (const auto outcome = attempt(now, f, retry)) return *outcome;
+    } catch (const SqlError& error) {
+      if (error.kind() == Kind::conflict) {
+        health_.count("db.conflicts");
+        if (retry.wait()) continue;
+      }
+      if (error.kind() == Kind::lost) {
+        disconnect();
+        if (retry.may_reconnect()) continue;
+      }
+      health_.failed(error);
+      health_.count("db.unavailable");
+      return Outcome::unavailable;
+    }
+  }
+}
+
+// Nothing: to be tried again.
+std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
+                                         Retry& retry) {
+  SqlConnection& reading = connection();
+  ChangeSet changes;
+  if (retry.suspect) {
+    // Between the look-up and now the cut-off commit may still have come through.
+    const Fate fate = look_up(*retry.suspect, retry.op);
+    if (fate == Fate::committed) return Outcome::committed;
+    if (fate == Fate::unknown) throw SqlError(Kind::lost, 0, "the fate of a commit is unknown");
+  }
+  {
+    SqlTx tx(reading, sealer_, keys_, now, retry.op);
+    const ReadScope scope(reading);
+    const bool wanted = f(tx);
+    tx.rethrow();
+    if (!wanted) return Outcome::refused;
+    changes = tx.take_changes();
+    tx.rethrow();
+  }
+  health_.reachable();
+  if (changes.empty()) return Outcome::unchanged;
+  try {
+    write(changes);
+  } catch (const SqlError& error) {
+    if (error.kind() != Kind::unknown) throw;
+    health_.count("db.unknown_commits");
+    if (changes.records.empty()) throw;  // only a counter: nothing that bears our mark
+    retry.suspect = changes.records.front();
+    const Fate fate = look_up(*retry.suspect, retry.op);
+    if (fate == Fate::unknown) throw;
+    if (fate == Fate::not_committed) return std::nullopt;
+  }
+  health_.writable();
+  return Outcome::committed;
+}
+
+// One reconnect, then the reason.
+template <class T, class F>
+base::Result<T> SqlStore::reading(F&& read) {
+  for (bool again = true;; again = false) {
+    try {
+      SqlConnection& use = connection();
+      const ReadScope scope(use);
+      T value = read(use);
+      health_.reachable();
+      return value;
+    } catch (const SqlError& error) {
+      if (error.kind() == Kind::lost) {
+        disconnect();
+        if (again) continue;
+      }
+      health_.failed(error);
+      return base::Error{error.text()};
+    }
+  }
+}
+
+base::Result<base::Bytes> SqlStore::image(const vault::ImageInfo& image) {
+  std::optional<Sealed> sealed;
+  auto read = reading<bool>([&](SqlConnection& use) {
+    use.query(
+        "SELECT d.sealed, k.master, k.wrapped FROM image_data d, data_keys k "
+        "WHERE d.image_id = ? AND k.id = d.image_id",
+        {base::View(image.id)}, [&](const Row& row) {
+          sealed.emplace();
+          sealed->id = image.id;
+          sealed->data = row.blob(0);
+          sealed->master = static_cast<std::uint32_t>(row.number(1));
+          sealed->wrapped = row.blob(2);
+        });
+    return true;
+  });
+  if (!read) return base::Error{read.error()};
+  if (!sealed) return base::Error{"there is no such image"};
+  auto plain = sealer_.open(*sealed, Sealer::image_binding(image), image.bytes);
+  if (!plain || base::sha256(*plain) != image.digest) {
+    return base::Error{"an image is not authentic, or its master key is missing"};
+  }
+  return std::move(*plain);
+}
+
+base::Result<std::vector<vault::Record>> SqlStore::find_any(
+    const std::vector<vault::Iccid>& spellings, const std::optional<vault::Msisdn>& number) {
+  return reading<std::vector<vault::Record>>([&](SqlConnection& use) {
+    std::vector<vault::Record> found;
+    const Visit take = [&](const Row& row) {
+      vault::Record record = read_record(row);
+      const bool known = std::any_of(found.begin(), found.end(),
+                                     [&](const vault::Record& r) { return r.id == record.id; });
+      if (!known) found.push_back(std::move(record));
+    };
+    for (const vault::Iccid& iccid : spellings) {
+      use.query(record_sql().select + " WHERE iccid = ?", {std::string_view(iccid.digits())}, take);
+    }
+    if (number) {
+      use.query(record_sql().select + " WHERE msisdn_provisioned = ? ORDER BY iccid LIMIT 100",
+                {std::string_view(number->digits())}, take);
+    }
+    return found;
+  });
+}
+
+base::Result<std::vector<vault::HistoryEntry>> SqlStore::history(const vault::HistoryQuery& query) {
+  std::string sql =
+      "SELECT record_id, seq, at, op, kind, actor, detail, mac FROM history "
+      "WHERE at >= ? AND at < ?";
+  std::vector<Param> params{number(query.from), number(query.until)};
+  if (query.record) {
+    sql += " AND record_id = ?";
+    params.emplace_back(base::View(*query.record));
+  }
+  if (!query.actor.empty()) {
+    sql += " AND actor = ?";
+    params.emplace_back(std::string_view(query.actor));
+  }
+  sql += " ORDER BY record_id, seq LIMIT ?";
+  params.emplace_back(number(std::min<std::uint64_t>(query.limit, INT64_MAX)));
+  return reading<std::vector<vault::HistoryEntry>>([&](SqlConnection& use) {
+    std::vector<vault::HistoryEntry> entries;
+    use.query(sql, params, [&](const Row& row) {
+      vault::HistoryEntry entry;
+      // Octets of a wrong size stay zero: the chain's check will name the entry.
+      (void)take_octets(entry.record, row.blob(0));
+      entry.seq = static_cast<std::uint64_t>(row.number(1));
+      entry.at = row.number(2);
+      (void)take_octets(entry.op, row.blob(3));
+      entry.note = {row.text(4), row.text(5), row.text(6)};
+      (void)take_octets(entry.mac, row.blob(7));
+      entries.push_back(std::move(entry));
+    });
+    return entries;
+  });
+}
+
+base::Status SqlStore::history_heads(
+    const std::function<void(const vault::RecordId&, const vault::Iccid&, std::uint64_t count,
+                             const base::Sha256& mac)>& visit) {
+  constexpr std::size_t kPage = 1000;
+  struct Head {
+    vault::RecordId id{};
+    std::string iccid;
+    std::uint64_t count = 0;
+    base::Sha256 mac{};
+  };
+  base::Bytes after;
+  for (std::vector<Head> page(kPage); page.size() == kPage;) {
+    const auto read = reading<bool>([&](SqlConnection& use) {
+      page.clear();
+      use.query(
+          "SELECT id, iccid, history_count, history_mac FROM records WHERE id > ? "
+          "ORDER BY id LIMIT 1000",
+          {base::View(after)}, [&](const Row& row) {
+            Head& head = page.emplace_back();
+            (void)take_octets(head.id, row.blob(0));
+            head.iccid = row.text(1);
+            head.count = static_cast<std::uint64_t>(row.number(2));
+            (void)take_octets(head.mac, row.blob(3));
+          });
+      return true;
+    });
+    if (!read) return base::Error{read.error()};
+    for (const Head& head : page) {
+      const auto iccid = vault::Iccid::from_digits(head.iccid);
+      if (!iccid) return base::Error{"records: bad value in column iccid"};
+      visit(head.id, *iccid, head.count, head.mac);
+    }
+    if (!page.empty()) after.assign(page.back().id.begin(), page.back().id.end());
+  }
+  return {};
+}
+
+namespace {
+
+base::Status check_line(const vault::ImportLine& line) {
+  constexpr std::size_t kCustomer = 255;
+  constexpr std::size_t kLanguage = 15;
+  if (line.customer.size() > kCustomer) {
+    return base::Error{"customer is longer than 255 octets at ICCID " + line.iccid.digits()};
+  }
+  if (line.language.size() > kLanguage) {
+    return base::Error{"language is longer than 15 octets at ICCID " + line.iccid.digits()};
+  }
+  return {};
+}
+
+// What provisioning tells completes the record; what it leaves out stays.
+bool complete(vault::Record& record, const vault::ImportLine& line) {
+  const vault::Record before = record;
+  if (line.msisdn) record.msisdn_provisioned = line.msisdn;
+  if (!line.customer.empty()) record.customer = line.customer;
+  if (!line.language.empty()) record.language = line.language;
+  return record != before;
+}
+
+// Ids of one batch begin alike, so that its rows lie together in the tree of the primary key; ten
+// random octets of each remain.
+vault::RecordId batch_id(const vault::RecordId& batch) {
+  constexpr std::ptrdiff_t kCommon = 6;
+  vault::RecordId id = base::random_array<16>();
+  std::copy(batch.begin(), batch.begin() + kCommon, id.begin());
+  return id;
+}
+
+}  // namespace
+
+base::Result<vault::ImportResult> SqlStore::import(base::Now now,
+                                                   const std::vector<vault::ImportLine>& lines,
+                                                   const std::string& actor) {
+  std::vector<vault::Iccid> iccids;
+  iccids.reserve(lines.size());
+  for (const vault::ImportLine& line : lines) {
+    if (const base::Status good = check_line(line); !good) return base::Error{good.error()};
+    iccids.push_back(line.iccid);
+  }
+  const vault::RecordId batch = base::random_array<16>();
+  vault::ImportResult result;
+  const Outcome outcome = run(now, [&](SqlTx& tx) {
+    result = {};
+    tx.prefetch(iccids);
+    for (const vault::ImportLine& line : lines) {
+      vault::Record* record = tx.find(line.iccid);
+      const bool is_new = record == nullptr;
+      if (is_new) record = &tx.create(line.iccid, batch_id(batch));
+      const bool changed = complete(*record, line);
+      if (is_new || changed) tx.note(*record, {is_new ? "imported" : "provisioned", actor, ""});
+      ++(is_new ? result.created : changed ? result.updated : result.unchanged);
+    }
+    return true;
+  });
+  if (outcome == Outcome::unavailable) return base::Error{"the store is unavailable; try again"};
+  return result;
+}
+
+base::Status SqlStore::check() {
+  const auto read = reading<bool>([](SqlConnection& use) {
+    bool any = false;
+    use.query("SELECT COUNT(*) FROM schema_version", {}, [&](const Row&) { any = true; });
+    return any;
+  });
+  if (!read) return base::Error{read.error()};
+  return {};
+}
+
+}  // namespace db

@@ -1,0 +1,69 @@
+// vault::Store over SQL, the same for both engines. The engines add how a connection is had and
+// how a change set becomes durable. One thread at a time per object.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "db/change_set.h"
+#include "db/health.h"
+#include "db/key_files.h"
+#include "db/seal.h"
+#include "db/settings.h"
+#include "db/sql.h"
+#include "vault/ports.h"
+
+namespace db {
+
+class SqlTx;
+
+// What became of an update whose COMMIT was cut off.
+enum class Fate { committed, not_committed, unknown };
+
+class SqlStore : public vault::Store {
+ public:
+  // All referenced objects outlive the store.
+  SqlStore(const Settings& settings, const FileKeyRing& keys, Health& health);
+
+  vault::Outcome update(base::Now now, const std::function<bool(vault::RecordTx&)>& f) override;
+  base::Result<base::Bytes> image(const vault::ImageInfo& image) override;
+  base::Result<std::vector<vault::Record>> find_any(
+      const std::vector<vault::Iccid>& spellings,
+      const std::optional<vault::Msisdn>& number) override;
+  base::Result<std::vector<vault::HistoryEntry>> history(const vault::HistoryQuery& query) override;
+  base::Status history_heads(
+      const std::function<void(const vault::RecordId&, const vault::Iccid&, std::uint64_t count,
+                               const base::Sha256& mac)>& visit) override;
+  base::Result<vault::ImportResult> import(base::Now now,
+                                           const std::vector<vault::ImportLine>& lines,
+                                           const std::string& actor) override;
+  base::Status check() override;
+
+ protected:
+  // A connection whose schema has been checked; throws SqlError `lost` or `schema`.
+  virtual SqlConnection& connection() = 0;
+  virtual void disconnect() noexcept = 0;
+  // Makes the changes durable. Throws SqlError; `unknown` if its fate is open.
+  virtual void write(const ChangeSet& changes) = 0;
+  // After `unknown`, and again before f is called anew: waits until the fate can be seen.
+  virtual Fate look_up(const RecordWrite& write, const vault::OpId& op) = 0;
+
+  const Settings& settings() const { return settings_; }
+  Health& health() { return health_; }
+
+ private:
+  class Retry;
+
+  std::optional<vault::Outcome> attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
+                                        Retry& retry);
+  vault::Outcome run(base::Now now, const std::function<bool(SqlTx&)>& f);
+  template <class T, class F>
+  base::Result<T> reading(F&& read);
+
+  const Settings& settings_;
+  const FileKeyRing& keys_;
+  Health& health_;
+  Sealer sealer_;
+};
+
+}  // namespace db

@@ -1,0 +1,109 @@
+// vault::RecordTx over SQL: reads at first use, keeps what the function changes, and gives it back
+// as a ChangeSet. Writes nothing itself. Lives for one call of the function given to update().
+#pragma once
+
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "db/change_set.h"
+#include "db/seal.h"
+#include "db/sql.h"
+#include "vault/ports.h"
+
+namespace db {
+
+class SqlTx : public vault::RecordTx {
+ public:
+  // All referenced objects outlive the transaction.
+  SqlTx(SqlConnection& connection, const Sealer& sealer, const vault::KeyRing& keys, base::Now now,
+        const vault::OpId& op);
+  ~SqlTx() override;
+
+  vault::Record* find(const vault::Iccid& iccid) override;
+  vault::Record* find(const vault::RecordId& id) override;
+  std::vector<vault::Record*> find_by_number(const vault::Msisdn& provisioned) override;
+  vault::Record* find_moved_from(const vault::Iccid& old_iccid) override;
+  vault::Record& create(const vault::Iccid& iccid) override;
+  void remove(vault::Record& record) override;
+
+  vault::Counter counter(const vault::Iccid& card, std::uint8_t key_set) override;
+  void raise_counter(const vault::Iccid& card, std::uint8_t key_set, vault::Counter value) override;
+
+  std::vector<vault::ImageInfo> images(const vault::Record& record) override;
+  void add_image(const vault::Record& record, const vault::ImageInfo& image,
+                 base::View plain) override;
+  void update_image(const vault::Record& record, const vault::ImageInfo& image) override;
+  void drop_image(const vault::ImageId& image) override;
+
+  base::Bytes staged(const vault::Record& record) override;
+  void append_staged(const vault::Record& record, std::uint32_t offset, base::View part) override;
+  void drop_staged(const vault::Record& record) override;
+  std::uint64_t staged_bytes_all() override;
+
+  std::vector<vault::PendingMove> moves_to(const vault::Iccid& new_iccid) override;
+  std::vector<vault::PendingMove> moves_from(const vault::RecordId& old_record) override;
+  void add_move(const vault::PendingMove& move) override;
+  void drop_move(std::uint64_t id) override;
+
+  void note(vault::Record& record, const vault::HistoryNote& note) override;
+  std::uint64_t calls_by_agent_today(const std::string& agent) override;
+
+  // Loads many records at once, so that find() of these ICCIDs needs no query of its own.
+  void prefetch(const std::vector<vault::Iccid>& iccids);
+  // The pointer of create() with an id of the caller's choice.
+  vault::Record& create(const vault::Iccid& iccid, const vault::RecordId& id);
+
+  // Throws what a read has thrown meanwhile.
+  void rethrow();
+  // What the function has changed. Call once, after it has returned true.
+  ChangeSet take_changes();
+
+ private:
+  struct Version;
+  struct Entry;
+  using CounterKey = std::pair<vault::Iccid, std::uint8_t>;
+  struct CounterState {
+    vault::Counter seen = 0;
+    vault::Counter value = 0;
+  };
+
+  template <class F>
+  void guarded(F&& read);
+  Entry* adopt(vault::Record&& loaded);
+  Entry* load(const char* where, Param key);
+  Entry* find_entry(const vault::RecordId& id);
+  Entry& entry_of(const vault::Record& record);
+  void load_versions(Entry& entry);
+  void load_parts(Entry& entry);
+  std::vector<vault::PendingMove> load_moves(const char* where, Param key);
+  CounterState& counter_state(const vault::Iccid& card, std::uint8_t key_set);
+  void forget_version(const vault::ImageId& image);
+  void collect_records(ChangeSet& out);
+  void collect_hanging(ChangeSet& out);
+
+  SqlConnection& connection_;
+  const Sealer& sealer_;
+  const vault::KeyRing& keys_;
+  const base::Now now_;
+  const vault::OpId op_;
+  std::exception_ptr failure_;
+
+  std::vector<std::unique_ptr<Entry>> entries_;
+  std::unordered_map<std::string, Entry*> by_iccid_;  // as looked up; null: not in the store
+  std::map<vault::RecordId, Entry*> by_id_;
+  Entry* guard_ = nullptr;  // the first one found: everything written rests on its version
+  std::map<CounterKey, CounterState> counters_;
+  std::vector<vault::ImageId> image_drops_;
+  std::set<vault::ImageId> left_;  // stored images that are no longer with their record
+  std::vector<vault::PendingMove> move_adds_;
+  std::set<std::uint64_t> move_drops_;
+  std::vector<vault::HistoryEntry> history_;
+};
+
+}  // namespace db

@@ -1,0 +1,116 @@
+#include "db/sqlite_store.h"
+
+#include "db/schema.h"
+
+namespace db {
+
+using Kind = SqlError::Kind;
+
+namespace {
+
+constexpr std::size_t kLargestBatch = 64;
+
+void must_have_schema(SqlConnection& connection) {
+  const std::string fault = schema_fault(read_schema(connection));
+  if (!fault.empty()) throw SqlError(Kind::schema, 0, fault);
+}
+
+}  // namespace
+
+void CommitQueue::commit(const ChangeSet& changes) {
+  Waiting own;
+  own.changes = &changes;
+  std::unique_lock lock(mutex_);
+  queue_.push_back(&own);
+  while (!own.done) {
+    if (led_) {
+      changed_.wait(lock, [&] { return own.done || !led_; });
+    } else {
+      lead(lock);
+    }
+  }
+  lock.unlock();
+  if (own.error) std::rethrow_exception(own.error);
+}
+
+// Called and left with the lock held; works without it.
+void CommitQueue::lead(std::unique_lock<std::mutex>& lock) {
+  led_ = true;
+  Batch batch;
+  while (!queue_.empty() && batch.size() < kLargestBatch) {
+    batch.push_back(queue_.front());
+    queue_.pop_front();
+  }
+  lock.unlock();
+  commit_batch(batch);
+  lock.lock();
+  for (Waiting* waiting : batch) waiting->done = true;
+  led_ = false;
+  changed_.notify_all();
+}
+
+void CommitQueue::with_writer(const std::function<void(SqliteConnection&)>& f) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return !led_; });
+  f(writer());
+}
+
+SqliteConnection& CommitQueue::writer() {
+  if (!writer_) {
+    auto made = std::make_unique<SqliteConnection>(settings_.path, SqliteMode::write,
+                                                   settings_.query_timeout_ms);
+    must_have_schema(*made);
+    writer_ = std::move(made);
+  }
+  return *writer_;
+}
+
+// Sets the error of each that was not committed. When the common transaction fails as a whole,
+// each is tried by itself: one that asks for too much must not take the others with it.
+void CommitQueue::commit_batch(Batch& batch) {
+  try {
+    SqliteConnection& connection = writer();
+    try {
+      commit_together(connection, batch);
+    } catch (const SqlError&) {
+      connection.rollback();
+      if (batch.size() == 1) throw;
+      for (Waiting* waiting : batch) {
+        Batch single{waiting};
+        commit_batch(single);
+      }
+    }
+  } catch (...) {
+    for (Waiting* waiting : batch) waiting->error = std::current_exception();
+  }
+}
+
+void CommitQueue::commit_together(SqliteConnection& connection, const Batch& batch) {
+  for (Waiting* waiting : batch) waiting->error = nullptr;
+  connection.begin();
+  for (Waiting* waiting : batch) {
+    connection.execute("SAVEPOINT one", {});
+    try {
+      apply(connection, *waiting->changes);
+      connection.execute("RELEASE one", {});
+    } catch (const SqlError&) {
+      if (!connection.in_transaction() || batch.size() == 1) throw;
+      connection.execute("ROLLBACK TO one", {});
+      connection.execute("RELEASE one", {});
+      waiting->error = std::current_exception();
+    }
+  }
+  connection.commit();
+}
+
+SqlConnection& SqliteStore::connection() {
+  if (!reader_) {
+    auto made = std::make_unique<SqliteConnection>(settings().path, SqliteMode::read,
+                                                   settings().query_timeout_ms);
+    must_have_schema(*made);
+    reader_ = std::move(made);
+  }
+  return *reader_;
+}
+
+}  // namespace db

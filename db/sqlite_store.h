@@ -1,0 +1,84 @@
+// The embedded store: one writer per process, many readers. Changes of stores that wait at the
+// same moment share a transaction (group commit), each in a savepoint of its own.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "db/health.h"
+#include "db/sql_store.h"
+#include "db/sqlite_connection.h"
+
+namespace db {
+
+// Any thread. The first who waits commits for all who wait with it; no thread of its own.
+class CommitQueue {
+ public:
+  explicit CommitQueue(const Settings& settings) : settings_(settings) {}
+
+  // Returns when the changes are durable; throws SqlError when they are not.
+  void commit(const ChangeSet& changes);
+  // Runs f on the writer's connection while nobody commits.
+  void with_writer(const std::function<void(SqliteConnection&)>& f);
+
+ private:
+  struct Waiting {
+    const ChangeSet* changes = nullptr;
+    std::exception_ptr error;
+    bool done = false;
+  };
+  using Batch = std::vector<Waiting*>;
+
+  void lead(std::unique_lock<std::mutex>& lock);
+  SqliteConnection& writer();
+  void commit_batch(Batch& batch);
+  void commit_together(SqliteConnection& connection, const Batch& batch);
+
+  const Settings& settings_;
+  std::unique_ptr<SqliteConnection> writer_;  // the leader's alone
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Waiting*> queue_;
+  bool led_ = false;
+};
+
+class SqliteStore : public SqlStore {
+ public:
+  SqliteStore(const Settings& settings, const FileKeyRing& keys, Health& health, CommitQueue& queue)
+      : SqlStore(settings, keys, health), queue_(queue) {}
+
+ protected:
+  SqlConnection& connection() override;
+  void disconnect() noexcept override { reader_.reset(); }
+  void write(const ChangeSet& changes) override { queue_.commit(changes); }
+  Fate look_up(const RecordWrite&, const vault::OpId&) override { return Fate::unknown; }
+
+ private:
+  CommitQueue& queue_;
+  std::unique_ptr<SqliteConnection> reader_;
+};
+
+class SqliteStoreFactory : public vault::StoreFactory {
+ public:
+  SqliteStoreFactory(const Settings& settings, const FileKeyRing& keys, base::Log& log,
+                     base::Counters& counters)
+      : settings_(settings), keys_(keys), health_(log, counters), queue_(settings_) {}
+
+  std::unique_ptr<vault::Store> open() override {
+    return std::make_unique<SqliteStore>(settings_, keys_, health_, queue_);
+  }
+  CommitQueue& queue() { return queue_; }
+
+ private:
+  const Settings settings_;
+  const FileKeyRing& keys_;
+  Health health_;
+  CommitQueue queue_;
+};
+
+}  // namespace db

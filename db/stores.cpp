@@ -1,0 +1,86 @@
+#include "db/stores.h"
+
+#include "base/clock.h"
+#include "db/key_files.h"
+#include "db/schema.h"
+#include "db/sqlite_store.h"
+#ifdef BIPVAULT_MYSQL
+#include "db/mysql_store.h"
+#endif
+
+namespace db {
+
+namespace {
+
+constexpr const char* kNoMySql = "this build has no MySQL store (built with BIPVAULT_MYSQL=OFF)";
+
+std::unique_ptr<SqlConnection> connect(const Settings& settings, SqliteMode mode) {
+  if (settings.engine == Engine::sqlite) {
+    return std::make_unique<SqliteConnection>(settings.path, mode, settings.query_timeout_ms);
+  }
+#ifdef BIPVAULT_MYSQL
+  return connect_mysql(settings);
+#else
+  throw SqlError(SqlError::Kind::other, 0, kNoMySql);
+#endif
+}
+
+bool no_file_yet(const SqlError& error) { return error.kind() == SqlError::Kind::schema; }
+
+// The tools' only use of time here: the date of a step, for people.
+std::int64_t today() { return base::SystemClock().now().utc_ms; }
+
+}  // namespace
+
+base::Result<std::unique_ptr<vault::StoreFactory>> make_store_factory(const Settings& settings,
+                                                                      const FileKeyRing& keys,
+                                                                      base::Log& log,
+                                                                      base::Counters& counters) {
+  using Factory = std::unique_ptr<vault::StoreFactory>;
+  if (settings.engine == Engine::sqlite) {
+    if (settings.path.empty()) return base::Error{"[store] path: is missing"};
+    return Factory(std::make_unique<SqliteStoreFactory>(settings, keys, log, counters));
+  }
+#ifdef BIPVAULT_MYSQL
+  return make_mysql_factory(settings, keys, log, counters);
+#else
+  return base::Error{kNoMySql};
+#endif
+}
+
+base::Result<SchemaStatus> schema_status(const Settings& settings) {
+  try {
+    return read_schema(*connect(settings, SqliteMode::read));
+  } catch (const SqlError& error) {
+    if (no_file_yet(error)) return SchemaStatus{kSchemaSteps[kSchemaStepCount - 1].number, 0};
+    return base::Error{error.text()};
+  }
+}
+
+base::Result<SchemaStatus> schema_init(const Settings& settings) {
+  const auto status = schema_status(settings);
+  if (!status) return base::Error{status.error()};
+  if (status->found != 0) {
+    return base::Error{base::cat("the database has a schema already (", status->found, ")")};
+  }
+  try {
+    return run_schema_steps(*connect(settings, SqliteMode::create), today());
+  } catch (const SqlError& error) {
+    return base::Error{error.text()};
+  }
+}
+
+base::Result<SchemaStatus> schema_upgrade(const Settings& settings) {
+  const auto status = schema_status(settings);
+  if (!status) return base::Error{status.error()};
+  if (status->found == 0 || status->found > status->code) {
+    return base::Error{schema_fault(*status)};
+  }
+  try {
+    return run_schema_steps(*connect(settings, SqliteMode::write), today());
+  } catch (const SqlError& error) {
+    return base::Error{error.text()};
+  }
+}
+
+}  // namespace db
