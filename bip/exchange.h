@@ -1,0 +1,65 @@
+// One batch of packets of one card to one batch of answers, in a worker: check the head, unwrap,
+// decode, serve, encode, wrap (docs/protocol.md "Packets"). May block as far as Keys and Store do.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "bip/faults.h"
+#include "bip/ports.h"
+#include "bip/settings.h"
+#include "vault/card_service.h"
+
+namespace bip {
+
+// The card at the other end of a channel. Belongs to the session, moves with the batch under way.
+struct Card {
+  explicit Card(vault::Iccid number) : iccid(std::move(number)) {}
+
+  const vault::Iccid iccid;  // claimed by the identification packet
+  Transport transport = Transport::tcp;
+  std::optional<vault::CardChannel> channel;  // since the first packet whose CC verified
+  bool proven = false;                        // a packet verified and its counter was fresh
+  bool transfer = false;  // a store or fetch began on this channel and has not ended
+  int security_errors = 0;
+  vault::Counter last_counter = 0;  // of the last verified packet
+  std::uint16_t fetch_max = 0;      // tag 8C of FETCH BEGIN; 0: not asked
+
+  // Pipelined STORE DATA of this transaction are dropped unanswered until `offset` comes.
+  struct Dropping {
+    std::uint32_t transaction = 0;
+    std::optional<std::uint32_t> offset;
+  };
+  std::optional<Dropping> dropping;
+};
+
+struct Batch {
+  // To the worker.
+  std::unique_ptr<Card> card;
+  base::Bytes packets;                 // whole command packets, one after the other
+  const Settings* settings = nullptr;  // the session's; outlive the batch
+  std::int64_t waiting_since = 0;  // mono_ms: over queue_wait later BEGIN and REPORT `try later`
+  bool draining = false;           // ... and always when this is set
+
+  // Back from it.
+  base::Bytes answers;  // whole response packets, one after the other
+  Tally tally;
+  bool key_entry = false;  // the last answer makes the user type a key
+  bool close = false;      // too many security errors, or the worker failed
+};
+
+struct ExchangeParts {
+  Keys& keys;
+  vault::CardService& cards;
+  vault::Store& store;
+  const base::Clock& clock;
+};
+
+// Fills the second half of the batch. What throws (out of memory) leaves the card's channel valid
+// and what was answered so far in `answers`.
+void exchange(Batch& batch, const ExchangeParts& parts);
+
+}  // namespace bip

@@ -1,0 +1,61 @@
+#include "bip/faults.h"
+
+namespace bip {
+
+namespace {
+
+struct Info {
+  std::string_view counter;
+  base::Severity severity;
+  std::string_view text;
+};
+
+constexpr std::array<Info, kFaults> kInfo{{
+    {"bip.wrong_cc", base::Severity::warning, "checksum does not verify, or no keys for this card"},
+    {"bip.counter_low", base::Severity::warning, "replay counter not higher than the last one"},
+    {"bip.counter_blocked", base::Severity::error,
+     "ALARM: replay counter exhausted or jumped beyond reason"},
+    {"bip.tar_unknown", base::Severity::warning, "packet for another application (TAR)"},
+    {"bip.insufficient_security", base::Severity::warning, "SPI asks for too little security"},
+    {"bip.security_error", base::Severity::warning, "KIc/KID refused or packet unreadable"},
+    {"bip.malformed", base::Severity::warning, "message not understood"},
+    {"bip.unsupported", base::Severity::warning, "unknown instruction"},
+    {"bip.other_iccid", base::Severity::warning, "message names another card than the channel"},
+    {"bip.wrap_failed", base::Severity::error, "an answer could not be protected: no keys"},
+    {"bip.bad_identification", base::Severity::warning, "no identification packet"},
+    {"bip.never_identified", base::Severity::info, "no identification in time"},
+    {"bip.second_identification", base::Severity::warning, "identified a second time"},
+    {"bip.bad_packet", base::Severity::warning, "not a packet: channel closed"},
+    {"bip.packet_too_large", base::Severity::warning, "packet over max_packet: channel closed"},
+    {"bip.timeouts", base::Severity::info, "time-out"},
+    {"bip.limited", base::Severity::warning, "too many failures from this address or card: closed"},
+    {"bip.sessions_full", base::Severity::warning, "session limit reached, not accepting"},
+    {"bip.accept_paused", base::Severity::warning, "out of descriptors, accepting paused"},
+    {"bip.accept_failed", base::Severity::warning, "accept failed"},
+    {"bip.worker_failed", base::Severity::error, "a batch failed in the worker: channel closed"},
+}};
+
+constexpr std::int64_t kQuiet = base::kMinuteMs;
+
+}  // namespace
+
+std::string_view counter_name(Fault fault) {
+  return kInfo[static_cast<std::size_t>(fault)].counter;
+}
+
+void FaultLog::note(Fault fault, std::string_view about, base::Now now, std::int64_t amount) {
+  const Info& info = kInfo[static_cast<std::size_t>(fault)];
+  counters_.add(info.counter, amount);
+  Kind& kind = kinds_[static_cast<std::size_t>(fault)];
+  if (now.mono_ms < kind.quiet_until) {
+    kind.suppressed += amount;
+    return;
+  }
+  std::string line = base::cat(info.text, about.empty() ? "" : ": ", about);
+  if (kind.suppressed > 0) line += base::cat(" (", kind.suppressed, " more since the last line)");
+  log_.write(info.severity, "bip", line);
+  kind.suppressed = amount - 1;
+  kind.quiet_until = now.mono_ms + kQuiet;
+}
+
+}  // namespace bip

@@ -1,0 +1,74 @@
+// What goes wrong on card channels: counted always, logged once a minute per kind, so that no
+// peer can fill the log.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "base/counters.h"
+#include "base/log.h"
+#include "base/time.h"
+
+namespace bip {
+
+enum class Fault : std::uint8_t {
+  wrong_cc,
+  counter_low,
+  counter_blocked,  // an alarm: FFFFFFFFFF or an impossible jump
+  tar_unknown,
+  insufficient_security,
+  security_error,  // KIc/KID, or an unreadable head
+  malformed,
+  unsupported,
+  other_iccid,  // tag 80 is not the identified card
+  wrap_failed,  // no keys for an answer
+  bad_identification,
+  never_identified,
+  second_identification,
+  bad_packet,
+  packet_too_large,
+  timeouts,
+  limited,
+  sessions_full,
+  accept_paused,
+  accept_failed,
+  worker_failed,
+  count_
+};
+inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::count_);
+
+std::string_view counter_name(Fault fault);  // "bip.wrong_cc"
+
+// How often each fault happened within a batch.
+struct Tally {
+  std::array<std::uint16_t, kFaults> faults{};
+  std::uint16_t packets = 0;
+  std::uint16_t answers = 0;
+  std::uint16_t dropped = 0;    // STORE DATA left unanswered after an error
+  std::uint16_t try_later = 0;  // answered without the store
+
+  void add(Fault fault) { ++faults[static_cast<std::size_t>(fault)]; }
+  std::uint16_t of(Fault fault) const { return faults[static_cast<std::size_t>(fault)]; }
+};
+
+// One thread.
+class FaultLog {
+ public:
+  FaultLog(base::Log& log, base::Counters& counters) : log_(log), counters_(counters) {}
+
+  // `about` names the peer: address, card. Never a secret.
+  void note(Fault fault, std::string_view about, base::Now now, std::int64_t amount = 1);
+
+ private:
+  struct Kind {
+    std::int64_t quiet_until = INT64_MIN;  // mono_ms
+    std::int64_t suppressed = 0;
+  };
+
+  base::Log& log_;
+  base::Counters& counters_;
+  std::array<Kind, kFaults> kinds_{};
+};
+
+}  // namespace bip

@@ -1,0 +1,116 @@
+// One card's TCP channel without I/O: bytes and time in, batches, bytes and deadlines out
+// (docs/protocol.md "Channels"). At most one batch is under way; the rest waits inside. Buffers
+// exist only while octets are in them. One thread at a time per object.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/time.h"
+#include "bip/exchange.h"
+#include "bip/settings.h"
+
+namespace bip {
+
+class Session {
+ public:
+  enum class Phase {
+    identifying,
+    open,
+    closing,  // nothing is served any more; the card may still fetch what was sent
+    closed,   // the owner closes the socket now
+  };
+  // Why the vault closes; `none` while it does not.
+  enum class End {
+    none,
+    by_card,
+    bad_identification,
+    never_identified,
+    second_identification,
+    bad_packet,
+    packet_too_large,
+    packet_timeout,
+    idle,
+    security,
+    failed,
+    superseded,  // a newer channel of the same card has proved itself
+    limited,     // too many failures before (gateway)
+    stopped,
+  };
+
+  static constexpr std::int64_t kNever = INT64_MAX;
+
+  Session(std::shared_ptr<const Settings> settings, base::Now now);
+
+  // Octets from the card, in pieces of any size; not more than room().
+  void feed(base::View octets, base::Now now);
+  // The card sends no more. What it sent completely is still served.
+  void end_of_input(base::Now now);
+  // How much may be fed now; 0: stop reading. Reading resumes when half of the limit is free.
+  std::size_t room() const;
+
+  // Complete packets wait and no batch is under way and the output has room.
+  bool ready() const;
+  // Takes up to Settings::batch packets and the card's state. Only while ready().
+  std::unique_ptr<Batch> next_batch(base::Now now);
+  // The batch comes back, answered. Also in closing and closed: the card's state is kept.
+  void reply(std::unique_ptr<Batch> batch, base::Now now);
+
+  base::View output() const { return base::View(output_).subspan(sent_); }
+  void consume(std::size_t octets, base::Now now);  // so many of them are on their way
+
+  std::int64_t deadline() const;  // mono_ms, kNever: none
+  void on_deadline(base::Now now);
+
+  // No transfer under way: the idle time-out becomes close_wait.
+  void drain() { draining_ = true; }
+  // At once; what was not written is lost.
+  void close(End why);
+
+  Phase phase() const { return phase_; }
+  End end() const { return end_; }
+  bool under_way() const { return under_way_; }
+  bool proven() const { return proven_; }
+  const std::optional<vault::Iccid>& iccid() const { return iccid_; }
+  // The card's state, for CardService::close. Null before identification and while a batch is
+  // under way.
+  std::unique_ptr<Card> take_card() { return std::move(card_); }
+
+ private:
+  void scan(base::Now now);
+  bool identify(base::Now now);
+  void reject(End why, base::Now now);
+  void close_later(End why, base::Now now);
+  bool has_partial() const { return input_.size() > complete_; }
+  std::int64_t idle_limit() const;
+
+  std::shared_ptr<const Settings> settings_;
+  std::optional<vault::Iccid> iccid_;
+  std::unique_ptr<Card> card_;
+
+  base::Bytes input_;
+  std::size_t complete_ = 0;  // octets of complete packets at the front of input_
+  std::size_t packets_ = 0;   // how many they are
+  base::Bytes output_;
+  std::size_t sent_ = 0;
+
+  std::int64_t opened_at_;
+  std::int64_t partial_since_ = 0;
+  std::int64_t active_at_;  // last octet in or out, last answer
+  Phase phase_ = Phase::identifying;
+  End end_ = End::none;
+  End broken_ = End::none;  // what follows the complete packets is no packet
+  bool any_octet_ = false;
+  bool answered_ = false;
+  bool reading_stopped_ = false;
+  bool input_ended_ = false;
+  bool under_way_ = false;
+  bool proven_ = false;
+  bool transfer_ = false;
+  bool key_entry_ = false;
+  bool draining_ = false;
+};
+
+}  // namespace bip
