@@ -103,7 +103,8 @@ std::vector<IniValue> apply_table(std::span<const KeySpec> table, const IniFile&
                                   const std::string& directory, std::vector<IniFault>& faults);
 
 // The table as a commented INI, and as a Markdown chapter: one heading and one table per section.
-std::string table_as_ini(std::span<const KeySpec> table);
+// `reload` false: no word on which keys need a restart.
+std::string table_as_ini(std::span<const KeySpec> table, bool reload = true);
 std::string table_as_markdown(std::span<const KeySpec> table);
 
 // A key that was pasted where its file's name belongs is not printed.

@@ -62,7 +62,7 @@ void add_wrapped(std::string& out, std::string_view text) {
 
 }  // namespace
 
-std::string table_as_ini(std::span<const KeySpec> table) {
+std::string table_as_ini(std::span<const KeySpec> table, bool reload) {
   std::string out;
   std::string_view section;
   for (const KeySpec& spec : table) {
@@ -74,7 +74,7 @@ std::string table_as_ini(std::span<const KeySpec> table) {
     const std::string range = limits(spec);
     if (!range.empty()) comment += cat(": ", range);
     if (spec.presence == Presence::required) comment += "; must be given";
-    if (spec.reload == Reload::restart) comment += "; restart needed";
+    if (reload && spec.reload == Reload::restart) comment += "; restart needed";
     out += "\n";
     add_wrapped(out, comment + ")");
     const std::string_view value = spec.example.empty() ? spec.default_text : spec.example;

@@ -1,0 +1,153 @@
+#include "host/log.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace host {
+
+namespace {
+
+constexpr std::size_t kLongestLine = 32 * 1024;
+constexpr std::size_t kMostLines = 10'000;
+
+// Priorities of syslog(3).
+int priority(base::Severity severity) {
+  switch (severity) {
+    case base::Severity::debug:
+      return 7;
+    case base::Severity::info:
+      return 6;
+    case base::Severity::warning:
+      return 4;
+    case base::Severity::error:
+      return 3;
+  }
+  return 6;
+}
+
+void write_stderr(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;  // nobody reads: there is no other place for the line
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace
+
+std::string_view severity_name(base::Severity severity) {
+  switch (severity) {
+    case base::Severity::debug:
+      return "debug";
+    case base::Severity::info:
+      return "info";
+    case base::Severity::warning:
+      return "warning";
+    case base::Severity::error:
+      return "error";
+  }
+  return "info";
+}
+
+std::string one_line(std::string_view text) {
+  std::string line(text.substr(0, kLongestLine));
+  for (char& c : line) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet < 0x20 || octet == 0x7F) c = c == '\n' || c == '\t' ? ' ' : '?';
+  }
+  return line;
+}
+
+std::string stderr_line(std::int64_t utc_ms, base::Severity severity, std::string_view component,
+                        std::string_view text) {
+  return base::cat(base::iso_date(utc_ms), " ", severity_name(severity), " ", one_line(component),
+                   " ", one_line(text), "\n");
+}
+
+std::string journal_fields(base::Severity severity, std::string_view component,
+                           std::string_view text) {
+  return base::cat("PRIORITY=", priority(severity),
+                   "\nSYSLOG_IDENTIFIER=bipvault-host\nBIPVAULT_COMPONENT=", one_line(component),
+                   "\nMESSAGE=", one_line(text), "\n");
+}
+
+Log::Log(LogTarget target, base::Severity level, const base::Clock& clock,
+         std::string journal_socket)
+    : target_(target), level_(level), clock_(clock), journal_socket_(std::move(journal_socket)) {}
+
+bool Log::start() {
+  return thread_.start("log", [this] { work(); });
+}
+
+void Log::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  ready_.notify_one();
+  thread_.join();
+  if (journal_ >= 0) ::close(journal_);
+  journal_ = -1;
+}
+
+void Log::write(base::Severity severity, std::string_view component, std::string_view text) {
+  if (severity < level_) return;
+  Line line{clock_.now().utc_ms, severity, std::string(component), std::string(text)};
+  {
+    std::lock_guard lock(mutex_);
+    if (lines_.size() >= kMostLines) {
+      ++dropped_;
+      return;
+    }
+    lines_.push_back(std::move(line));
+  }
+  ready_.notify_one();
+}
+
+void Log::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ready_.wait(lock, [&] { return stopping_ || !lines_.empty(); });
+    if (lines_.empty()) return;
+    std::deque<Line> lines = std::exchange(lines_, {});
+    const std::uint64_t dropped = std::exchange(dropped_, 0);
+    lock.unlock();
+    for (const Line& line : lines) put(line);
+    if (dropped > 0) {
+      put({clock_.now().utc_ms, base::Severity::warning, "host",
+           base::cat(dropped, " log lines were dropped: they came faster than they could go")});
+    }
+    lock.lock();
+  }
+}
+
+void Log::put(const Line& line) {
+  const bool journal = target_ == LogTarget::journald;
+  if (journal && to_journal(journal_fields(line.severity, line.component, line.text))) return;
+  write_stderr(stderr_line(line.utc_ms, line.severity, line.component, line.text));
+}
+
+bool Log::to_journal(const std::string& fields) {
+  if (journal_ < 0) {
+    journal_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (journal_ < 0) return false;
+  }
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (journal_socket_.size() >= sizeof address.sun_path) return false;
+  std::memcpy(address.sun_path, journal_socket_.data(), journal_socket_.size());
+  ssize_t sent = 0;
+  do {
+    sent = ::sendto(journal_, fields.data(), fields.size(), MSG_NOSIGNAL,
+                    reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  } while (sent < 0 && errno == EINTR);
+  return sent >= 0;
+}
+
+}  // namespace host

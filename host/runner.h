@@ -1,0 +1,28 @@
+// One plugin from loading to its end, driven by the signals of this process.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "host/settings.h"
+
+namespace host {
+
+// Also documented in --help and the manual page.
+enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kRefused = 3 };
+
+// SIGHUP, SIGTERM, SIGINT, SIGUSR1 wait for run() from now on, in threads made later as well;
+// SIGPIPE is ignored. Before any library is loaded.
+void take_signals();
+// No core dumps, no tracing: keys are in this process's memory.
+void forbid_core_dumps();
+
+// Loads, starts and serves until SIGTERM or SIGINT; SIGHUP reloads, SIGUSR1 logs the health.
+ExitCode run(const Settings& settings, base::Log& log, const base::Clock& clock);
+// Everything that a start would refuse, without starting; one line each to `faults`.
+ExitCode check(const Settings& settings, base::Log& log, const base::Clock& clock,
+               std::vector<std::string>& faults);
+
+}  // namespace host

@@ -1,0 +1,83 @@
+#include "host/services.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "bipvault/ext/clock.h"
+#include "bipvault/ext/log.h"
+#include "bipvault/ext/ota_keys.h"
+
+namespace host {
+
+namespace {
+
+const Services& services(const bv_host* host) { return *static_cast<const Services*>(host->ctx); }
+
+std::string_view text_or_empty(const char* text) { return text == nullptr ? "" : text; }
+
+// No exception may cross into the plugin; a line that cannot be kept is lost.
+void log_write(const bv_host* host, std::int32_t severity, const char* component,
+               const char* text) {
+  try {
+    const auto known =
+        static_cast<base::Severity>(std::clamp<std::int32_t>(severity, BV_LOG_DEBUG, BV_LOG_ERROR));
+    services(host).log().write(known, text_or_empty(component), text_or_empty(text));
+  } catch (...) {
+  }
+}
+
+bv_status keys_get(const bv_host* host, const std::uint8_t iccid[10], std::uint8_t key_set,
+                   bv_ota_key_set* keys) {
+  if (iccid == nullptr || keys == nullptr) return BV_E_INVALID;
+  EfIccid ef;
+  std::copy(iccid, iccid + ef.size(), ef.begin());
+  return services(host).card_key(ef, key_set, keys);
+}
+
+bv_status clock_now(const bv_host* host, std::int64_t* utc_ms, std::int64_t* mono_ms) {
+  if (utc_ms == nullptr || mono_ms == nullptr) return BV_E_INVALID;
+  const base::Now now = services(host).clock().now();
+  *utc_ms = now.utc_ms;
+  *mono_ms = now.mono_ms;
+  return BV_OK;
+}
+
+constexpr bv_log_1 kLog{log_write};
+constexpr bv_ota_keys_1 kKeys{keys_get};
+constexpr bv_clock_1 kClock{clock_now};
+
+const void* get_extension(const bv_host*, const char* id) {
+  const std::string_view wanted = text_or_empty(id);
+  if (wanted == BV_EXT_LOG) return &kLog;
+  if (wanted == BV_EXT_OTA_KEYS) return &kKeys;
+  if (wanted == BV_EXT_CLOCK) return &kClock;
+  return nullptr;
+}
+
+}  // namespace
+
+Services::Services(base::Log& log, const base::Clock& clock) : log_(log), clock_(clock) {
+  host_.struct_size = sizeof host_;
+  host_.abi_major = BV_ABI_MAJOR;
+  host_.abi_minor = BV_ABI_MINOR;
+  host_.ctx = this;
+  host_.name = "bipvault-host";
+  host_.version = BIPVAULT_VERSION;
+  host_.get_extension = get_extension;
+}
+
+void Services::set_card_keys(CardKeys keys) {
+  keys_.with([&](CardKeys& held) { held = std::move(keys); });
+}
+
+bv_status Services::card_key(const EfIccid& iccid, std::uint8_t key_set,
+                             bv_ota_key_set* out) const {
+  return keys_.with([&](const CardKeys& held) {
+    const bv_ota_key_set* found = held.find(iccid, key_set);
+    if (found == nullptr) return BV_E_NOT_FOUND;
+    *out = *found;
+    return BV_OK;
+  });
+}
+
+}  // namespace host

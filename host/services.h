@@ -1,0 +1,35 @@
+// What this host offers to a plugin: bv.log/1, bv.ota-keys/1 and bv.clock/1.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/guarded.h"
+#include "base/log.h"
+#include "bipvault/plugin.h"
+#include "host/card_keys.h"
+
+namespace host {
+
+// Must outlive the plugin. Every function may be called from any thread.
+class Services {
+ public:
+  Services(base::Log& log, const base::Clock& clock);
+  Services(const Services&) = delete;
+  Services& operator=(const Services&) = delete;
+
+  const bv_host* table() const { return &host_; }
+  void set_card_keys(CardKeys keys);
+
+  bv_status card_key(const EfIccid& iccid, std::uint8_t key_set, bv_ota_key_set* out) const;
+  base::Log& log() const { return log_; }
+  const base::Clock& clock() const { return clock_; }
+
+ private:
+  base::Log& log_;
+  const base::Clock& clock_;
+  base::Guarded<CardKeys> keys_;
+  bv_host host_{};
+};
+
+}  // namespace host

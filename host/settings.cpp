@@ -1,0 +1,143 @@
+#include "host/settings.h"
+
+#include <algorithm>
+#include <span>
+
+#include "base/files.h"
+#include "base/ini.h"
+
+namespace host {
+
+namespace {
+
+using base::KeySpec;
+using base::Presence;
+using base::Reload;
+using base::ValueType;
+
+enum Key : std::size_t {
+  kPlugin,
+  kPluginConfig,
+  kCardKeys,
+  kPortsFile,
+  kLog,
+  kLogLevel,
+  kClock,
+  kDrainDeadline,
+  kCoreDumps,
+};
+
+constexpr KeySpec row(std::string_view key, ValueType type, Presence presence,
+                      std::string_view value, std::string_view choices, std::string_view help) {
+  KeySpec spec;
+  spec.section = "host";
+  spec.key = key;
+  spec.type = type;
+  spec.presence = presence;
+  (presence == Presence::required ? spec.example : spec.default_text) = value;
+  spec.choices = choices;
+  spec.reload = Reload::restart;
+  spec.help = help;
+  return spec;
+}
+
+constexpr KeySpec drain_row() {
+  KeySpec spec = row("drain_deadline", ValueType::duration, Presence::optional, "30s", "",
+                     "How long transfers under way may take after SIGTERM or SIGINT");
+  spec.minimum = "0";
+  spec.maximum = "1h";
+  return spec;
+}
+
+// In the order of Key.
+constexpr KeySpec kTable[] = {
+    row("plugin", ValueType::path, Presence::required, "../lib/bipvault.so", "",
+        "The plugin's library"),
+    row("plugin_config", ValueType::path, Presence::required, "bipvault.ini", "",
+        "The plugin's own configuration file, read by the plugin; again on SIGHUP"),
+    row("card_keys", ValueType::secret_path, Presence::optional, "", "",
+        "OTA keys of the cards: CSV with a header and the columns iccid, key_set, algorithm (aes "
+        "or 3des), kic, kid and, if wanted, psk, keys in hexadecimal; mode 0600 or 0400; read "
+        "again on SIGHUP. Empty: no card has keys"),
+    row("ports_file", ValueType::path, Presence::optional, "", "",
+        "Written once all listeners are open, as JSON: {\"tcp\": 7100}; removed at the end. "
+        "Empty: none"),
+    row("log", ValueType::choice, Presence::optional, "stderr", "stderr journald",
+        "Where log lines go; journald gets PRIORITY and BIPVAULT_COMPONENT as fields"),
+    row("log_level", ValueType::choice, Presence::optional, "info", "debug info warning error",
+        "The least severe lines that are written"),
+    row("clock", ValueType::text, Presence::optional, "system", "",
+        "system, or file:PATH for a laboratory: a file with one line, milliseconds added to the "
+        "date and to the monotonic clock, read again every second"),
+    drain_row(),
+    row("core_dumps", ValueType::boolean, Presence::optional, "no", "",
+        "Allow core dumps, tracing and debuggers. The process holds keys in its memory"),
+};
+
+std::string fault_text(const std::string& path, const base::IniFault& fault) {
+  std::string out = path;
+  if (fault.line > 0) out += base::cat(":", fault.line);
+  out += ": ";
+  if (!fault.section.empty()) out += base::cat("[", fault.section, "]");
+  if (!fault.key.empty()) out += base::cat(" ", fault.key);
+  if (!fault.section.empty()) out += ": ";
+  return out + fault.text;
+}
+
+bool read_clock(const std::string& text, const std::string& directory, std::string& file) {
+  constexpr std::string_view kFile = "file:";
+  if (text == "system") return true;
+  if (!text.starts_with(kFile) || text.size() == kFile.size()) return false;
+  file = text.substr(kFile.size());
+  if (file.front() != '/') file = directory + "/" + file;
+  return true;
+}
+
+}  // namespace
+
+std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view text,
+                                                                const std::string& path) {
+  base::IniFile file = base::parse_ini(text);
+  std::vector<base::IniFault> faults = std::move(file.faults);
+  const std::string directory = base::directory_of(path);
+  const auto values = base::apply_table(kTable, file, directory, faults);
+
+  Settings settings;
+  settings.plugin = values[kPlugin].text;
+  settings.plugin_config = values[kPluginConfig].text;
+  settings.card_keys = values[kCardKeys].text;
+  settings.ports_file = values[kPortsFile].text;
+  settings.log = static_cast<LogTarget>(values[kLog].number);
+  settings.log_level = static_cast<base::Severity>(values[kLogLevel].number);
+  settings.drain_deadline_ms = values[kDrainDeadline].number;
+  settings.core_dumps = values[kCoreDumps].number != 0;
+  if (!read_clock(values[kClock].text, directory, settings.clock_file)) {
+    faults.push_back({values[kClock].line, "host", "clock", "must be system or file:PATH"});
+  }
+  if (faults.empty()) return settings;
+
+  std::stable_sort(faults.begin(), faults.end(),
+                   [](const auto& a, const auto& b) { return a.line < b.line; });
+  std::vector<std::string> lines;
+  for (const base::IniFault& fault : faults) lines.push_back(fault_text(path, fault));
+  return lines;
+}
+
+std::variant<Settings, std::vector<std::string>> load_settings(const std::string& path) {
+  const auto text = base::read_text_file(path, base::kIniLargestFile);
+  if (!text) return std::vector<std::string>{path + ": " + text.error()};
+  return parse_settings(*text, path);
+}
+
+std::string example_ini() {
+  return "; Configuration of bipvault-host, the reference OTA platform. Lines that start with ; "
+         "or\n"
+         "; # are comments; relative paths start at this file. A change needs a restart of the "
+         "host.\n"
+         "; Check with: bipvault-host --config FILE --check\n\n" +
+         base::table_as_ini(kTable, false);
+}
+
+std::string reference_markdown() { return base::table_as_markdown(kTable); }
+
+}  // namespace host

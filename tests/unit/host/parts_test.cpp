@@ -1,0 +1,131 @@
+// The host's small parts: its INI, its log lines, and what it reads of a plugin's health.
+#include <boost/test/unit_test.hpp>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "host/json.h"
+#include "host/library.h"
+#include "host/log.h"
+#include "host/settings.h"
+
+// Proves that the example in config/ is what `--defaults` prints, and that it is accepted.
+BOOST_AUTO_TEST_CASE(the_example_is_the_defaults) {
+  const std::string source = __FILE__;
+  std::ifstream file(source.substr(0, source.find("tests/unit")) + "config/host.ini");
+  const std::string content((std::istreambuf_iterator<char>(file)), {});
+  BOOST_TEST(content == host::example_ini());
+  const auto parsed = host::parse_settings(content, "/etc/host.ini");
+  BOOST_REQUIRE(std::holds_alternative<host::Settings>(parsed));
+  const host::Settings& settings = std::get<host::Settings>(parsed);
+  BOOST_TEST(settings.plugin == "/etc/../lib/bipvault.so");
+  BOOST_TEST(settings.plugin_config == "/etc/bipvault.ini");
+  BOOST_TEST(settings.drain_deadline_ms == 30'000);
+  BOOST_TEST(!settings.core_dumps);
+  BOOST_TEST((settings.log_level == base::Severity::info));
+}
+
+// Proves that faults are told all at once with line and key.
+BOOST_AUTO_TEST_CASE(faults_of_host_ini) {
+  const auto parsed =
+      host::parse_settings("[host]\nplugin = p\nclock = sundial\nlogg = stderr\n[hots]\n", "h.ini");
+  BOOST_REQUIRE(std::holds_alternative<std::vector<std::string>>(parsed));
+  const std::vector<std::string> expected{
+      "h.ini: [host] plugin_config: missing; for example: plugin_config = bipvault.ini",
+      "h.ini:3: [host] clock: must be system or file:PATH",
+      "h.ini:4: [host] logg: unknown key (nearest known: log)",
+      "h.ini:5: [hots]: unknown section (nearest known: host)"};
+  BOOST_TEST(std::get<std::vector<std::string>>(parsed) == expected,
+             boost::test_tools::per_element());
+}
+
+// Proves that the clock's file is relative to host.ini.
+BOOST_AUTO_TEST_CASE(clock_of_a_laboratory) {
+  const auto parsed = host::parse_settings(
+      "[host]\nplugin = p\nplugin_config = c\nclock = file:offset\n", "/lab/h.ini");
+  BOOST_REQUIRE(std::holds_alternative<host::Settings>(parsed));
+  BOOST_TEST(std::get<host::Settings>(parsed).clock_file == "/lab/offset");
+}
+
+// Proves that a line stays one line and has date, severity, component and text.
+BOOST_AUTO_TEST_CASE(log_lines) {
+  BOOST_TEST(host::stderr_line(0, base::Severity::warning, "bip", "a\nb\x1b[1m") ==
+             "1970-01-01T00:00:00Z warning bip a b?[1m\n");
+  BOOST_TEST(host::journal_fields(base::Severity::error, "db", "x\nPRIORITY=7") ==
+             "PRIORITY=3\nSYSLOG_IDENTIFIER=bipvault-host\nBIPVAULT_COMPONENT=db\n"
+             "MESSAGE=x PRIORITY=7\n");
+  BOOST_TEST(host::one_line(std::string(100'000, 'x')).size() == 32u * 1024);
+}
+
+// Proves that a line reaches journald's socket as one datagram with its fields.
+BOOST_AUTO_TEST_CASE(journal_datagram) {
+  char directory[] = "/tmp/bipvault-log-XXXXXX";
+  BOOST_REQUIRE(::mkdtemp(directory) != nullptr);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = std::string(directory) + "/socket";
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  BOOST_REQUIRE_EQUAL(::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+
+  const base::SystemClock clock;
+  host::Log log(host::LogTarget::journald, base::Severity::info, clock, path);
+  BOOST_REQUIRE(log.start());
+  log.debug("bip", "not wanted");
+  log.info("bip", "wanted");
+  log.stop();
+  char got[512];
+  const ssize_t size = ::recv(socket, got, sizeof got, MSG_DONTWAIT);
+  BOOST_REQUIRE(size > 0);
+  BOOST_TEST(std::string(got, static_cast<std::size_t>(size)) ==
+             host::journal_fields(base::Severity::info, "bip", "wanted"));
+  ::close(socket);
+  ::unlink(path.c_str());
+  ::rmdir(directory);
+}
+
+// Proves that a member is found whatever stands before it, and that broken texts give nothing.
+BOOST_AUTO_TEST_CASE(members_of_json) {
+  const std::string text = R"( {"a": "}\"{", "b" : [1, {"ports": 0}], "ports": {"tcp": 1}, "n":2})";
+  BOOST_TEST(host::json_member(text, "ports").value() == R"({"tcp": 1})");
+  BOOST_TEST(host::json_member(text, "n").value() == "2");
+  BOOST_TEST(!host::json_member(text, "tcp"));
+  for (const char* broken : {"", "{", "[]", "{\"n\"", "{\"n\":", "{\"n\":}", "{n:1}", "{\"n\":[1",
+                             "{\"m\":\"x", "{\"m\":1 \"n\":2}"}) {
+    BOOST_TEST(!host::json_member(broken, "n"), broken);
+  }
+  for (std::size_t size = 0; size + 2 <= text.size(); ++size) {
+    BOOST_TEST(!host::json_member(text.substr(0, size), "n"));
+  }
+}
+
+// Proves that every defect of an entry is named.
+BOOST_AUTO_TEST_CASE(faults_of_an_entry) {
+  bv_entry good{};
+  good.magic = BV_ENTRY_MAGIC;
+  good.struct_size = sizeof good;
+  good.abi_major = BV_ABI_MAJOR;
+  good.pointer_size = sizeof(void*);
+  good.id = good.name = good.vendor = good.version = "x";
+  good.create = [](const bv_host*) -> bv_plugin* { return nullptr; };
+  BOOST_TEST(host::entry_fault(&good) == "");
+  BOOST_TEST(!host::entry_fault(nullptr).empty());
+  const auto fault = [&](auto change) {
+    bv_entry entry = good;
+    change(entry);
+    return host::entry_fault(&entry);
+  };
+  BOOST_TEST(fault([](bv_entry& e) { e.magic = 0; }).find("magic") != std::string::npos);
+  BOOST_TEST(fault([](bv_entry& e) { e.abi_major = 9; }).find("version 9.0") != std::string::npos);
+  BOOST_TEST(fault([](bv_entry& e) { e.struct_size = 8; }).find("8 octets") != std::string::npos);
+  BOOST_TEST(fault([](bv_entry& e) { e.pointer_size = 4; }).find("pointers") != std::string::npos);
+  BOOST_TEST(fault([](bv_entry& e) { e.vendor = nullptr; }).find("vendor") != std::string::npos);
+  BOOST_TEST(fault([](bv_entry& e) { e.create = nullptr; }).find("create") != std::string::npos);
+  BOOST_TEST(!host::plugin_fault(nullptr).empty());
+  BOOST_TEST(!host::plugin_fault(std::make_unique<bv_plugin>().get()).empty());
+}
