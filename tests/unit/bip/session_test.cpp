@@ -1,0 +1,366 @@
+// Proves what a card's channel does with bytes and time alone: the same result for every way of
+// cutting the stream, limits, deadlines, and that nothing is believed before identification.
+#include "bip/session.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <random>
+
+namespace {
+
+using namespace bip;
+using End = Session::End;
+using Phase = Session::Phase;
+
+base::Bytes hex(std::string_view text) { return base::from_hex(text).value(); }
+
+const char* const kIdentification = "030C360A98445301200100103246";
+
+base::Now at(std::int64_t ms) { return {ms, 0}; }
+
+std::shared_ptr<const Settings> defaults() { return std::make_shared<const Settings>(); }
+
+base::Bytes packet(std::size_t content, std::uint8_t fill = 0x11) {
+  base::Writer writer;
+  writer.u8(1).ber_length(content).bytes(base::Bytes(content, fill));
+  return writer.take();
+}
+
+base::Bytes operator+(base::Bytes a, const base::Bytes& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+Session identified(std::shared_ptr<const Settings> settings = defaults()) {
+  Session session(std::move(settings), at(0));
+  session.feed(hex(kIdentification), at(0));
+  BOOST_REQUIRE((session.phase() == Phase::open));
+  return session;
+}
+
+// What a worker would send back.
+void answer(Session& session, std::unique_ptr<Batch> batch, const base::Bytes& octets,
+            std::int64_t now) {
+  batch->answers = octets;
+  session.reply(std::move(batch), at(now));
+}
+
+// Every packet handed over, in order, when the stream is fed in pieces of the given size.
+struct Trace {
+  base::Bytes packets;
+  Phase phase = Phase::identifying;
+  End end = End::none;
+  bool operator==(const Trace&) const = default;
+};
+
+template <class NextSize>
+Trace trace(base::View stream, NextSize next_size) {
+  Session session(defaults(), at(0));
+  Trace result;
+  std::int64_t now = 0;
+  while (!stream.empty() && session.room() > 0) {
+    const std::size_t size =
+        std::min({std::max<std::size_t>(next_size(), 1), stream.size(), session.room()});
+    session.feed(stream.first(size), at(++now));
+    stream = stream.subspan(size);
+    while (session.ready()) {
+      auto batch = session.next_batch(at(now));
+      result.packets = result.packets + batch->packets;
+      session.reply(std::move(batch), at(now));
+    }
+  }
+  result.phase = session.phase();
+  result.end = session.end();
+  return result;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(session)
+
+BOOST_AUTO_TEST_CASE(identification_in_both_tags_and_all_lengths) {
+  for (const char* text : {"030C360A98445301200100103246", "030CB60A98445301200100103246",
+                           "03810C360A98445301200100103246", "0382000C360A98445301200100103246"}) {
+    Session session(defaults(), at(0));
+    session.feed(hex(text), at(0));
+    BOOST_REQUIRE((session.phase() == Phase::open));
+    BOOST_TEST(session.iccid()->digits() == "89443510021000012364");
+    BOOST_TEST(!session.ready());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(anything_else_first_closes_at_once) {
+  for (const char* text :
+       {"01", "16", "47455420", "030D360A9844530120010010324600", "030B3609984453012001001032",
+        "030C350A98445301200100103246", "030C360B98445301200100103246", "0380", "0383", "0384FF",
+        "030C360A9A445301200100103246", "030C360AFFFFFFFFFFFFFFFFFFFF", "030400", "0300"}) {
+    Session session(defaults(), at(0));
+    session.feed(hex(text), at(0));
+    // What is only a beginning waits; what cannot become an identification is closed.
+    if (hex(text).size() == 3 && hex(text)[1] == 4) {
+      session.feed(hex("000000"), at(0));
+    }
+    BOOST_TEST((session.phase() == Phase::closed), text);
+    BOOST_TEST((session.end() == End::bad_identification), text);
+    BOOST_TEST(!session.iccid().has_value());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_pieces_make_no_difference) {
+  base::Bytes stream = hex(kIdentification);
+  for (std::size_t size : {0u, 1u, 100u, 127u, 128u, 255u, 256u, 1396u}) {
+    stream = stream + packet(size, static_cast<std::uint8_t>(size));
+  }
+  const Trace whole = trace(stream, [] { return std::size_t{100'000}; });
+  BOOST_TEST(whole.packets.size() == stream.size() - 14);
+  BOOST_TEST((trace(stream, [] { return std::size_t{1}; }) == whole));
+  std::mt19937 random(3);
+  for (int round = 0; round < 200; ++round) {
+    BOOST_TEST((trace(stream, [&] { return random() % 300; }) == whole));
+  }
+  // The same when the stream ends in something that is no packet: what was complete is served.
+  const base::Bytes broken = stream + hex("02000000");
+  const Trace broken_whole = trace(broken, [] { return std::size_t{100'000}; });
+  BOOST_TEST(broken_whole.packets.size() == stream.size() - 14);
+  BOOST_TEST((broken_whole.end == End::bad_packet));
+  BOOST_TEST((trace(broken, [] { return std::size_t{1}; }) == broken_whole));
+}
+
+BOOST_AUTO_TEST_CASE(two_packets_in_one_read_are_one_batch_and_only_one_is_under_way) {
+  Session session = identified();
+  session.feed(packet(5, 1) + packet(6, 2), at(1));
+  BOOST_REQUIRE(session.ready());
+  auto first = session.next_batch(at(1));
+  BOOST_TEST(first->packets == packet(5, 1) + packet(6, 2));
+  BOOST_REQUIRE(first->card);
+  session.feed(packet(7, 3), at(2));
+  BOOST_TEST(!session.ready());  // the card's state is away
+  answer(session, std::move(first), hex("0201FF"), 3);
+  BOOST_REQUIRE(session.ready());
+  BOOST_TEST(session.next_batch(at(3))->packets == packet(7, 3));
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_is_limited) {
+  Session session = identified();
+  base::Bytes many;
+  for (int i = 0; i < 20; ++i) many = many + packet(3, static_cast<std::uint8_t>(i));
+  session.feed(many + hex("0105"), at(1));
+  auto batch = session.next_batch(at(1));
+  BOOST_TEST(batch->packets.size() == 16u * 5);
+  answer(session, std::move(batch), {}, 1);
+  batch = session.next_batch(at(1));
+  BOOST_TEST(batch->packets.size() == 4u * 5);
+  answer(session, std::move(batch), {}, 1);
+  BOOST_TEST(!session.ready());
+  session.feed(base::Bytes(5, 9), at(2));
+  BOOST_REQUIRE(session.ready());
+  BOOST_TEST(session.next_batch(at(2))->packets == packet(5, 9));
+}
+
+BOOST_AUTO_TEST_CASE(a_second_identification_closes) {
+  Session session = identified();
+  session.feed(hex(kIdentification), at(1));
+  BOOST_TEST((session.phase() == Phase::closed));
+  BOOST_TEST((session.end() == End::second_identification));
+}
+
+BOOST_AUTO_TEST_CASE(an_oversized_packet_closes_before_it_came_whole) {
+  Session fits = identified();
+  fits.feed(packet(1396), at(1));
+  BOOST_TEST(fits.ready());  // 1,400 octets with identifier and length
+  Session session = identified();
+  session.feed(hex("01820575"), at(1));  // 1,397 to come
+  BOOST_TEST((session.phase() == Phase::closed));
+  BOOST_TEST((session.end() == End::packet_too_large));
+}
+
+BOOST_AUTO_TEST_CASE(after_an_answer_it_waits_for_the_card_to_fetch_it) {
+  Session session = identified();
+  session.feed(packet(5) + hex("FF"), at(1));
+  BOOST_REQUIRE(session.ready());
+  answer(session, session.next_batch(at(1)), hex("0201AA"), 1000);
+  BOOST_TEST((session.phase() == Phase::closing));
+  BOOST_TEST((session.end() == End::bad_packet));
+  BOOST_TEST(base::to_hex(session.output()) == "0201AA");
+  session.feed(packet(5), at(1500));  // thrown away
+  BOOST_TEST(!session.ready());
+  session.consume(3, at(2000));
+  BOOST_TEST(session.deadline() == 32'000);
+  session.on_deadline(at(31'999));
+  BOOST_TEST((session.phase() == Phase::closing));
+  session.on_deadline(at(32'000));
+  BOOST_TEST((session.phase() == Phase::closed));
+}
+
+BOOST_AUTO_TEST_CASE(too_many_security_errors_close_after_the_answer) {
+  Session session = identified();
+  session.feed(packet(5), at(1));
+  auto batch = session.next_batch(at(1));
+  batch->close = true;
+  answer(session, std::move(batch), hex("0201AA"), 2);
+  BOOST_TEST((session.phase() == Phase::closing));
+  BOOST_TEST((session.end() == End::security));
+  BOOST_TEST(session.output().size() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(deadlines_of_identification) {
+  Session silent(defaults(), at(500));
+  BOOST_TEST(silent.deadline() == 10'500);
+  silent.on_deadline(at(10'499));
+  BOOST_TEST((silent.phase() == Phase::identifying));
+  silent.on_deadline(at(10'500));
+  BOOST_TEST((silent.end() == End::never_identified));
+
+  // One octet a minute, or any other pace, does not hold the channel open.
+  Session slow(defaults(), at(0));
+  const base::Bytes octets = hex(kIdentification);
+  for (std::int64_t i = 0; i < 13; ++i) {
+    slow.feed(base::View(octets).subspan(static_cast<std::size_t>(i), 1), at(i * 2000));
+    BOOST_TEST(slow.deadline() == 30'000);
+  }
+  slow.on_deadline(at(30'000));
+  BOOST_TEST((slow.phase() == Phase::closed));
+}
+
+BOOST_AUTO_TEST_CASE(deadlines_of_packets_and_of_idling) {
+  Session session = identified();
+  BOOST_TEST(session.deadline() == 180'000);
+  session.feed(hex("01"), at(100'000));
+  BOOST_TEST(session.deadline() == 160'000);
+  session.feed(hex("05"), at(150'000));  // its octets buy no time
+  BOOST_TEST(session.deadline() == 160'000);
+  session.feed(base::Bytes(5, 0), at(155'000));
+  auto batch = session.next_batch(at(155'000));
+  BOOST_TEST(session.deadline() == Session::kNever);  // it is us who are slow
+  answer(session, std::move(batch), {}, 200'000);
+  BOOST_TEST(session.deadline() == 380'000);
+  session.on_deadline(at(380'000));
+  BOOST_TEST((session.end() == End::idle));
+
+  Session partial = identified();
+  partial.feed(hex("01820500"), at(1000));
+  partial.on_deadline(at(61'000));
+  BOOST_TEST((partial.end() == End::packet_timeout));
+}
+
+BOOST_AUTO_TEST_CASE(a_user_who_types_a_key_is_given_time) {
+  Session session = identified();
+  session.feed(packet(5), at(0));
+  auto batch = session.next_batch(at(0));
+  batch->key_entry = true;
+  answer(session, std::move(batch), hex("0201AA"), 1000);
+  session.consume(3, at(1000));
+  BOOST_TEST(session.deadline() == 301'000);
+  session.feed(packet(5), at(300'000));
+  answer(session, session.next_batch(at(300'000)), {}, 300'000);
+  BOOST_TEST(session.deadline() == 480'000);
+}
+
+BOOST_AUTO_TEST_CASE(slow_fetching_keeps_the_channel_alive) {
+  Session session = identified();
+  session.feed(packet(5), at(0));
+  answer(session, session.next_batch(at(0)), base::Bytes(1000, 2), 0);
+  for (int i = 1; i <= 4; ++i) {
+    session.consume(237, at(i * 100'000));
+    BOOST_TEST(session.deadline() == i * 100'000 + 180'000);
+  }
+  BOOST_TEST(session.output().size() == 52u);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_input_stops_reading_until_half_is_free) {
+  auto settings = std::make_shared<Settings>();
+  Session session = identified(settings);
+  BOOST_TEST(session.room() == settings->session_input + settings->max_packet);
+  while (session.room() > 0) {
+    session.feed(packet(std::min<std::size_t>(session.room(), 1000) - 4 > 200 ? 996 : 100), at(1));
+  }
+  // Batches of 16 take the input down; reading resumes below half.
+  BOOST_TEST(session.room() == 0u);
+  answer(session, session.next_batch(at(2)), {}, 2);
+  BOOST_TEST(session.room() > 0u);
+
+  // Many small ones: above half it stays stopped.
+  Session small = identified(settings);
+  while (small.room() > 0) small.feed(packet(8), at(1));
+  while (small.room() == 0) {
+    BOOST_REQUIRE(small.ready());
+    answer(small, small.next_batch(at(2)), {}, 2);
+  }
+  BOOST_TEST(small.room() > settings->session_input / 2 + settings->max_packet);
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_does_not_fetch_gets_no_new_batch) {
+  auto settings = std::make_shared<Settings>();
+  settings->session_output = 1000;
+  Session session = identified(settings);
+  session.feed(packet(5) + packet(5), at(0));
+  auto batch = session.next_batch(at(0));
+  session.feed(packet(6), at(0));
+  answer(session, std::move(batch), base::Bytes(1000, 2), 0);
+  BOOST_TEST(!session.ready());
+  BOOST_TEST(session.deadline() == 180'000);
+  session.consume(1, at(1));
+  BOOST_TEST(session.ready());
+}
+
+BOOST_AUTO_TEST_CASE(the_cards_end_of_input_lets_what_came_be_served) {
+  Session idle = identified();
+  idle.end_of_input(at(1));
+  BOOST_TEST((idle.phase() == Phase::closed && idle.end() == End::by_card));
+
+  Session session = identified();
+  session.feed(packet(5), at(0));
+  session.end_of_input(at(1));
+  BOOST_REQUIRE(session.ready());
+  BOOST_TEST(session.room() == 0u);
+  answer(session, session.next_batch(at(1)), hex("0201AA"), 2);
+  BOOST_TEST((session.phase() == Phase::open));
+  session.consume(3, at(3));
+  BOOST_TEST((session.phase() == Phase::closed));
+}
+
+BOOST_AUTO_TEST_CASE(draining_shortens_idling_but_not_a_transfer) {
+  Session session = identified();
+  session.drain();
+  BOOST_TEST(session.deadline() == 30'000);
+  session.feed(packet(5), at(0));
+  auto batch = session.next_batch(at(0));
+  BOOST_TEST(batch->draining);
+  batch->card->transfer = true;
+  answer(session, std::move(batch), {}, 0);
+  BOOST_TEST(session.deadline() == 180'000);
+}
+
+BOOST_AUTO_TEST_CASE(a_closed_session_keeps_the_cards_state_for_its_end) {
+  Session session = identified();
+  session.feed(packet(5), at(0));
+  auto batch = session.next_batch(at(0));
+  BOOST_TEST(!session.take_card());
+  session.close(End::stopped);
+  answer(session, std::move(batch), hex("0201AA"), 1);
+  BOOST_TEST(session.output().empty());
+  BOOST_TEST(session.take_card() != nullptr);
+  BOOST_TEST((session.end() == End::stopped));
+}
+
+BOOST_AUTO_TEST_CASE(random_octets_never_get_through_unidentified) {
+  std::mt19937 random(4);
+  for (int round = 0; round < 5000; ++round) {
+    base::Bytes stream;
+    if (round % 2 == 0) stream = hex(kIdentification);
+    for (std::size_t i = random() % 200; i > 0; --i) {
+      stream.push_back(static_cast<std::uint8_t>(random() % (round % 3 == 0 ? 4 : 256)));
+    }
+    const auto some = [&] { return random() % 40; };
+    const Trace result = trace(stream, some);
+    if (round % 2 != 0) BOOST_TEST(result.packets.empty());
+    BOOST_TEST((result == trace(stream, [] { return std::size_t{100'000}; })));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_idle_session_is_small) {
+  // Beside the socket: the object, the card's state, a possible channel. No buffers.
+  BOOST_TEST(sizeof(Session) + sizeof(Card) < 1024u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
