@@ -1,0 +1,268 @@
+// Figure 3: a card stores its content. First store, key, update with the key, wrong keys, lock;
+// cuts, resumption, repeated ends, shrinking images.
+#include <boost/test/unit_test.hpp>
+
+#include "tests/support/laboratory.h"
+
+using namespace test;
+using vault::CardResult;
+using vault::KeyState;
+
+namespace {
+
+const std::string kCard = "8944351002100001231";
+
+struct Fixture {
+  Fixture() { lab.import(kCard, "+491721234567"); }
+
+  Laboratory lab;
+  TestCard card{lab, kCard};
+  const base::Bytes first = example_image(40, 'a');
+  const base::Bytes second = example_image(41, 'b');
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(figure_3, Fixture)
+
+// Steps 301-305: the first store needs no key and brings one back.
+BOOST_AUTO_TEST_CASE(first_store_issues_a_key) {
+  Answer end = card.back_up(first);
+  BOOST_TEST((end.result == CardResult::done));
+  BOOST_TEST(card.key.size() == 9u);
+  BOOST_TEST(base::to_hex(*end.fields.date) == "20261124090500");
+  const vault::Record record = lab.record(kCard);
+  BOOST_TEST((record.key_state == KeyState::active));
+  BOOST_TEST((record.image->digest == base::sha256(first)));
+  BOOST_TEST(record.image->entries == 40u);
+  BOOST_TEST(record.first_stored_at == lab.now().utc_ms);
+  BOOST_TEST(!lab.log.contains(card.key));
+}
+
+// Steps 306-308: an update is asked for the key; a slip costs nothing; the right key replaces.
+BOOST_AUTO_TEST_CASE(update_wants_the_key) {
+  card.back_up(first);
+  lab.time_passes(base::kDayMs, "a day later");
+  card.open_channel();
+  BOOST_TEST((card.begin(second, "", 2).result == CardResult::key_required));
+  Answer slip = card.begin(second, mistyped_key(card.key), 2);
+  BOOST_TEST((slip.result == CardResult::mistyped_key));
+  BOOST_TEST(int{*slip.fields.attempts_left} == 3);
+  BOOST_TEST((card.back_up(second, card.key, 2).result == CardResult::done));
+  const vault::Record record = lab.record(kCard);
+  BOOST_TEST((record.image->digest == base::sha256(second)));
+  BOOST_TEST(record.updated_at == lab.now().utc_ms);
+  BOOST_TEST(record.first_stored_at == lab.now().utc_ms - base::kDayMs);
+  BOOST_TEST((card.restore(card.key) == second));
+}
+
+// Steps 309-310: three wrong keys over several channels lock, also against the right one.
+BOOST_AUTO_TEST_CASE(three_wrong_keys_lock) {
+  card.back_up(first);
+  const std::string wrong = wrong_key(card.key);
+  Answer answer = card.begin(second, wrong, 2);
+  BOOST_TEST((answer.result == CardResult::wrong_key));
+  BOOST_TEST(int{*answer.fields.attempts_left} == 2);
+  card.open_channel();
+  answer = card.begin(second, wrong, 3);
+  BOOST_TEST(int{*answer.fields.attempts_left} == 1);
+  card.open_channel();
+  BOOST_TEST((card.begin(second, wrong, 4).result == CardResult::locked));
+  BOOST_TEST((card.begin(second, card.key, 5).result == CardResult::locked));
+  BOOST_TEST((card.fetch_begin(card.key).result == CardResult::locked));
+  BOOST_TEST((lab.record(kCard).image->digest == base::sha256(first)));
+}
+
+// A lock ends what began before it: an upload under way cannot end.
+BOOST_AUTO_TEST_CASE(lock_ends_an_open_upload) {
+  card.back_up(first);
+  BOOST_TEST((card.begin(second, card.key, 2).result == CardResult::done));
+  card.send_data(second, 0, second.size(), 2);
+  for (int i = 0; i < 3; ++i) card.fetch_begin(wrong_key(card.key));
+  BOOST_TEST((card.end(2).result == CardResult::locked));
+  BOOST_TEST((lab.record(kCard).image->digest == base::sha256(first)));
+}
+
+// The channel breaks in the middle: the old image stays, the next session goes on without key.
+BOOST_AUTO_TEST_CASE(cut_and_resumed) {
+  card.back_up(first);
+  card.begin(second, card.key, 7);
+  card.send_data(second, 0, 700, 7);
+  card.hang_up();
+  lab.tell("-- the link drops");
+  BOOST_TEST((lab.record(kCard).image->digest == base::sha256(first)));
+  card.open_channel();
+  Answer again = card.begin(second, "", 7);
+  BOOST_TEST((again.result == CardResult::done));
+  BOOST_TEST(*again.fields.offset == 700u);
+  BOOST_TEST((card.send_data(second, 700, second.size(), 7).result == CardResult::done));
+  BOOST_TEST((card.end(7).result == CardResult::done));
+  BOOST_TEST((card.restore(card.key) == second));
+}
+
+BOOST_AUTO_TEST_CASE(too_late_to_resume) {
+  card.back_up(first);
+  card.begin(second, card.key, 7);
+  card.send_data(second, 0, 700, 7);
+  card.hang_up();
+  lab.time_passes(lab.policy.resume_window, "the window to resume is over");
+  BOOST_TEST((card.begin(second, "", 7).result == CardResult::key_required));
+}
+
+// An upload beyond 64 KiB is committed on the way and put together at the end.
+BOOST_AUTO_TEST_CASE(large_image_staged_on_the_way) {
+  const base::Bytes large = example_image(2000, 'L');
+  BOOST_TEST(large.size() > 70'000u);
+  card.begin(large, "", 9);
+  card.send_data(large, 0, 70'000, 9);
+  BOOST_TEST(lab.record(kCard).upload->staged >= 64u * 1024);
+  card.hang_up();
+  Answer again = card.begin(large, "", 9);
+  BOOST_TEST(*again.fields.offset == 70'000u);
+  card.send_data(large, 70'000, large.size(), 9);
+  BOOST_TEST((card.end(9).result == CardResult::done));
+  card.confirm(card.key, 9);
+  BOOST_TEST((card.restore(card.key) == large));
+}
+
+// The answer to END was lost: the same END again, a fresh key, and only that one is good.
+BOOST_AUTO_TEST_CASE(repeated_end_gives_a_fresh_key) {
+  card.begin(first);
+  card.send_data(first, 0, first.size());
+  card.end();
+  const std::string lost = card.key;
+  card.hang_up();
+  Answer again = card.end();
+  BOOST_TEST((again.result == CardResult::done));
+  BOOST_REQUIRE(again.fields.key);
+  BOOST_TEST(card.key != lost);
+  BOOST_TEST((card.confirm(lost).result == CardResult::wrong_key));
+  BOOST_TEST(lab.record(kCard).wrong_keys == 0);
+  BOOST_TEST((card.confirm(card.key).result == CardResult::done));
+  BOOST_TEST((card.confirm(card.key).result == CardResult::done), "a repeated one is answered");
+  BOOST_TEST((card.confirm(lost).result == CardResult::done), "... without looking at the key");
+  BOOST_TEST((card.fetch_begin(lost).result == CardResult::wrong_key));
+}
+
+// A key never confirmed is never asked for; each store issues a fresh one.
+BOOST_AUTO_TEST_CASE(unconfirmed_key_locks_nobody_out) {
+  card.begin(first);
+  card.send_data(first, 0, first.size());
+  card.end();
+  lab.time_passes(40 * base::kDayMs, "the user never saw the key");
+  Answer end = card.back_up(second, "", 2);
+  BOOST_TEST((end.result == CardResult::done));
+  BOOST_TEST(end.fields.key.has_value());
+  BOOST_TEST((lab.record(kCard).key_state == KeyState::active));
+}
+
+// The same image again: the vault has it all, no new version, the date moves.
+BOOST_AUTO_TEST_CASE(same_image_again) {
+  card.back_up(first);
+  lab.time_passes(base::kDayMs, "a day later, nothing has changed");
+  Answer begin = card.begin(first, card.key, 2);
+  BOOST_TEST(*begin.fields.offset == first.size());
+  BOOST_TEST((card.end(2).result == CardResult::done));
+  BOOST_TEST(lab.record(kCard).updated_at == lab.now().utc_ms);
+  BOOST_TEST((card.fetch_begin(card.key, "", 1).result == CardResult::nothing_stored));
+}
+
+// The sync that emptied the book: the good image is pinned, said so, and comes back by version.
+BOOST_AUTO_TEST_CASE(shrinking_image_pins_the_one_before) {
+  card.back_up(example_image(100, 'x'));
+  const base::Bytes good = example_image(100, 'x');
+  Answer end = card.back_up(example_image(49, 'y'), card.key, 2);
+  BOOST_TEST(int{*end.fields.flags} == int{vault::kFlagPinned});
+  for (std::uint32_t i = 3; i < 9; ++i) {
+    card.back_up(example_image(49, static_cast<char>('A' + i)), card.key, i);
+  }
+  Answer fetch = card.fetch_begin(card.key, "", 3);
+  BOOST_TEST((fetch.result == CardResult::done));
+  BOOST_TEST((*fetch.fields.digest == base::sha256(good)));
+  lab.time_passes(lab.policy.pin, "90 days later the pin has ended");
+  card.back_up(example_image(50, 'z'), card.key, 20);
+  BOOST_TEST((card.fetch_begin(card.key, "", 3).result == CardResult::nothing_stored));
+}
+
+BOOST_AUTO_TEST_CASE(half_is_not_a_shrink) {
+  card.back_up(example_image(100, 'x'));
+  Answer end = card.back_up(example_image(50, 'y'), card.key, 2);
+  BOOST_TEST(int{*end.fields.flags} == 0);
+}
+
+// Octets that do not match the digest never become an image.
+BOOST_AUTO_TEST_CASE(digest_must_match) {
+  card.back_up(first);
+  card.begin(second, card.key, 2);
+  base::Bytes changed = second;
+  changed[100] ^= 1;
+  card.send_data(changed, 0, changed.size(), 2);
+  BOOST_TEST((card.end(2).result == CardResult::digest_mismatch));
+  BOOST_TEST((card.end(2).result == CardResult::no_such_transaction));
+  BOOST_TEST((lab.record(kCard).image->digest == base::sha256(first)));
+}
+
+BOOST_AUTO_TEST_CASE(offsets) {
+  card.begin(first);
+  card.send_data(first, 0, 700);
+  Answer gap = card.send_data(first, 1400, 2100);
+  BOOST_TEST((gap.result == CardResult::wrong_offset));
+  BOOST_TEST(*gap.fields.offset == 700u);
+  Answer repeat = card.send_data(first, 0, 700);
+  BOOST_TEST((repeat.result == CardResult::done));
+  BOOST_TEST(*repeat.fields.offset == 700u);
+  Answer early = card.end();
+  BOOST_TEST((early.result == CardResult::wrong_offset));
+  BOOST_TEST(*early.fields.offset == 700u);
+  card.send_data(first, 350, first.size());
+  BOOST_TEST((card.end().result == CardResult::done));
+  card.confirm(card.key);
+  BOOST_TEST((card.restore(card.key) == first));
+}
+
+BOOST_AUTO_TEST_CASE(too_large_says_the_limit) {
+  const base::Bytes huge(lab.policy.max_image_bytes + 1, 1);
+  Answer answer = card.begin(huge);
+  BOOST_TEST((answer.result == CardResult::too_large));
+  BOOST_TEST(*answer.fields.total == lab.policy.max_image_bytes);
+}
+
+BOOST_AUTO_TEST_CASE(unknown_card_creates_nothing) {
+  TestCard stranger(lab, "8944351002100009999");
+  BOOST_TEST((stranger.begin(first).result == CardResult::unknown_card));
+  BOOST_TEST(!lab.known("8944351002100009999"));
+  BOOST_TEST(lab.counters.get("vault.unknown_card") == 1);
+}
+
+// No counter works twice, on this channel or another; nothing of the record changes.
+BOOST_AUTO_TEST_CASE(replays_are_refused) {
+  card.open_channel();
+  bip::Fields fields;
+  fields.iccid = vault::Iccid::from_digits(kCard)->to_ef();
+  const base::Bytes packet = card.packet(bip::Ins::status, fields);
+  BOOST_TEST((card.send(packet).status == bip::PacketStatus::por_ok));
+  BOOST_TEST((card.send(packet).status == bip::PacketStatus::counter_low));
+  card.open_channel();
+  BOOST_TEST((card.send(packet).status == bip::PacketStatus::counter_low));
+  card.counter = 0xFFFFFFFFFE;
+  BOOST_TEST((card.report().status == bip::PacketStatus::counter_blocked));
+  card.counter = 0x100000000 + 10;
+  BOOST_TEST((card.report().status == bip::PacketStatus::counter_blocked));
+}
+
+BOOST_AUTO_TEST_CASE(erase_needs_the_key_and_starts_anew) {
+  card.back_up(first);
+  bip::Fields none;
+  none.iccid = vault::Iccid::from_digits(kCard)->to_ef();
+  BOOST_TEST((card.ask(bip::Ins::erase, std::move(none)).result == CardResult::key_required));
+  bip::Fields with;
+  with.iccid = vault::Iccid::from_digits(kCard)->to_ef();
+  with.key = base::Secret(base::as_bytes(card.key));
+  BOOST_TEST((card.ask(bip::Ins::erase, std::move(with)).result == CardResult::done));
+  BOOST_TEST((card.fetch_begin(card.key).result == CardResult::nothing_stored));
+  const std::string old_key = card.key;
+  BOOST_TEST((card.back_up(second, "", 2).result == CardResult::done));
+  BOOST_TEST(card.key != old_key);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
