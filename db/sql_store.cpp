@@ -28,6 +28,13 @@ class ReadScope {
   SqlConnection& connection_;
 };
 
+// A record with a history entry shows for ever whether the commit happened.
+const RecordWrite& best_witness(const std::vector<RecordWrite>& writes) {
+  const auto noted = std::find_if(writes.begin(), writes.end(),
+                                  [](const RecordWrite& w) { return w.last_seq > 0; });
+  return noted == writes.end() ? writes.front() : *noted;
+}
+
 template <std::size_t N>
 bool take_octets(std::array<std::uint8_t, N>& value, const base::Bytes& octets) {
   if (octets.size() != N) return false;
@@ -118,7 +125,7 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
     if (error.kind() != Kind::unknown) throw;
     health_.count("db.unknown_commits");
     if (changes.records.empty()) throw;  // only a counter: nothing that bears our mark
-    retry.suspect = changes.records.front();
+    retry.suspect = best_witness(changes.records);
     const Fate fate = look_up(*retry.suspect, retry.op);
     if (fate == Fate::unknown) throw;
     if (fate == Fate::not_committed) return std::nullopt;

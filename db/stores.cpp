@@ -19,7 +19,9 @@ std::unique_ptr<SqlConnection> connect(const Settings& settings, SqliteMode mode
     return std::make_unique<SqliteConnection>(settings.path, mode, settings.query_timeout_ms);
   }
 #ifdef BIPVAULT_MYSQL
-  return connect_mysql(settings);
+  const auto password = mysql_password(settings);
+  if (!password) throw SqlError(SqlError::Kind::other, 0, password.error());
+  return std::make_unique<MySqlConnection>(settings, *password);
 #else
   throw SqlError(SqlError::Kind::other, 0, kNoMySql);
 #endif
@@ -42,7 +44,11 @@ base::Result<std::unique_ptr<vault::StoreFactory>> make_store_factory(const Sett
     return Factory(std::make_unique<SqliteStoreFactory>(settings, keys, log, counters));
   }
 #ifdef BIPVAULT_MYSQL
-  return make_mysql_factory(settings, keys, log, counters);
+  auto password = mysql_password(settings);
+  if (!password) return base::Error{password.error()};
+  if (const base::Status taken = take_mysql_driver(); !taken) return base::Error{taken.error()};
+  return Factory(
+      std::make_unique<MySqlStoreFactory>(settings, password.take(), keys, log, counters));
 #else
   return base::Error{kNoMySql};
 #endif

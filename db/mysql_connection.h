@@ -1,0 +1,47 @@
+// SqlConnection on MySQL Connector/C++ 1.1 (over libmariadb): MariaDB and MySQL servers.
+#pragma once
+
+#include <memory>
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "db/settings.h"
+#include "db/sql.h"
+
+namespace db {
+
+// Takes the driver, once per process and guarded. Its first use sets SIGPIPE to "ignore" for the
+// whole process; the host's own disposition is put back before this returns.
+base::Status take_mysql_driver();
+
+// Names a server, and has a password file that can be read.
+base::Result<base::Secret> mysql_password(const Settings& settings);
+
+class MySqlConnection : public SqlConnection {
+ public:
+  // Connects; throws SqlError `lost`.
+  MySqlConnection(const Settings& settings, const base::Secret& password);
+  ~MySqlConnection() override;
+  MySqlConnection(const MySqlConnection&) = delete;
+
+  Dialect dialect() const override { return Dialect::mysql; }
+  void begin() override { run("START TRANSACTION"); }
+  void commit() override;
+  void rollback() noexcept override;
+  using SqlConnection::execute;
+  using SqlConnection::query;
+  std::uint64_t execute(std::string_view sql, Params params) override;
+  void query(std::string_view sql, Params params, const Visit& visit) override;
+  void run(const std::string& sql) override;
+  // For settings that not every server knows.
+  void try_run(const std::string& sql);
+
+ private:
+  struct Session;
+
+  void prepare_session(const Settings& settings);
+
+  std::unique_ptr<Session> session_;
+};
+
+}  // namespace db

@@ -1,0 +1,119 @@
+#include "db/mysql_store.h"
+
+#include <thread>
+
+#include "base/crypto.h"
+#include "db/schema.h"
+
+namespace db {
+
+using Kind = SqlError::Kind;
+
+namespace {
+
+// A server that does not answer costs each attempt the connect time-out: not for every request.
+constexpr std::chrono::milliseconds kPauseAfterFailure{200};
+constexpr std::uint32_t kLookUpPauseMs = 50;
+
+}  // namespace
+
+SqlConnection& MySqlStore::connection() {
+  if (!connection_) {
+    if (Clock::now() < not_before_) {
+      throw SqlError(Kind::lost, 0, failure_);
+    }
+    connect();
+  }
+  return *connection_;
+}
+
+void MySqlStore::connect() {
+  try {
+    auto made = std::make_unique<MySqlConnection>(settings(), password_);
+    const std::string fault = schema_fault(read_schema(*made));
+    if (!fault.empty()) throw SqlError(Kind::schema, 0, fault);
+    connection_ = std::move(made);
+  } catch (const SqlError& error) {
+    not_before_ = Clock::now() + kPauseAfterFailure;
+    failure_ = error.text();
+    throw;
+  }
+  if (std::exchange(connected_before_, true)) health().count("db.reconnects");
+}
+
+void MySqlStore::write(const ChangeSet& changes) {
+  MySqlConnection& use = *connection_;
+  use.begin();
+  try {
+    apply(use, changes);
+  } catch (const SqlError& error) {
+    // Also after a conflict: a lock wait that ran out leaves the transaction open, half done.
+    if (error.kind() == Kind::lost) {
+      disconnect();
+    } else {
+      use.rollback();
+    }
+    throw;
+  }
+  try {
+    use.commit();
+  } catch (const SqlError& error) {
+    if (error.kind() == Kind::conflict) {
+      use.rollback();
+    } else {
+      disconnect();
+    }
+    throw;
+  }
+}
+
+Fate MySqlStore::look_up(const RecordWrite& write, const vault::OpId& op) {
+  const auto deadline = Clock::now() + std::chrono::milliseconds(settings().commit_deadline_ms);
+  for (;;) {
+    try {
+      if (!connection_) connect();
+      const Fate fate = look_up_once(write, op);
+      connection_->rollback();
+      return fate;
+    } catch (const SqlError&) {
+      disconnect();
+      if (Clock::now() >= deadline) return Fate::unknown;
+      const std::uint32_t pause = kLookUpPauseMs + base::random_below(kLookUpPauseMs);
+      std::this_thread::sleep_for(std::chrono::milliseconds(pause));
+    }
+  }
+}
+
+// The locking read waits for a transaction of ours that the server has not ended yet. On a
+// cluster the session first catches up with what other nodes have committed.
+Fate MySqlStore::look_up_once(const RecordWrite& write, const vault::OpId& op) {
+  connection_->try_run("SET SESSION wsrep_sync_wait = 1");
+  connection_->begin();
+  bool there = false;
+  bool ours = false;
+  std::uint64_t version = 0;
+  connection_->query("SELECT version, last_op FROM records WHERE id = ? FOR UPDATE",
+                     {base::View(write.record.id)}, [&](const Row& row) {
+                       there = true;
+                       version = static_cast<std::uint64_t>(row.number(0));
+                       ours = row.blob(1) == base::Bytes(op.begin(), op.end());
+                     });
+  bool noted = false;
+  if (!ours && write.last_seq > 0) {
+    connection_->query("SELECT op FROM history WHERE record_id = ? AND seq = ?",
+                       {base::View(write.record.id), number(write.last_seq)}, [&](const Row& row) {
+                         noted = row.blob(0) == base::Bytes(op.begin(), op.end());
+                       });
+  }
+  connection_->try_run("SET SESSION wsrep_sync_wait = 0");
+  if (ours || noted) return Fate::committed;
+  if (write.last_seq > 0) return Fate::not_committed;  // its entry would be there for ever
+  // Nobody else inserts under our random id.
+  if (write.kind == RecordWrite::Kind::insert) {
+    return there ? Fate::committed : Fate::not_committed;
+  }
+  if (there && version <= write.loaded_version + 1) return Fate::not_committed;
+  return Fate::unknown;  // commits of others since then may have covered ours
+}
+
+}  // namespace db

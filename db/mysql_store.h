@@ -1,0 +1,56 @@
+// The store on a MariaDB or MySQL server, one connection per store. Any number of instances may
+// share the database: what guards a record is its version, not a lock.
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "db/health.h"
+#include "db/mysql_connection.h"
+#include "db/sql_store.h"
+
+namespace db {
+
+class MySqlStore : public SqlStore {
+ public:
+  MySqlStore(const Settings& settings, const base::Secret& password, const FileKeyRing& keys,
+             Health& health)
+      : SqlStore(settings, keys, health), password_(password) {}
+
+ protected:
+  SqlConnection& connection() override;
+  void disconnect() noexcept override { connection_.reset(); }
+  void write(const ChangeSet& changes) override;
+  Fate look_up(const RecordWrite& write, const vault::OpId& op) override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void connect();
+  Fate look_up_once(const RecordWrite& write, const vault::OpId& op);
+
+  const base::Secret& password_;
+  std::unique_ptr<MySqlConnection> connection_;
+  bool connected_before_ = false;
+  Clock::time_point not_before_{};  // after a failure to connect: fail at once until then
+  std::string failure_;             // of that attempt
+};
+
+class MySqlStoreFactory : public vault::StoreFactory {
+ public:
+  MySqlStoreFactory(const Settings& settings, base::Secret password, const FileKeyRing& keys,
+                    base::Log& log, base::Counters& counters)
+      : settings_(settings), password_(std::move(password)), keys_(keys), health_(log, counters) {}
+
+  std::unique_ptr<vault::Store> open() override {
+    return std::make_unique<MySqlStore>(settings_, password_, keys_, health_);
+  }
+
+ private:
+  const Settings settings_;
+  const base::Secret password_;
+  const FileKeyRing& keys_;
+  Health health_;
+};
+
+}  // namespace db

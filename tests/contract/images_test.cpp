@@ -1,0 +1,192 @@
+// Content: octet for octet, bound to its record, unreadable at rest; uploads in parts.
+#include <fstream>
+#include <iterator>
+
+#include "tests/contract/fixture.h"
+
+using namespace contract;
+using vault::ImageInfo;
+using vault::Record;
+using vault::RecordTx;
+
+BOOST_FIXTURE_TEST_SUITE(images, Fixture)
+
+// Every size from nothing to the limit and beyond comes back octet for octet, whether it can be
+// compressed or not.
+BOOST_AUTO_TEST_CASE(octet_for_octet) {
+  const Record record = create(iccid(1));
+  for (const std::size_t size : {0, 1, 15, 16, 8192, 65'535, 65'536, 262'144, 1'048'576}) {
+    for (const bool random : {true, false}) {
+      const base::Bytes content = random ? random_content(size) : base::Bytes(size, 0xFF);
+      const ImageInfo info = image_of(record, content, 1);
+      commit([&](RecordTx& tx) { tx.add_image(*tx.find(iccid(1)), info, content); });
+      const auto read_back = store->image(info);
+      BOOST_REQUIRE_MESSAGE(read_back.ok(), size);
+      BOOST_TEST((*read_back == content), size);
+    }
+  }
+}
+
+// Versions are listed newest first with what was said of them; pins and drops are kept.
+BOOST_AUTO_TEST_CASE(versions) {
+  const Record record = create(iccid(1));
+  std::vector<ImageInfo> infos;
+  for (int i = 0; i < 4; ++i) {
+    const auto content = random_content(50);
+    infos.insert(infos.begin(), image_of(record, content, 100 + i));
+    commit([&](RecordTx& tx) {
+      tx.add_image(*tx.find(iccid(1)), infos.front(), content);
+      BOOST_TEST((tx.images(*tx.find(iccid(1))) == infos));
+    });
+  }
+  BOOST_TEST((images(iccid(1)) == infos));
+  infos[1].pinned_until = 12'345;
+  commit([&](RecordTx& tx) {
+    tx.update_image(*tx.find(iccid(1)), infos[1]);
+    tx.drop_image(infos[2].id);
+  });
+  const ImageInfo dropped = infos[2];
+  infos.erase(infos.begin() + 2);
+  BOOST_TEST((images(iccid(1)) == infos));
+  BOOST_TEST(!store->image(dropped).ok());
+  BOOST_TEST(store->image(infos[1]).ok());
+}
+
+// A merge gives the images of one record to another, behind its own and readable as before; the
+// record that goes does not take them with it, in whatever order it is told.
+BOOST_AUTO_TEST_CASE(images_change_owner) {
+  for (const bool load_first : {true, false}) {
+    const unsigned base = load_first ? 10 : 20;
+    const Record one = create(iccid(base));
+    const Record two = create(iccid(base + 1));
+    std::vector<ImageInfo> infos;
+    std::vector<base::Bytes> contents;
+    for (int i = 0; i < 4; ++i) {
+      const Record& owner = i < 2 ? one : two;
+      contents.push_back(random_content(200));
+      infos.push_back(image_of(owner, contents.back(), i));
+      commit([&](RecordTx& tx) {
+        tx.add_image(*tx.find(owner.iccid), infos.back(), contents.back());
+      });
+    }
+    commit([&](RecordTx& tx) {
+      Record& goes = *tx.find(one.iccid);
+      Record& stays = *tx.find(two.iccid);
+      if (load_first) BOOST_TEST(tx.images(goes).size() == 2u);
+      tx.update_image(stays, infos[1]);
+      tx.update_image(stays, infos[0]);
+      tx.remove(goes);
+    });
+    const std::vector<ImageInfo> wanted{infos[3], infos[2], infos[1], infos[0]};
+    BOOST_TEST((images(two.iccid) == wanted));
+    for (std::size_t i = 0; i < infos.size(); ++i) {
+      const auto content = store->image(infos[i]);
+      BOOST_REQUIRE(content.ok());
+      BOOST_TEST((*content == contents[i]));
+    }
+  }
+}
+
+// An image is only given out under the record, id and digest that it was sealed for.
+BOOST_AUTO_TEST_CASE(wrong_binding_is_refused) {
+  const Record record = create(iccid(1));
+  const auto content = random_content(500);
+  const auto other_content = random_content(500);
+  const ImageInfo info = image_of(record, content, 1);
+  const ImageInfo other = image_of(record, other_content, 2);
+  commit([&](RecordTx& tx) {
+    tx.add_image(*tx.find(iccid(1)), info, content);
+    tx.add_image(*tx.find(iccid(1)), other, other_content);
+  });
+  BOOST_TEST(store->image(info).ok());
+  ImageInfo wrong = info;
+  wrong.bound_record[0] ^= 1;
+  BOOST_TEST(!store->image(wrong).ok());
+  wrong = info;
+  wrong.digest[31] ^= 1;
+  BOOST_TEST(!store->image(wrong).ok());
+  wrong = info;
+  wrong.id = other.id;
+  BOOST_TEST(!store->image(wrong).ok());
+  wrong = info;
+  wrong.bytes = 499;
+  BOOST_TEST(!store->image(wrong).ok());
+  wrong = info;
+  wrong.id[3] ^= 1;
+  BOOST_TEST(!store->image(wrong).ok());
+}
+
+// An upload's parts come back as one, across stores; a part that is sent again replaces what was
+// there from its offset on; dropped is dropped.
+BOOST_AUTO_TEST_CASE(staged_parts) {
+  create(iccid(1));
+  const auto content = random_content(200'000);
+  const base::View all(content);
+  const auto staged = [&] {
+    base::Bytes bytes;
+    open()->update(now, [&](RecordTx& tx) {
+      bytes = tx.staged(*tx.find(iccid(1)));
+      return true;
+    });
+    return bytes;
+  };
+  BOOST_TEST(staged().empty());
+  commit([&](RecordTx& tx) {
+    Record& record = *tx.find(iccid(1));
+    tx.append_staged(record, 0, all.first(65'536));
+    BOOST_TEST(tx.staged(record).size() == 65'536u);
+    BOOST_TEST(tx.staged_bytes_all() == 65'536u);
+  });
+  commit(
+      [&](RecordTx& tx) { tx.append_staged(*tx.find(iccid(1)), 65'536, random_content(70'000)); });
+  // A crash has lowered the offset: the second part is sent anew, and another behind it.
+  commit([&](RecordTx& tx) {
+    tx.append_staged(*tx.find(iccid(1)), 65'536, all.subspan(65'536, 65'536));
+    tx.append_staged(*tx.find(iccid(1)), 131'072, all.subspan(131'072));
+    BOOST_TEST((tx.staged(*tx.find(iccid(1))) == content));
+  });
+  BOOST_TEST((staged() == content));
+  update([&](RecordTx& tx) {
+    BOOST_TEST(tx.staged_bytes_all() == 200'000u);
+    return false;
+  });
+  commit([&](RecordTx& tx) {
+    tx.drop_staged(*tx.find(iccid(1)));
+    BOOST_TEST(tx.staged(*tx.find(iccid(1))).empty());
+    BOOST_TEST(tx.staged_bytes_all() == 0u);
+  });
+  BOOST_TEST(staged().empty());
+  // A new upload after a dropped one in the same update.
+  commit([&](RecordTx& tx) {
+    Record& record = *tx.find(iccid(1));
+    tx.append_staged(record, 0, all.first(10));
+    tx.drop_staged(record);
+    tx.append_staged(record, 0, all.first(20));
+  });
+  BOOST_TEST(staged().size() == 20u);
+}
+
+// Whatever is written, the database file never holds plain content: neither image nor part.
+BOOST_AUTO_TEST_CASE(file_holds_no_content, *boost::unit_test::precondition(only_sqlite)) {
+  const Record record = create(iccid(1));
+  const std::string marker = "BEGIN:VCARD Zhang-San-13800000001";
+  std::string text = "head ";
+  for (int i = 0; i < 40; ++i) text += marker + std::to_string(i);
+  const base::View content = base::as_bytes(text);
+  commit([&](RecordTx& tx) {
+    Record& r = *tx.find(iccid(1));
+    tx.add_image(r, image_of(record, content, 1), content);
+    tx.append_staged(r, 0, content);
+    r.last_error = "VISIBLE-MARKER";
+  });
+  std::string file;
+  for (const char* end : {"", "-wal"}) {
+    std::ifstream in(database.settings().path + end, std::ios::binary);
+    file.append(std::istreambuf_iterator<char>(in), {});
+  }
+  BOOST_TEST(file.find("VISIBLE-MARKER") != std::string::npos);
+  BOOST_TEST(file.find("BEGIN:VCARD") == std::string::npos);
+  BOOST_TEST(file.find("Zhang") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
