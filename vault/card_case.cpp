@@ -68,6 +68,7 @@ CardService::Served CardService::Case::in_transaction(const Body& body) {
   bool unknown = false;
   const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
     served.answer = CardAnswer();
+    to_count_.clear();
     unknown = false;
     const Counter highest = counted_ ? tx.counter(channel_.iccid(), channel_.key_set()) : 0;
     served.replay = check_counter(std::max(highest, channel_.highest_.value_or(0)));
@@ -87,6 +88,7 @@ CardService::Served CardService::Case::in_transaction(const Body& body) {
     served.answer = CardAnswer(CardResult::try_later);
     return served;
   }
+  for (const std::string_view name : to_count_) service_.counters_.add(name);
   if (served.replay == Replay::fresh) accept_counter(outcome == Outcome::committed);
   if (unknown) {
     service_.counters_.add("vault.unknown_card");
@@ -113,10 +115,8 @@ Decision CardService::Case::gate(RecordTx& tx, Record& record, Use use, const Us
     renew_key_mac(record, *key);
   }
   if (decision.note) tx.note(record, *decision.note);
-  if (decision.result == CardResult::wrong_key) service_.counters_.add("vault.wrong_keys");
-  if (decision.note && decision.result == CardResult::locked) {
-    service_.counters_.add("vault.locked");
-  }
+  if (decision.result == CardResult::wrong_key) count("vault.wrong_keys");
+  if (decision.note && decision.result == CardResult::locked) count("vault.locked");
   return decision;
 }
 

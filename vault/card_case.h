@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <string_view>
+#include <vector>
 
 #include "base/secret.h"
 #include "vault/card_service.h"
@@ -69,6 +71,9 @@ class CardService::Case {
 
   Served answer(CardAnswer value);
 
+  // To be counted once the transaction has committed: its body may run several times.
+  void count(std::string_view name) const { to_count_.push_back(name); }
+
   // One function per command, in the order of docs/protocol.md.
   Served serve(const Report& report);
   Served serve(const StoreBegin& begin);
@@ -126,6 +131,7 @@ class CardService::Case {
   const Policy& policy_;
   Counter counter_ = 0;
   bool counted_ = true;
+  mutable std::vector<std::string_view> to_count_;
 };
 
 inline const UserKey* pointer(const std::optional<UserKey>& key) { return key ? &*key : nullptr; }

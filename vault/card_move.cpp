@@ -61,7 +61,7 @@ CardAnswer CardService::Case::pend(RecordTx& tx, Record& own, const Record& old_
   const bool before = own.pending_move_until != 0;
   if (add_pending_move(tx, old_record, own, policy_, now_) && !before) {
     tx.note(own, {"move_pending", "card", "claims the record of " + old_record.iccid.digits()});
-    service_.counters_.add("vault.moves_pending");
+    count("vault.moves_pending");
   }
   return CardResult::move_pending;
 }
@@ -77,7 +77,7 @@ CardAnswer CardService::Case::foreign_key(RecordTx& tx, Record& own, Record& old
   if (now_.utc_ms >= old_record.stranger_since + kStrangerWindow) old_record.stranger_wrong = 0;
   if (old_record.stranger_wrong == 0) old_record.stranger_since = now_.utc_ms;
   old_record.stranger_wrong += 1;
-  service_.counters_.add("vault.foreign_wrong_keys");
+  count("vault.foreign_wrong_keys");
   tx.note(own, {"foreign_wrong_key", "card", "for the record of " + old_record.iccid.digits()});
   tx.note(old_record, {"stranger_wrong_key", "card", "from card " + own.iccid.digits()});
   CardAnswer value = pend(tx, own, old_record);
@@ -101,10 +101,10 @@ CardAnswer CardService::Case::move_now(RecordTx& tx, Record& old_record, const s
   const MoveOutcome outcome =
       move_record(tx, old_record, channel_.iccid(), {false, "card", why}, now_);
   if (outcome == MoveOutcome::conflict) {
-    service_.counters_.add("vault.move_conflicts");
+    count("vault.move_conflicts");
     return CardResult::conflict;
   }
-  service_.counters_.add("vault.moves");
+  count("vault.moves");
   return CardResult::done;
 }
 

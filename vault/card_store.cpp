@@ -195,7 +195,7 @@ CardAnswer CardService::Case::finish_store(RecordTx& tx, Record& record,
   if (open.tail_offset > 0) content = tx.staged(record);
   content.insert(content.end(), open.tail.begin(), open.tail.end());
   if (content.size() != open.total || base::sha256(content) != open.digest) {
-    service_.counters_.add("vault.digest_mismatch");
+    count("vault.digest_mismatch");
     if (record.upload->staged > 0) tx.drop_staged(record);
     record.upload.reset();
     tx.note(record, {"store_failed", "card", "the digest does not match what was sent"});
