@@ -203,21 +203,22 @@ BOOST_AUTO_TEST_CASE(digest_must_match) {
 }
 
 BOOST_AUTO_TEST_CASE(offsets) {
-  card.begin(first);
-  card.send_data(first, 0, 700);
-  Answer gap = card.send_data(first, 1400, 2100);
+  const base::Bytes image = example_image(80, 'c');
+  card.begin(image);
+  card.send_data(image, 0, 700);
+  Answer gap = card.send_data(image, 1400, 2100);
   BOOST_TEST((gap.result == CardResult::wrong_offset));
   BOOST_TEST(*gap.fields.offset == 700u);
-  Answer repeat = card.send_data(first, 0, 700);
+  Answer repeat = card.send_data(image, 0, 700);
   BOOST_TEST((repeat.result == CardResult::done));
   BOOST_TEST(*repeat.fields.offset == 700u);
   Answer early = card.end();
   BOOST_TEST((early.result == CardResult::wrong_offset));
   BOOST_TEST(*early.fields.offset == 700u);
-  card.send_data(first, 350, first.size());
+  card.send_data(image, 350, image.size());
   BOOST_TEST((card.end().result == CardResult::done));
   card.confirm(card.key);
-  BOOST_TEST((card.restore(card.key) == first));
+  BOOST_TEST((card.restore(card.key) == image));
 }
 
 BOOST_AUTO_TEST_CASE(too_large_says_the_limit) {

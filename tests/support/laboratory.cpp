@@ -177,6 +177,7 @@ Answer TestCard::send(base::View bytes) {
   session_->feed(bytes, lab_.now());
   while (session_->ready()) {
     auto batch = session_->next_batch(lab_.now());
+    batch->waiting_since = lab_.now().mono_ms;
     bip::exchange(*batch, {lab_.crypto, *lab_.cards, *lab_.store, lab_.clock});
     session_->reply(std::move(batch), lab_.now());
   }
