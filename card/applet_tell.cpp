@@ -1,0 +1,36 @@
+// What the applet tells the simulator's user, not the phone's.
+#include "card/applet.h"
+#include "card/results.h"
+
+namespace card {
+
+void Applet::tell_outcome(const std::string& text) const { report_({"outcome", text, {}}); }
+
+void Applet::tell_image(std::size_t octets, const base::Sha256& digest) const {
+  const std::string size = std::to_string(octets), hex = base::to_hex(digest);
+  report_({"image", size + " octets, digest " + hex, {{"octets", size}, {"digest", hex}}});
+}
+
+void Applet::tell_restored(const Restored& counts) const {
+  const std::string written = std::to_string(counts.written);
+  const std::string skipped = std::to_string(counts.skipped);
+  report_({"restored",
+           written + " written, " + skipped + " did not fit",
+           {{"written", written}, {"skipped", skipped}}});
+}
+
+void Applet::tell_refused_data(const Answer& answer) const {
+  const std::string name = answer.status == bip::PacketStatus::por_ok
+                               ? result::name(answer.message.code)
+                               : "security status";
+  report_({"message", "FETCH DATA -> " + name, {{"command", "FETCH DATA"}, {"result", name}}});
+}
+
+void Applet::tell_identity() const {
+  const auto& previous = card_.memory.previous;
+  report_({"identity",
+           previous ? "changed from " + iccid_digits(*previous) : "first seen in this phone",
+           {}});
+}
+
+}  // namespace card

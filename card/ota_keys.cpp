@@ -1,0 +1,68 @@
+#include "base/csv.h"
+#include "base/text.h"
+#include "card/card_file.h"
+
+namespace card {
+namespace {
+
+struct Columns {
+  std::size_t iccid, key_set, algorithm, kic, kid;
+};
+
+std::optional<Columns> columns(const base::CsvReader& csv) {
+  const auto iccid = csv.column("iccid"), key_set = csv.column("key_set"),
+             algorithm = csv.column("algorithm"), kic = csv.column("kic"), kid = csv.column("kid");
+  if (!iccid || !key_set || !algorithm || !kic || !kid) return std::nullopt;
+  return Columns{*iccid, *key_set, *algorithm, *kic, *kid};
+}
+
+bool key_size_good(bip::Family family, std::size_t size) {
+  return size == 16 || (family == bip::Family::aes && (size == 24 || size == 32));
+}
+
+std::optional<OtaKeys> keys_of(const std::vector<std::string>& row, const Columns& at) {
+  const std::string& algorithm = row[at.algorithm];
+  OtaKeys keys;
+  if (base::equal_ignoring_case(algorithm, "3des")) {
+    keys.family = bip::Family::des3;
+  } else if (!base::equal_ignoring_case(algorithm, "aes")) {
+    return std::nullopt;
+  }
+  const auto key_set = base::parse_integer(row[at.key_set]);
+  auto kic = base::from_hex(row[at.kic]), kid = base::from_hex(row[at.kid]);
+  if (!key_set || *key_set < 1 || *key_set > 15 || !kic || !kid ||
+      !key_size_good(keys.family, kic->size()) || !key_size_good(keys.family, kid->size())) {
+    return std::nullopt;
+  }
+  keys.key_set = static_cast<std::uint8_t>(*key_set);
+  keys.kic = base::Secret(std::move(*kic));
+  keys.kid = base::Secret(std::move(*kid));
+  return keys;
+}
+
+}  // namespace
+
+base::Result<OtaKeys> read_ota_keys(const std::string& csv_path, const IccidOctets& iccid) {
+  auto lines = base::Lines::open(csv_path);
+  if (!lines) return base::Error{lines.error()};
+  base::CsvReader csv(*lines);
+  if (const auto opened = csv.open(); !opened) return base::Error{csv_path + ": " + opened.error()};
+  const auto at = columns(csv);
+  if (!at) {
+    return base::Error{csv_path + ": columns iccid, key_set, algorithm, kic, kid are needed"};
+  }
+  std::vector<std::string> row;
+  for (;;) {
+    const auto got = csv.next(row);
+    if (got == base::CsvReader::Got::bad) continue;
+    if (got != base::CsvReader::Got::record) break;
+    if (iccid_octets(row[at->iccid]) != iccid) continue;
+    auto keys = keys_of(row, *at);
+    if (keys) return std::move(*keys);
+    return base::Error{csv_path + " line " + std::to_string(csv.line()) +
+                       ": no key set 1..15 with algorithm aes or 3des and keys of its size"};
+  }
+  return base::Error{csv_path + ": no keys for this ICCID"};
+}
+
+}  // namespace card

@@ -1,0 +1,179 @@
+// Proactive commands without a channel.
+#include <algorithm>
+
+#include "card/number.h"
+#include "card/terminal.h"
+#include "card/text.h"
+
+namespace card {
+namespace {
+
+constexpr std::uint8_t kWaitForUser = 0x80;
+constexpr std::uint16_t cr(std::uint16_t tag) { return tag | tag::kCr; }
+
+std::uint8_t swapped(int value) {
+  return static_cast<std::uint8_t>((value % 10) << 4 | value / 10 % 10);
+}
+
+bool all_digits(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || c == '*' || c == '#' || c == '+';
+  });
+}
+
+}  // namespace
+
+void Terminal::carry_out(const Command& command) {
+  switch (command.type) {
+    case CommandType::refresh:
+      read_back_iccid();
+      return finish(General::performed);
+    case CommandType::more_time:
+      return finish(General::performed);
+    case CommandType::poll_interval:
+      return poll_interval(command);
+    case CommandType::set_up_event_list:
+      return set_up_events(command);
+    case CommandType::display_text:
+      return display(command);
+    case CommandType::get_input:
+      return get_input(command);
+    case CommandType::set_up_menu:
+      return set_up_menu(command);
+    case CommandType::provide_local_information:
+      return local_information(command);
+    case CommandType::timer_management:
+      return manage_timer(command);
+    case CommandType::open_channel:
+      return open_channel(command);
+    case CommandType::close_channel:
+      return close_channel(command);
+    case CommandType::receive_data:
+      return receive_data(command);
+    case CommandType::send_data:
+      return send_data(command);
+    case CommandType::get_channel_status:
+      return channel_status();
+    default:
+      return finish(General::type_not_understood);
+  }
+}
+
+void Terminal::set_up_menu(const Command& command) {
+  const auto title = command.objects.find(tag::kAlpha);
+  menu_.clear();
+  for (std::size_t i = 0; const auto item = command.objects.find(tag::kItem, i); ++i) {
+    if (!item->empty()) menu_.push_back({(*item)[0], decode_alpha(item->subspan(1))});
+  }
+  std::string text = title ? decode_alpha(*title) : "";
+  for (const MenuItem& item : menu_) text += " | " + item.text;
+  report_({"menu", text, {}});
+  finish(General::performed);
+}
+
+void Terminal::set_up_events(const Command& command) {
+  const auto list = command.objects.find(tag::kEventList);
+  if (!list) return finish(General::values_missing);
+  const auto has = [&](std::uint8_t event) {
+    return std::find(list->begin(), list->end(), event) != list->end();
+  };
+  wants_data_ = has(event::kDataAvailable);
+  wants_status_ = has(event::kChannelStatus);
+  finish(General::performed);
+}
+
+void Terminal::display(const Command& command) {
+  const auto value = command.objects.find(tag::kText);
+  const auto text = value ? decode_text_string(*value) : std::nullopt;
+  if (!text) return finish(General::data_not_understood);
+  report_({"screen", *text, {}});
+  if (!(command.qualifier & kWaitForUser)) return finish(General::performed);
+  prompt_ = Prompt{Prompt::Kind::acknowledge, *text, false, 0, 0};
+}
+
+void Terminal::get_input(const Command& command) {
+  const auto value = command.objects.find(tag::kText);
+  const auto length = command.objects.find(tag::kResponseLength);
+  const auto text = value ? decode_text_string(*value) : std::nullopt;
+  if (!text || !length || length->size() != 2) return finish(General::data_not_understood);
+  const bool digits = (command.qualifier & 0x01) == 0;
+  report_({"input", *text, {}});
+  prompt_ = Prompt{Prompt::Kind::input, *text, digits, (*length)[0], (*length)[1]};
+}
+
+bool Terminal::answer(std::string_view text) {
+  if (!prompt_ || prompt_->kind != Prompt::Kind::input) return false;
+  const std::size_t characters = from_utf8(text).size();
+  if (characters < prompt_->least || characters > prompt_->most) return false;
+  if (prompt_->digits && !all_digits(text)) return false;
+  ObjectList objects;
+  objects.add(cr(tag::kText), encode_text_string(text));
+  prompt_.reset();
+  finish(General::performed, std::move(objects));
+  return true;
+}
+
+void Terminal::acknowledge() {
+  prompt_.reset();
+  finish(General::performed);
+}
+
+void Terminal::cancel() {
+  prompt_.reset();
+  finish(General::terminated_by_user);
+}
+
+void Terminal::ignore() {
+  prompt_.reset();
+  finish(General::no_response);
+}
+
+void Terminal::local_information(const Command& command) {
+  ObjectList objects;
+  if (command.qualifier == info::kImei) {
+    objects.add(cr(tag::kImei), *imei_octets(phone_.imei));
+  } else if (command.qualifier == info::kDateTime) {
+    const base::Civil now = base::to_civil(now_.utc_ms);
+    objects.add(cr(tag::kDateTime),
+                {swapped(now.year % 100), swapped(now.month), swapped(now.day), swapped(now.hour),
+                 swapped(now.minute), swapped(now.second), 0x00});
+  } else {
+    return finish(General::beyond_capabilities);
+  }
+  finish(General::performed, std::move(objects));
+}
+
+void Terminal::manage_timer(const Command& command) {
+  const auto id = command.objects.find(tag::kTimerId);
+  if (!id || id->size() != 1 || (*id)[0] == 0 || (*id)[0] >= timers_.size()) {
+    return finish(General::data_not_understood);
+  }
+  auto& timer = timers_[(*id)[0]];
+  ObjectList objects;
+  objects.add(cr(tag::kTimerId), *id);
+  if (command.qualifier == timer::kStart) {
+    const auto value = command.objects.find(tag::kTimerValue);
+    const auto seconds = value ? decode_timer(*value) : std::nullopt;
+    if (!seconds) return finish(General::data_not_understood);
+    timer = Timer{now_.mono_ms + *seconds * base::kSecondMs, *seconds};
+    return finish(General::performed, std::move(objects));
+  }
+  if (!timer) return finish(General::timer_contradiction, std::move(objects));
+  const std::int64_t left = std::max<std::int64_t>(timer->deadline_ms - now_.mono_ms, 0);
+  objects.add(cr(tag::kTimerValue), encode_timer(static_cast<int>(left / base::kSecondMs)));
+  if (command.qualifier == timer::kStop) timer.reset();
+  finish(General::performed, std::move(objects));
+}
+
+void Terminal::poll_interval(const Command& command) {
+  const auto duration = command.objects.find(tag::kDuration);
+  const auto interval_ms = duration ? decode_duration_ms(*duration) : std::nullopt;
+  if (!interval_ms) return finish(General::data_not_understood);
+  poll_ms_ = *interval_ms;
+  poll_at_ms_ = now_.mono_ms + poll_ms_;
+  ObjectList objects;
+  objects.add(cr(tag::kDuration), *duration);
+  finish(General::performed, std::move(objects));
+}
+
+}  // namespace card
