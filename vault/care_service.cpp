@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/text.h"
 #include "vault/move.h"
 
 namespace vault {
@@ -18,12 +19,20 @@ bool plain_name(const std::string& name) {
          });
 }
 
-// Text that goes into the history: no control characters, no unbounded length.
+// Text that goes into the history: valid UTF-8, no control characters, no unbounded length.
 std::string tidy(std::string text) {
+  constexpr std::size_t kLongest = 200;
+  const bool utf8 = base::valid_utf8(text);
   for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet < 0x20 || octet == 0x7F) c = ' ';
+    if (!utf8 && octet >= 0x80) c = '?';
   }
-  if (text.size() > 200) text.resize(200);
+  if (text.size() > kLongest) {
+    std::size_t size = kLongest;
+    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
+    text.resize(size);
+  }
   return text;
 }
 
