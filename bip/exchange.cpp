@@ -61,13 +61,16 @@ class Exchange {
 
   void run() {
     base::View left = batch_.packets;
+    batch_.unserved = 0;
     while (!left.empty() && !batch_.close) {
       const Frame frame = next_frame(left, kCommandPacket, settings_.max_packet);
       if (frame.state != Frame::State::whole) break;  // the session hands over whole ones only
-      ++batch_.tally.packets;
       serve(left.first(frame.size));
+      if (batch_.beats_rival) break;
+      ++batch_.tally.packets;
       left = left.subspan(frame.size);
     }
+    batch_.unserved = left.size();
   }
 
  private:
@@ -123,6 +126,14 @@ class Exchange {
     if (!card_.channel) card_.channel.emplace(card_.iccid, command.head.key_set());
     if (command.counter <= card_.last_counter) {
       return refuse(command, PacketStatus::counter_low, Fault::counter_low);
+    }
+    if (!card_.proven && batch_.rival && batch_.rival->key_set == command.head.key_set()) {
+      // What the other channel has used up already is a replay, whatever the store knows of it.
+      if (command.counter <= batch_.rival->counter) {
+        return refuse(command, PacketStatus::counter_low, Fault::counter_low);
+      }
+      batch_.beats_rival = true;
+      return;
     }
     auto message = decode_message(data);
     if (!message) {

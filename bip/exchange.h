@@ -43,12 +43,21 @@ struct Batch {
   const Settings* settings = nullptr;  // the session's; outlive the batch
   std::int64_t waiting_since = 0;  // mono_ms: over queue_wait later BEGIN and REPORT `try later`
   bool draining = false;           // ... and always when this is set
+  // Another channel of this card, proven by that key set with counters up to this one. A card that
+  // verifies with a higher one is newer: it is not served before the other one has ended.
+  struct Rival {
+    std::uint8_t key_set = 0;
+    vault::Counter counter = 0;
+  };
+  std::optional<Rival> rival;
 
   // Back from it.
   base::Bytes answers;  // whole response packets, one after the other
   Tally tally;
-  bool key_entry = false;  // the last answer makes the user type a key
-  bool close = false;      // too many security errors, or the worker failed
+  std::size_t unserved = 0;  // octets at the end of `packets`: for another batch
+  bool beats_rival = false;  // the first of them verified, and is newer than the rival
+  bool key_entry = false;    // the last answer makes the user type a key
+  bool close = false;        // too many security errors, or the worker failed
 };
 
 struct ExchangeParts {

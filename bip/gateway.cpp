@@ -77,6 +77,17 @@ class Flag {
   bool& flag_;
 };
 
+struct Client;
+// Shared: operations of the event loop and a worker's job may outlive the session.
+using ClientPtr = std::shared_ptr<Client>;
+
+// An ended channel whose card's state has not been put away yet. Newcomers that name the card
+// wait for it: they are to find everything that was uploaded.
+struct Ending {
+  int pending = 0;
+  std::vector<ClientPtr> held;
+};
+
 struct Worker {
   std::unique_ptr<vault::Store> store;
 };
@@ -93,12 +104,11 @@ struct Client {
   std::int64_t waiting_since = 0;            // since when a batch of it waits for a worker
   std::int64_t scheduled = Session::kNever;  // its place among the deadlines
   bool waiting = false;                      // in the ready-list
+  bool held = false;                         // until an older channel of its card has ended
   bool read_armed = false;
   bool write_armed = false;
   bool ended = false;
 };
-// Shared: operations of the event loop and a worker's job may outlive the session.
-using ClientPtr = std::shared_ptr<Client>;
 
 }  // namespace
 
@@ -131,17 +141,21 @@ class Gateway::Impl {
   void end(Client& client, base::Now now);
 
   // Work for the workers.
-  void enqueue(const ClientPtr& client, base::Now now);
+  void enqueue(const ClientPtr& client, std::int64_t since);
   void dispatch();
   bool may_try(const Client& client, base::Now now) const;
   void post_batch(const ClientPtr& client, base::Now now);
   void post_close(std::unique_ptr<Card> card);
+  void ending_done(const std::string& iccid_digits);
+  bool hold(const ClientPtr& client);
+  std::optional<Batch::Rival> rival_of(const Client& client) const;
   void serve(Worker& worker, Batch& batch);
   bool store_at_hand(Worker& worker);
   void on_reply(const ClientPtr& client, std::unique_ptr<Batch> batch);
   void note_tally(const Client& client, const Tally& tally, base::Now now);
   void note_proven(const ClientPtr& client, base::Now now);
-  void keep_for_close(std::unique_ptr<Card> card);
+  void supersede(const ClientPtr& by, base::Now now);
+  void keep_for_close(Client& client);
 
   // Time.
   void schedule(Client& client);
@@ -178,6 +192,7 @@ class Gateway::Impl {
   std::unordered_map<std::string, Client*> by_card_;  // proven ones
   std::deque<ClientPtr> ready_;                       // whose batch waits for a worker, in order
   std::deque<std::unique_ptr<Card>> closing_;         // whose CardService::close is due
+  std::unordered_map<std::string, Ending> endings_;   // by ICCID
   std::set<std::pair<std::int64_t, Client*>> deadlines_;
   std::uint32_t outstanding_ = 0;  // jobs posted and not yet back
   std::uint32_t most_outstanding_ = 0;
@@ -215,6 +230,7 @@ base::Status Gateway::Impl::start() {
     port_ = listener_->port();
   }
   draining_ = stopping_ = false;
+  endings_.clear();
   const std::uint32_t workers = std::max(settings_->workers, 1u);
   // As many as run plus a few waiting ones: the rest waits in the sessions, where it is fair.
   most_outstanding_ = workers * (1 + settings_->queue_per_worker);
@@ -428,7 +444,7 @@ void Gateway::Impl::pump(const ClientPtr& client, base::Now now) {
   if (client->ended) return;
   flush(client, now);
   if (client->session.phase() == Session::Phase::closed) return end(*client, now);
-  if (client->session.ready()) enqueue(client, now);
+  if (client->session.ready()) enqueue(client, now.mono_ms);
   if (client->ended) return;
   arm_read(client);
   schedule(*client);
@@ -447,7 +463,10 @@ void Gateway::Impl::end(Client& client, base::Now now) {
     const auto found = by_card_.find(session.iccid()->digits());
     if (found != by_card_.end() && found->second == &client) by_card_.erase(found);
   }
-  keep_for_close(client.session.take_card());
+  if (session.iccid()) {
+    ++endings_[session.iccid()->digits()].pending;
+    if (!session.under_way()) keep_for_close(client);
+  }
   clients_.erase(&client);  // may be the last owner: `client` is not touched any more
   update_gauges();
   if (!draining_ && !stopping_ && clients_.size() < settings_->sessions) listener_->resume();
@@ -456,10 +475,11 @@ void Gateway::Impl::end(Client& client, base::Now now) {
 
 // ---- work for the workers ---------------------------------------------------------------------
 
-void Gateway::Impl::enqueue(const ClientPtr& client, base::Now now) {
-  if (client->waiting) return;
+void Gateway::Impl::enqueue(const ClientPtr& client, std::int64_t since) {
+  if (client->waiting || client->held) return;
+  client->waiting_since = since;
+  if (hold(client)) return;
   client->waiting = true;
-  client->waiting_since = now.mono_ms;
   ready_.push_back(client);
   dispatch();
 }
@@ -499,6 +519,7 @@ bool Gateway::Impl::may_try(const Client& client, base::Now now) const {
 void Gateway::Impl::post_batch(const ClientPtr& client, base::Now now) {
   std::unique_ptr<Batch> batch = client->session.next_batch(now);
   batch->waiting_since = client->waiting_since;
+  batch->rival = rival_of(*client);
   ++outstanding_;
   workers_.post(
       [this, client = ClientPtr(client), batch = std::move(batch)](Worker& worker) mutable {
@@ -521,12 +542,43 @@ void Gateway::Impl::post_close(std::unique_ptr<Card> card) {
     } catch (...) {
       parts_.counters.add(counter_name(Fault::worker_failed));
     }
+    const std::string digits = card->iccid.digits();
     card.reset();
-    loop_.post([this] {
+    loop_.post([this, digits] {
       --outstanding_;
+      ending_done(digits);
       dispatch();
     });
   });
+}
+
+void Gateway::Impl::ending_done(const std::string& iccid_digits) {
+  const auto found = endings_.find(iccid_digits);
+  if (found == endings_.end() || --found->second.pending > 0) return;
+  const std::vector<ClientPtr> held = std::move(found->second.held);
+  endings_.erase(found);
+  for (const ClientPtr& client : held) {
+    client->held = false;
+    if (!client->ended && client->session.ready()) enqueue(client, client->waiting_since);
+  }
+}
+
+// True: the client waits for the end of an older channel of its card.
+bool Gateway::Impl::hold(const ClientPtr& client) {
+  if (client->session.proven()) return false;
+  const auto found = endings_.find(client->session.iccid()->digits());
+  if (found == endings_.end()) return false;
+  found->second.held.push_back(client);
+  client->held = true;
+  return true;
+}
+
+std::optional<Batch::Rival> Gateway::Impl::rival_of(const Client& client) const {
+  if (client.session.proven()) return std::nullopt;
+  const auto found = by_card_.find(client.session.iccid()->digits());
+  if (found == by_card_.end() || found->second == &client) return std::nullopt;
+  const Session& other = found->second->session;
+  return Batch::Rival{other.key_set(), other.last_counter()};
 }
 
 bool Gateway::Impl::store_at_hand(Worker& worker) {
@@ -555,8 +607,10 @@ void Gateway::Impl::on_reply(const ClientPtr& client, std::unique_ptr<Batch> bat
   const base::Now now = parts_.clock.now();
   note_tally(*client, batch->tally, now);
   const bool was_proven = client->session.proven();
+  const bool beats_rival = batch->beats_rival;
   client->session.reply(std::move(batch), now);
-  if (client->ended) return keep_for_close(client->session.take_card());
+  if (client->ended) return keep_for_close(*client);
+  if (beats_rival) supersede(client, now);
   if (client->session.proven() && !was_proven) note_proven(client, now);
   pump(client, now);
 }
@@ -578,16 +632,27 @@ void Gateway::Impl::note_tally(const Client& client, const Tally& tally, base::N
 // Two channels of one card: the older one is a link that dropped without anybody being told.
 void Gateway::Impl::note_proven(const ClientPtr& client, base::Now now) {
   parts_.counters.add("bip.proven");
-  Client*& place = by_card_[client->session.iccid()->digits()];
-  Client* const older = std::exchange(place, client.get());
-  if (older == nullptr || older == client.get()) return;
+  supersede(client, now);
+  by_card_[client->session.iccid()->digits()] = client.get();
+}
+
+void Gateway::Impl::supersede(const ClientPtr& by, base::Now now) {
+  const auto found = by_card_.find(by->session.iccid()->digits());
+  if (found == by_card_.end() || found->second == by.get()) return;
+  Client* const older = found->second;
   parts_.counters.add("bip.superseded");
   older->session.close(Session::End::superseded);
   end(*older, now);
 }
 
-void Gateway::Impl::keep_for_close(std::unique_ptr<Card> card) {
-  if (card && card->channel) closing_.push_back(std::move(card));
+// Counted among the endings already.
+void Gateway::Impl::keep_for_close(Client& client) {
+  std::unique_ptr<Card> card = client.session.take_card();
+  if (card && card->channel) {
+    closing_.push_back(std::move(card));
+  } else {
+    ending_done(client.session.iccid()->digits());
+  }
 }
 
 // ---- time -------------------------------------------------------------------------------------

@@ -165,6 +165,8 @@ void Session::reply(std::unique_ptr<Batch> batch, base::Now now) {
   card_ = std::move(batch->card);
   proven_ = card_->proven;
   transfer_ = card_->transfer;
+  last_counter_ = card_->last_counter;
+  if (card_->channel) key_set_ = card_->channel->key_set();
   if (phase_ == Phase::closed) return;
   active_at_ = now.mono_ms;
   key_entry_ = batch->key_entry;
@@ -176,12 +178,25 @@ void Session::reply(std::unique_ptr<Batch> batch, base::Now now) {
       output_.insert(output_.end(), batch->answers.begin(), batch->answers.end());
     }
   }
+  if (batch->unserved > 0 && !batch->close && phase_ == Phase::open) {
+    put_back(base::View(batch->packets).last(batch->unserved));
+  }
   if (batch->close) {
     close_later(batch->tally.of(Fault::worker_failed) > 0 ? End::failed : End::security, now);
   } else if (broken_ != End::none && packets_ == 0 && phase_ == Phase::open) {
     close_later(broken_, now);
   }
   if (input_ended_ && packets_ == 0 && output().empty()) close(End::by_card);
+}
+
+void Session::put_back(base::View packets) {
+  input_.insert(input_.begin(), packets.begin(), packets.end());
+  complete_ += packets.size();
+  while (!packets.empty()) {
+    const std::size_t size = next_frame(packets, kCommandPacket, settings_->max_packet).size;
+    packets = packets.subspan(size);
+    ++packets_;
+  }
 }
 
 void Session::consume(std::size_t octets, base::Now now) {

@@ -72,7 +72,10 @@ class Session {
   Phase phase() const { return phase_; }
   End end() const { return end_; }
   bool under_way() const { return under_way_; }
+  // Of the card's state as of the last batch that came back.
   bool proven() const { return proven_; }
+  std::uint8_t key_set() const { return key_set_; }
+  vault::Counter last_counter() const { return last_counter_; }
   const std::optional<vault::Iccid>& iccid() const { return iccid_; }
   // The card's state, for CardService::close. Null before identification and while a batch is
   // under way.
@@ -80,6 +83,7 @@ class Session {
 
  private:
   void scan(base::Now now);
+  void put_back(base::View packets);
   bool identify(base::Now now);
   void reject(End why, base::Now now);
   void close_later(End why, base::Now now);
@@ -99,6 +103,8 @@ class Session {
   std::int64_t opened_at_;
   std::int64_t partial_since_ = 0;
   std::int64_t active_at_;  // last octet in or out, last answer
+  vault::Counter last_counter_ = 0;
+  std::uint8_t key_set_ = 0;
   Phase phase_ = Phase::identifying;
   End end_ = End::none;
   End broken_ = End::none;  // what follows the complete packets is no packet
