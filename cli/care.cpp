@@ -1,0 +1,116 @@
+#include "cli/care.h"
+
+#include <chrono>
+
+#include "base/text.h"
+#include "cli/care_view.h"
+#include "cli/terminal.h"
+
+namespace cli {
+
+namespace {
+
+// The option, or the answer on a terminal. Empty: neither.
+std::string option_or_answer(const Tool& tool, const char* option, const char* question) {
+  std::string value = tool.line().get(option);
+  if (!value.empty() || !interactive()) return value;
+  return ask(question).value_or("");
+}
+
+// Who calls and why. Nothing: refused, and `code` says how.
+std::optional<vault::CareCall> care_call(const Tool& tool, int& code) {
+  vault::CareCall call;
+  const std::tuple<const char*, const char*, std::string*> texts[] = {
+      {"agent", "Agent", &call.agent},
+      {"reason", "Reason", &call.reason},
+      {"document", "Kind of identity document", &call.document_type}};
+  for (const auto& [option, question, place] : texts) {
+    *place = option_or_answer(tool, option, question);
+    if (!base::trim(*place).empty() && base::valid_utf8(*place)) continue;
+    code = tool.fail(kUsage, base::cat("--", option, " is missing or not readable"));
+    return std::nullopt;
+  }
+  auto number = ask_secret("Number of the document");
+  if (!number || number->empty()) {
+    code = tool.fail(kUsage,
+                     "the document's number is missing: it is asked for on a terminal, or "
+                     "read from the first line of standard input");
+    return std::nullopt;
+  }
+  call.document_number = std::move(*number);
+  return call;
+}
+
+template <class T>
+int report(const Tool& tool, const vault::CareResult<T>& result,
+           int (*good)(const Tool&, const T&)) {
+  if (const auto* failure = std::get_if<vault::CareFailure>(&result)) {
+    return report_failure(tool, *failure);
+  }
+  return good(tool, std::get<T>(result));
+}
+
+int audit(Tool& tool, vault::CareService& care) {
+  vault::CareService::AuditQuery query;
+  if (!tool.line().arguments.empty()) query.who = tool.line().arguments[0];
+  query.agent = tool.line().get("agent");
+  if (tool.line().has("day")) {
+    query.day = parse_day(tool.line().get("day"));
+    if (!query.day) return tool.fail(kUsage, "--day must be a date such as 2026-11-24");
+  }
+  return report(tool, care.audit(query), report_history);
+}
+
+int verify(Tool& tool, vault::Store& store) {
+  const auto faults = vault::verify_audit(store, tool.keys());
+  if (!faults) return tool.fail(kUnavailable, faults.error());
+  return report_audit(tool, *faults);
+}
+
+}  // namespace
+
+std::optional<std::int64_t> parse_day(std::string_view text) {
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (i != 4 && i != 7 && (text[i] < '0' || text[i] > '9')) return std::nullopt;
+  }
+  const auto number = [&](std::size_t first, std::size_t size) {
+    return static_cast<int>(*base::parse_integer(text.substr(first, size)));
+  };
+  const base::Civil day{number(0, 4), number(5, 2), number(8, 2)};
+  const std::chrono::year_month_day date{std::chrono::year{day.year},
+                                         std::chrono::month{static_cast<unsigned>(day.month)},
+                                         std::chrono::day{static_cast<unsigned>(day.day)}};
+  if (!date.ok() || day.year < 1970) return std::nullopt;
+  return base::from_civil(day);
+}
+
+int run_care(Tool& tool) {
+  const std::string& name = tool.line().command->name;
+  const bool is_audit = name.starts_with("audit");
+  int code = kDone;
+  std::optional<vault::CareCall> call;
+  // The configuration first: nobody types a number for nothing.
+  if (tool.config(false) == nullptr) return tool.code();
+  if (!is_audit) {
+    call = care_call(tool, code);
+    if (!call) return code;
+  }
+  vault::Store* store = tool.store();
+  if (store == nullptr) return tool.code();
+  if (name == "audit verify") return verify(tool, *store);
+  vault::CareService care(tool.config(false)->vault, tool.keys(), *store, tool.log());
+  if (is_audit) return audit(tool, care);
+
+  const std::string& who = tool.line().arguments[0];
+  const base::Now now = tool.now();
+  if (name == "show") return report(tool, care.show(*call, who, now), report_view);
+  if (name == "unlock") {
+    return report(tool, care.unlock(*call, who, tool.line().has("reset-key"), now),
+                  report_unlocked);
+  }
+  if (name == "confirm-move") return report_moved(tool, care.confirm_move(*call, who, now));
+  return report_moved(tool, care.reject_move(*call, who, now));
+}
+
+}  // namespace cli

@@ -1,0 +1,70 @@
+#include "cli/care.h"
+
+namespace cli {
+
+namespace {
+
+constexpr char kProof[] =
+    "\n\nEvery call is kept in the history: agent, reason, and the identity document that the\n"
+    "customer showed. The document's number is asked for without echo, or read from the first\n"
+    "line of standard input when that is no terminal; it is kept as a keyed digest and its last\n"
+    "four characters. What is missing of the rest is asked for on a terminal, refused otherwise.";
+
+std::vector<OptionSpec> proof_options() {
+  return {{"agent", "NAME", "who calls: letters, digits and . _ - @"},
+          {"reason", "TEXT", "why"},
+          {"document", "TYPE", "kind of identity document shown: passport, id-card, ..."}};
+}
+
+CommandSpec proven(std::string name, std::string arguments, std::string summary, std::string text,
+                   std::vector<OptionSpec> more = {}) {
+  std::vector<OptionSpec> options = proof_options();
+  options.insert(options.end(), more.begin(), more.end());
+  return {std::move(name), std::move(arguments), 1, 1, std::move(summary),
+          text + kProof,   std::move(options)};
+}
+
+ProgramSpec make_program() {
+  return {
+      "bipvault-care",
+      "Customer care of a Bipvault. Cards are named by ICCID, in any spelling, or by the\n"
+      "provisioned number (+...). Content and keys are never shown.",
+      common_options(),
+      {proven("show", "WHO", "show state, dates, attempts, history and what to tell the customer",
+              "Shows what is known of the record of WHO, an ICCID or a phone number (+...), and\n"
+              "what to tell the customer. If several records fit, they are listed."),
+       proven("unlock", "WHO", "open a locked record",
+              "Takes the lock away and gives all attempts back. With --reset-key the card's next\n"
+              "session within 24 hours is given a fresh key without being asked for the old one.",
+              {{"reset-key", "", "the customer has lost the key: give a new one"}}),
+       proven("confirm-move", "NEW", "confirm a pending change to the card NEW",
+              "The customer has shown that both cards are his: the record of the old card goes to\n"
+              "the card NEW."),
+       proven("reject-move", "NEW", "reject a pending change to the card NEW",
+              "The claim of the card NEW on another card's record is dropped."),
+       {"audit",
+        "[WHO]",
+        0,
+        1,
+        "show the history by card, agent or day",
+        "Shows the history of WHO, or of all records. Times and days are UTC.",
+        {{"agent", "NAME", "only what this agent did"},
+         {"day", "YYYY-MM-DD", "only what happened on this day"}}},
+       {"audit verify",
+        "",
+        0,
+        0,
+        "check that the history is whole",
+        "Checks every entry of every record against its keyed digest and each record's head:\n"
+        "changed, removed and cut off entries are found. Exit code 1 if there are any.",
+        {}}}};
+}
+
+}  // namespace
+
+const ProgramSpec& care_program() {
+  static const ProgramSpec kProgram = make_program();
+  return kProgram;
+}
+
+}  // namespace cli

@@ -1,0 +1,302 @@
+#include "cli/care_view.h"
+
+#include <Poco/JSON/Array.h>
+
+#include <iostream>
+
+#include "cli/progress.h"
+
+namespace cli {
+
+namespace {
+
+using base::cat;
+
+ExitCode code_of(vault::CareError error) {
+  switch (error) {
+    case vault::CareError::bad_call:
+      return kUsage;
+    case vault::CareError::not_found:
+    case vault::CareError::ambiguous:
+      return kNotFound;
+    case vault::CareError::limit:
+      return kLimit;
+    case vault::CareError::unavailable:
+      return kUnavailable;
+    case vault::CareError::wrong_state:
+    case vault::CareError::conflict:
+      break;
+  }
+  return kFailed;
+}
+
+const char* state_name(vault::RecordState state) {
+  switch (state) {
+    case vault::RecordState::empty:
+      return "empty";
+    case vault::RecordState::held:
+      return "held";
+    case vault::RecordState::locked:
+      return "locked";
+    case vault::RecordState::suspended:
+      return "suspended";
+  }
+  return "";
+}
+
+const char* key_state_name(vault::KeyState state) {
+  switch (state) {
+    case vault::KeyState::none:
+      return "none";
+    case vault::KeyState::issued:
+      return "issued, not confirmed by the card";
+    case vault::KeyState::active:
+      return "active";
+  }
+  return "";
+}
+
+std::string date(std::int64_t utc_ms) { return utc_ms == 0 ? "" : base::iso_date(utc_ms); }
+
+std::string number(const std::optional<vault::Msisdn>& msisdn) {
+  return msisdn ? "+" + msisdn->digits() : "";
+}
+
+// One row of the table; nothing when there is nothing to say.
+void row(std::string& out, std::string name, const std::string& value) {
+  if (value.empty()) return;
+  name.resize(18, ' ');
+  out += name + value + "\n";
+}
+
+void add_versions(std::string& out, const vault::CareView& view) {
+  if (view.versions.empty()) return;
+  out += "\nStored versions\n";
+  int i = 0;
+  for (const vault::ImageInfo& image : view.versions) {
+    out += cat("  ", i++, "  ", base::iso_date(image.stored_at), "  ", image.bytes, " octets, ",
+               image.entries, " entries",
+               image.pinned_until == 0 ? "" : ", kept until " + date(image.pinned_until), "\n");
+  }
+}
+
+void add_moves(std::string& out, const vault::CareView& view) {
+  if (view.moves.empty()) return;
+  out += "\nChanges of card that wait for proof\n";
+  for (const vault::PendingMove& move : view.moves) {
+    out += cat("  ", base::iso_date(move.at), "  ", move.old_iccid.digits(), " -> ",
+               move.new_iccid.digits(), "\n");
+  }
+}
+
+std::string entry_text(const vault::HistoryEntry& entry) {
+  return cat(base::iso_date(entry.at), "  ", entry.note.kind, "  ", entry.note.actor,
+             entry.note.detail.empty() ? "" : "  ", entry.note.detail);
+}
+
+JsonObject entry_json(const vault::HistoryEntry& entry) {
+  JsonObject out = json_object();
+  out.set("record", base::to_hex(entry.record));
+  out.set("seq", entry.seq);
+  out.set("at", base::iso_date(entry.at));
+  out.set("kind", entry.note.kind);
+  out.set("actor", entry.note.actor);
+  out.set("detail", entry.note.detail);
+  return out;
+}
+
+void set_text(JsonObject& out, const char* name, const std::string& value) {
+  if (!value.empty()) out.set(name, value);
+}
+
+JsonObject image_json(const vault::ImageInfo& image) {
+  JsonObject out = json_object();
+  out.set("stored_at", base::iso_date(image.stored_at));
+  out.set("bytes", image.bytes);
+  out.set("entries", image.entries);
+  set_text(out, "kept_until", date(image.pinned_until));
+  return out;
+}
+
+JsonObject view_json(const vault::CareView& view) {
+  const vault::Record& record = view.record;
+  JsonObject out = json_object();
+  out.set("iccid", record.iccid.digits());
+  out.set("state", state_name(view.state));
+  set_text(out, "locked_at", date(record.locked_at));
+  set_text(out, "locked_until", date(record.locked_until));
+  set_text(out, "lock_reason", record.lock_reason);
+  out.set("attempts_left", view.attempts_left);
+  set_text(out, "msisdn_provisioned", number(record.msisdn_provisioned));
+  set_text(out, "msisdn_reported", number(record.msisdn_reported));
+  set_text(out, "customer", record.customer);
+  set_text(out, "language", record.language);
+  out.set("key", record.key_state == vault::KeyState::none     ? "none"
+                 : record.key_state == vault::KeyState::issued ? "issued"
+                                                               : "active");
+  set_text(out, "key_issued_at", date(record.key_issued_at));
+  set_text(out, "key_reset_until", date(record.reset_until));
+  set_text(out, "first_stored_at", date(record.first_stored_at));
+  set_text(out, "updated_at", date(record.updated_at));
+  set_text(out, "reported_at", date(record.identity_at));
+  set_text(out, "last_error", record.last_error);
+  if (record.upload) {
+    JsonObject upload = json_object();
+    upload.set("received", record.upload->staged);
+    upload.set("total", record.upload->total);
+    out.set("upload", upload);
+  }
+  Poco::JSON::Array versions;
+  for (const vault::ImageInfo& image : view.versions) versions.add(image_json(image));
+  out.set("versions", versions);
+  Poco::JSON::Array moves;
+  for (const vault::PendingMove& move : view.moves) {
+    JsonObject item = json_object();
+    item.set("at", base::iso_date(move.at));
+    item.set("old_iccid", move.old_iccid.digits());
+    item.set("new_iccid", move.new_iccid.digits());
+    moves.add(item);
+  }
+  out.set("pending_moves", moves);
+  Poco::JSON::Array history;
+  for (const vault::HistoryEntry& entry : view.history) history.add(entry_json(entry));
+  out.set("history", history);
+  out.set("advice", view.advice);
+  return out;
+}
+
+}  // namespace
+
+std::string view_text(const vault::CareView& view) {
+  const vault::Record& record = view.record;
+  std::string out;
+  row(out, "ICCID", record.iccid.digits());
+  row(out, "State", state_name(view.state));
+  row(out, "Locked since", date(record.locked_at));
+  row(out, "Locked until", date(record.locked_until));
+  row(out, "Lock reason", record.lock_reason);
+  row(out, "Attempts left", std::to_string(view.attempts_left));
+  row(out, "Number", number(record.msisdn_provisioned));
+  row(out, "Number (card)", number(record.msisdn_reported));
+  row(out, "Customer", record.customer);
+  row(out, "Language", record.language);
+  row(out, "Key", key_state_name(record.key_state));
+  row(out, "Key issued", date(record.key_issued_at));
+  row(out, "New key until", date(record.reset_until));
+  row(out, "First stored", date(record.first_stored_at));
+  row(out, "Updated", date(record.updated_at));
+  row(out, "Last report", date(record.identity_at));
+  row(out, "Last error", record.last_error);
+  if (record.upload) {
+    row(out, "Upload", cat(record.upload->staged, " of ", record.upload->total, " octets"));
+  }
+  add_versions(out, view);
+  add_moves(out, view);
+  out += "\nHistory\n";
+  for (const vault::HistoryEntry& entry : view.history) out += "  " + entry_text(entry) + "\n";
+  return out + "\n" + view.advice + "\n";
+}
+
+int report_failure(const Tool& tool, const vault::CareFailure& failure) {
+  if (tool.json() && !failure.candidates.empty()) {
+    JsonObject out = json_object();
+    Poco::JSON::Array candidates;
+    for (const std::string& iccid : failure.candidates) candidates.add(iccid);
+    out.set("candidates", candidates);
+    tool.print(out);
+  }
+  const int code = tool.fail(code_of(failure.error), failure.text);
+  if (!tool.json()) {
+    for (const std::string& iccid : failure.candidates) std::cerr << "  " << iccid << "\n";
+  }
+  return code;
+}
+
+int report_view(const Tool& tool, const vault::CareView& view) {
+  if (tool.json()) {
+    tool.print(view_json(view));
+  } else {
+    tool.print(view_text(view));
+  }
+  return kDone;
+}
+
+int report_unlocked(const Tool& tool, const vault::CareService::Unlocked& done) {
+  if (tool.json()) {
+    JsonObject out = json_object();
+    out.set("iccid", done.iccid.digits());
+    out.set("was_locked", done.was_locked);
+    out.set("key_reset", done.key_reset);
+    set_text(out, "reset_until", done.key_reset ? date(done.reset_until) : "");
+    tool.print(out);
+    return kDone;
+  }
+  std::string text = cat(done.iccid.digits(), done.was_locked ? " unlocked" : ": attempts reset");
+  if (done.key_reset) {
+    text += cat("; the card's next session until ", date(done.reset_until),
+                " is given a new key. Ask the customer to back up now.");
+  }
+  tool.print(text + "\n");
+  return kDone;
+}
+
+int report_moved(const Tool& tool, const vault::CareResult<vault::CareService::Moved>& result) {
+  if (const auto* failure = std::get_if<vault::CareFailure>(&result)) {
+    return report_failure(tool, *failure);
+  }
+  const auto& moved = std::get<vault::CareService::Moved>(result);
+  if (tool.json()) {
+    JsonObject out = json_object();
+    out.set("old_iccid", moved.old_iccid.digits());
+    out.set("new_iccid", moved.new_iccid.digits());
+    out.set("how", moved.how);
+    tool.print(out);
+  } else {
+    tool.print(
+        cat(moved.how, ": ", moved.old_iccid.digits(), " -> ", moved.new_iccid.digits(), "\n"));
+  }
+  return kDone;
+}
+
+int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& entries) {
+  if (tool.json()) {
+    JsonObject out = json_object();
+    Poco::JSON::Array list;
+    for (const vault::HistoryEntry& entry : entries) list.add(entry_json(entry));
+    out.set("history", list);
+    tool.print(out);
+    return kDone;
+  }
+  std::string text;
+  for (const vault::HistoryEntry& entry : entries) {
+    text += cat(base::to_hex(base::View(entry.record).first(4)), "  ", entry_text(entry), "\n");
+  }
+  tool.print(text);
+  return kDone;
+}
+
+int report_audit(const Tool& tool, const std::vector<vault::AuditFault>& faults) {
+  if (tool.json()) {
+    JsonObject out = json_object();
+    Poco::JSON::Array list;
+    for (const vault::AuditFault& fault : faults) {
+      JsonObject item = json_object();
+      item.set("record", base::to_hex(fault.record));
+      set_text(item, "iccid", fault.iccid);
+      item.set("seq", fault.seq);
+      item.set("what", fault.what);
+      list.add(item);
+    }
+    out.set("faults", list);
+    tool.print(out);
+  } else {
+    for (const vault::AuditFault& fault : faults) {
+      tool.print(cat("record ", base::to_hex(fault.record), fault.iccid.empty() ? "" : " of card ",
+                     fault.iccid, ", entry ", fault.seq, ": ", fault.what, "\n"));
+    }
+    if (faults.empty()) tool.print("the history is whole\n");
+  }
+  return faults.empty() ? kDone : kFailed;
+}
+
+}  // namespace cli

@@ -1,0 +1,24 @@
+// What customer care and operations see of the vault's answers: text or JSON, never content or key.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/tool.h"
+#include "vault/care_service.h"
+#include "vault/history.h"
+
+namespace cli {
+
+// The exit code of a failure; text and candidates are printed.
+int report_failure(const Tool& tool, const vault::CareFailure& failure);
+
+int report_view(const Tool& tool, const vault::CareView& view);
+int report_unlocked(const Tool& tool, const vault::CareService::Unlocked& done);
+int report_moved(const Tool& tool, const vault::CareResult<vault::CareService::Moved>& result);
+int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& entries);
+int report_audit(const Tool& tool, const std::vector<vault::AuditFault>& faults);
+
+std::string view_text(const vault::CareView& view);
+
+}  // namespace cli

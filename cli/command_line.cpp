@@ -1,0 +1,150 @@
+#include "cli/command_line.h"
+
+#include <Poco/Util/HelpFormatter.h>
+#include <Poco/Util/Option.h>
+#include <Poco/Util/OptionException.h>
+#include <Poco/Util/OptionProcessor.h>
+#include <Poco/Util/OptionSet.h>
+
+#include <sstream>
+
+namespace cli {
+
+namespace {
+
+using Poco::Util::Option;
+using Poco::Util::OptionSet;
+
+constexpr char kExitCodes[] =
+    "Exit codes:\n"
+    "  0  done\n"
+    "  1  refused or failed\n"
+    "  2  wrong command line\n"
+    "  3  the configuration is wrong, or a key file is\n"
+    "  4  the store is not available; repeating is safe\n"
+    "  5  no record fits, or several do\n"
+    "  6  a limit is reached\n";
+
+OptionSet option_set(const std::vector<OptionSpec>& specs) {
+  OptionSet set;
+  for (const OptionSpec& spec : specs) {
+    Option option(spec.name, "", spec.help);
+    if (!spec.argument.empty()) option.argument(spec.argument);
+    set.addOption(option);
+  }
+  set.addOption(Option("help", "h", "print this help"));
+  return set;
+}
+
+std::vector<OptionSpec> with_program(const ProgramSpec& program, const CommandSpec& command) {
+  std::vector<OptionSpec> all = command.options;
+  all.insert(all.end(), program.options.begin(), program.options.end());
+  return all;
+}
+
+std::string options_help(const std::vector<OptionSpec>& specs) {
+  const OptionSet set = option_set(specs);
+  Poco::Util::HelpFormatter formatter(set);
+  formatter.setUnixStyle(true);
+  formatter.setWidth(80);
+  formatter.setAutoIndent();
+  std::ostringstream out;
+  formatter.format(out);
+  // The formatter begins with a usage line of its own.
+  const std::string text = out.str();
+  const std::size_t first = text.find("-h");
+  return first == std::string::npos ? text : text.substr(text.rfind('\n', first) + 1);
+}
+
+// Takes options from `next` on. With `mixed`, arguments go to the command line; otherwise the
+// first one ends the reading.
+void take_options(const OptionSet& set, const std::vector<std::string>& all, std::size_t& next,
+                  bool mixed, CommandLine& line) {
+  Poco::Util::OptionProcessor processor(set);
+  for (; next < all.size(); ++next) {
+    std::string name;
+    std::string value;
+    if (!processor.process(all[next], name, value)) {
+      if (!mixed) break;
+      line.arguments.push_back(all[next]);
+      continue;
+    }
+    if (name.empty()) continue;
+    if (name == "help") line.help = true;
+    if (name == "version") line.version = true;
+    const bool fresh = line.options.emplace(name, value.empty() ? "yes" : value).second;
+    if (!fresh) throw Poco::Util::DuplicateOptionException(name);
+  }
+  processor.checkRequired();
+}
+
+const CommandSpec* find_command(const ProgramSpec& program, const std::vector<std::string>& all,
+                                std::size_t& next) {
+  const CommandSpec* found = nullptr;
+  std::size_t words = 0;
+  for (const CommandSpec& command : program.commands) {
+    const bool two = command.name.find(' ') != std::string::npos;
+    if (two && next + 1 >= all.size()) continue;
+    const std::string typed = two ? all[next] + " " + all[next + 1] : all[next];
+    const std::size_t size = two ? 2 : 1;
+    if (typed != command.name || size <= words) continue;
+    found = &command;
+    words = size;
+  }
+  next += words;
+  return found;
+}
+
+std::string usage_line(const ProgramSpec& program, const CommandSpec& command) {
+  return "Usage: " + program.name + " --config FILE " + command.name +
+         (command.arguments.empty() ? "" : " " + command.arguments) + " [options]\n";
+}
+
+}  // namespace
+
+std::string CommandLine::get(const std::string& option) const {
+  const auto found = options.find(option);
+  return found == options.end() ? "" : found->second;
+}
+
+std::variant<CommandLine, std::string> parse(const ProgramSpec& program,
+                                             const std::vector<std::string>& arguments) {
+  CommandLine line;
+  std::size_t next = 0;
+  try {
+    take_options(option_set(program.options), arguments, next, false, line);
+    if (next == arguments.size()) {
+      if (line.help || line.version) return line;
+      return "a command is missing";
+    }
+    line.command = find_command(program, arguments, next);
+    if (line.command == nullptr) return "'" + arguments[next] + "' is not a command";
+    take_options(option_set(with_program(program, *line.command)), arguments, next, true, line);
+  } catch (const Poco::Exception& error) {
+    return error.displayText();
+  }
+  if (line.help) return line;
+  if (line.arguments.size() < line.command->least || line.arguments.size() > line.command->most) {
+    return usage_line(program, *line.command) + "the number of arguments is wrong";
+  }
+  return line;
+}
+
+std::string help(const ProgramSpec& program) {
+  std::string out = "Usage: " + program.name + " --config FILE COMMAND [options]\n\n" +
+                    program.summary + "\n\nCommands:\n";
+  for (const CommandSpec& command : program.commands) {
+    std::string left = command.name + (command.arguments.empty() ? "" : " " + command.arguments);
+    left.resize(std::max<std::size_t>(left.size() + 2, 26), ' ');
+    out += "  " + left + command.summary + "\n";
+  }
+  return out + "\n'" + program.name + " COMMAND --help' tells more.\n\nOptions:\n" +
+         options_help(program.options) + "\n" + kExitCodes;
+}
+
+std::string help(const ProgramSpec& program, const CommandSpec& command) {
+  return usage_line(program, command) + "\n" + command.text + "\n\nOptions:\n" +
+         options_help(with_program(program, command)) + "\n" + kExitCodes;
+}
+
+}  // namespace cli

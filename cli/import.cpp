@@ -1,0 +1,142 @@
+#include "cli/import.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace cli {
+
+namespace {
+
+constexpr std::uint64_t kProgressLines = 1000;
+
+class Importer {
+ public:
+  Importer(const ImportOptions& options, vault::Store* store, base::Now now)
+      : options_(options), store_(store), now_(now) {}
+
+  ImportReport run(base::Lines& lines, const Progress& progress) {
+    auto opened = open_import(lines, options_.format);
+    if (!opened) return failed(opened.error());
+    ImportReader& reader = **opened;
+    report_.format = reader.format();
+    const bool whole = options_.all_or_nothing || reader.quantity().has_value();
+    for (;;) {
+      const ImportReader::Got got = reader.next();
+      if (got == ImportReader::Got::end) break;
+      if (got == ImportReader::Got::failed) return failed("the file cannot be read");
+      take(reader, got);
+      if ((report_.cards + report_.bad) % kProgressLines == 0) progress(lines, report_);
+      if (!whole && batch_.size() >= options_.batch && !store(0, batch_.size())) return report_;
+      if (!whole && options_.dry_run) batch_.clear();
+    }
+    if (const auto quantity = reader.quantity()) {
+      const std::uint64_t found = report_.cards + report_.bad;
+      if (found != *quantity) {
+        return failed(base::cat("the header says ", *quantity, " cards, the file has ", found,
+                                ": nothing was imported"));
+      }
+    }
+    if (options_.all_or_nothing && report_.bad > 0) {
+      return failed(base::cat(report_.bad, " bad lines: nothing was imported"));
+    }
+    store_rest();
+    return report_;
+  }
+
+ private:
+  ImportReport failed(std::string why) {
+    report_.error = std::move(why);
+    return report_;
+  }
+
+  void take(ImportReader& reader, ImportReader::Got got) {
+    if (got == ImportReader::Got::bad) {
+      ++report_.bad;
+      note(report_.bad_lines, reader.line(), reader.fault());
+      return;
+    }
+    ++report_.cards;
+    if (!reader.warning().empty()) {
+      ++report_.warnings;
+      note(report_.warned_lines, reader.line(), reader.warning());
+    }
+    batch_.push_back(reader.take());
+  }
+
+  static void note(std::vector<ImportReport::Note>& notes, std::uint64_t line,
+                   const std::string& text) {
+    if (notes.size() < ImportReport::kMostNotes) notes.push_back({line, text});
+  }
+
+  // Stores `size` cards from `first` on. With the whole of batch_ it is emptied.
+  bool store(std::size_t first, std::size_t size) {
+    if (size == 0 || options_.dry_run) return true;
+    const bool all = first == 0 && size == batch_.size();
+    std::vector<vault::ImportLine> part;
+    if (!all) {
+      const auto begin = batch_.begin() + static_cast<std::ptrdiff_t>(first);
+      part.assign(begin, begin + static_cast<std::ptrdiff_t>(size));
+    }
+    const auto result = store_->import(now_, all ? batch_ : part, options_.actor);
+    if (!result) {
+      report_.error = result.error();
+      report_.unavailable = true;
+      return false;
+    }
+    report_.stored.created += result->created;
+    report_.stored.updated += result->updated;
+    report_.stored.unchanged += result->unchanged;
+    if (all) batch_.clear();
+    return true;
+  }
+
+  void store_rest() {
+    if (options_.all_or_nothing) {
+      store(0, batch_.size());
+      return;
+    }
+    for (std::size_t first = 0; first < batch_.size(); first += options_.batch) {
+      if (!store(first, std::min(options_.batch, batch_.size() - first))) return;
+    }
+  }
+
+  const ImportOptions& options_;
+  vault::Store* store_;
+  base::Now now_;
+  ImportReport report_;
+  std::vector<vault::ImportLine> batch_;
+};
+
+bool has_iccid_column(std::string_view header) {
+  std::string word;
+  const auto is_iccid = [&] { return base::equal_ignoring_case(word, "iccid"); };
+  for (char c : header) {
+    if (c == ',' || c == ';' || c == '\t') {
+      if (is_iccid()) return true;
+      word.clear();
+    } else if (c != ' ' && c != '"' && c != '_' && c != '-') {
+      word.push_back(c);
+    }
+  }
+  return is_iccid();
+}
+
+}  // namespace
+
+ImportFormat detect_format(base::Lines& lines) {
+  std::string line;
+  while (lines.next(line) == base::Lines::Got::line) {
+    if (base::trim(line).empty()) continue;
+    return has_iccid_column(line) ? ImportFormat::csv : ImportFormat::vendor;
+  }
+  return ImportFormat::csv;
+}
+
+ImportReport import_cards(base::Lines& lines, const ImportOptions& options, vault::Store* store,
+                          base::Now now, const Progress& progress) {
+  return Importer(options, store, now).run(lines, progress);
+}
+
+}  // namespace cli

@@ -1,0 +1,233 @@
+#include "cli/ops.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <Poco/JSON/Array.h>
+
+#include <iostream>
+
+#include "base/text.h"
+#include "cli/care_view.h"
+#include "cli/import.h"
+#include "cli/progress.h"
+#include "vault/care_service.h"
+
+namespace cli {
+
+namespace {
+
+using base::cat;
+
+std::string operator_name(const Tool& tool) {
+  const std::string given = tool.line().get("operator");
+  if (!given.empty()) return given;
+  const passwd* user = ::getpwuid(::getuid());
+  return user == nullptr ? cat("uid", ::getuid()) : user->pw_name;
+}
+
+const char* format_name(ImportFormat format) {
+  return format == ImportFormat::vendor ? "vendor" : format == ImportFormat::csv ? "csv" : "auto";
+}
+
+Poco::JSON::Array notes_json(const std::vector<ImportReport::Note>& notes) {
+  Poco::JSON::Array array;
+  for (const ImportReport::Note& note : notes) {
+    JsonObject item = json_object();
+    item.set("line", note.line);
+    item.set("text", note.text);
+    array.add(item);
+  }
+  return array;
+}
+
+void print_notes(const char* kind, const std::vector<ImportReport::Note>& notes,
+                 std::uint64_t count) {
+  for (const ImportReport::Note& note : notes) {
+    std::cerr << "line " << note.line << ": " << kind << note.text << "\n";
+  }
+  if (count > notes.size()) {
+    std::cerr << "... and " << with_commas(count - notes.size()) << " more\n";
+  }
+}
+
+int report_import(const Tool& tool, const ImportReport& report, bool dry_run) {
+  if (tool.json()) {
+    JsonObject out = json_object();
+    out.set("format", format_name(report.format));
+    out.set("dry_run", dry_run);
+    out.set("cards", report.cards);
+    out.set("created", report.stored.created);
+    out.set("updated", report.stored.updated);
+    out.set("unchanged", report.stored.unchanged);
+    out.set("bad", report.bad);
+    out.set("warnings", report.warnings);
+    out.set("bad_lines", notes_json(report.bad_lines));
+    out.set("warned_lines", notes_json(report.warned_lines));
+    if (!report.error.empty()) out.set("error", report.error);
+    tool.print(out);
+  } else {
+    print_notes("warning: ", report.warned_lines, report.warnings);
+    print_notes("", report.bad_lines, report.bad);
+    const vault::ImportResult& s = report.stored;
+    tool.print(dry_run ? cat("dry run: ", report.cards, " cards could be imported, ", report.bad,
+                             " bad, ", report.warnings, " warnings\n")
+                       : cat("created ", s.created, ", updated ", s.updated, ", unchanged ",
+                             s.unchanged, ", bad ", report.bad, "\n"));
+  }
+  if (report.unavailable) return tool.fail(kUnavailable, report.error);
+  if (!report.error.empty()) return tool.fail(kFailed, report.error);
+  return report.bad > 0 ? kFailed : kDone;
+}
+
+// False: `why` says what is wrong with the options.
+bool import_options(const Tool& tool, ImportOptions& options, std::string& why) {
+  const CommandLine& line = tool.line();
+  options.dry_run = line.has("dry-run");
+  options.all_or_nothing = line.has("all-or-nothing");
+  options.actor = "ops:" + operator_name(tool);
+  const std::string format = line.has("format") ? line.get("format") : "auto";
+  if (format == "csv") options.format = ImportFormat::csv;
+  if (format == "vendor") options.format = ImportFormat::vendor;
+  if (format != "auto" && options.format == ImportFormat::automatic) {
+    why = "--format must be auto, csv or vendor";
+    return false;
+  }
+  if (line.has("batch")) {
+    const auto batch = base::parse_integer(line.get("batch"));
+    if (!batch || *batch < 1 || *batch > 10'000) {
+      why = "--batch must be a number from 1 to 10000";
+      return false;
+    }
+    options.batch = static_cast<std::size_t>(*batch);
+  }
+  return true;
+}
+
+int import(Tool& tool) {
+  ImportOptions options;
+  std::string why;
+  if (!import_options(tool, options, why)) return tool.fail(kUsage, why);
+  const std::string& path = tool.line().arguments[0];
+  if (options.format == ImportFormat::automatic) {
+    options.format = ImportFormat::csv;
+    if (path != "-") {
+      auto peek = base::Lines::open(path);
+      if (peek) options.format = detect_format(*peek);
+    }
+  }
+  auto lines = base::Lines::open(path);
+  if (!lines) return tool.fail(kFailed, path + ": " + lines.error());
+  vault::Store* store = nullptr;
+  if (!options.dry_run) {
+    store = tool.store();
+    if (store == nullptr) return tool.code();
+  }
+  ProgressBar bar;
+  const ImportReport report = import_cards(
+      *lines, options, store, tool.now(), [&](const base::Lines& at, const ImportReport& so_far) {
+        bar.show(at.position(), at.size(), so_far.cards + so_far.bad);
+      });
+  bar.clear();
+  return report_import(tool, report, options.dry_run);
+}
+
+int keys_init(Tool& tool) {
+  const config::Config* config = tool.config(true);
+  if (config == nullptr) return tool.code();
+  const auto created = db::create_key_files(config->keys);
+  if (!created) return tool.fail(kFailed, created.error());
+  // What was there before is looked at as well.
+  if (const auto ring = db::FileKeyRing::load(config->keys); !ring) {
+    return tool.fail(kBadConfig, ring.error());
+  }
+  if (tool.json()) {
+    JsonObject out = json_object();
+    Poco::JSON::Array paths;
+    for (const std::string& path : *created) paths.add(path);
+    out.set("created", paths);
+    tool.print(out);
+    return kDone;
+  }
+  for (const std::string& path : *created) tool.print("created " + path + "\n");
+  if (created->empty()) tool.print("all key files exist already\n");
+  return kDone;
+}
+
+int schema(Tool& tool, const char* done,
+           base::Result<db::SchemaStatus> (*what)(const db::Settings&)) {
+  const config::Config* config = tool.config(true);
+  if (config == nullptr) return tool.code();
+  const auto before = db::schema_status(config->store);
+  if (!before) return tool.fail(kUnavailable, before.error());
+  const auto after = what(config->store);
+  if (!after) return tool.fail(kFailed, after.error());
+  const bool right = after->found == after->code;
+  if (tool.json()) {
+    JsonObject out = json_object();
+    out.set("needed", after->code);
+    out.set("found", after->found);
+    tool.print(out);
+  } else {
+    std::string text = cat(done, "schema ", after->found, ", this version needs ", after->code);
+    if (after->found == 0) text += ": run bipvault-ops db init";
+    if (after->found > 0 && !right) {
+      text += after->found < after->code ? ": run bipvault-ops db upgrade"
+                                         : ": the database belongs to a newer version";
+    }
+    tool.print(text + "\n");
+  }
+  return right ? kDone : kFailed;
+}
+
+int config_check(Tool& tool) {
+  if (tool.json() && tool.line().has("config")) {
+    const auto loaded = config::load(tool.line().get("config"));
+    JsonObject out = json_object();
+    Poco::JSON::Array list;
+    if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {
+      for (const config::Problem& problem : *problems) {
+        JsonObject item = json_object();
+        item.set("file", problem.file);
+        item.set("line", problem.line);
+        item.set("key", problem.key);
+        item.set("text", problem.text);
+        list.add(item);
+      }
+    }
+    out.set("problems", list);
+    tool.print(out);
+    if (list.size() > 0) return kBadConfig;
+  }
+  const config::Config* config = tool.config(false);
+  if (config == nullptr) return tool.code();
+  const auto keys = db::FileKeyRing::load(config->keys);
+  if (!keys) return tool.fail(kBadConfig, keys.error());
+  if (!tool.json()) tool.print("the configuration is good\n");
+  return kDone;
+}
+
+int swap(Tool& tool) {
+  vault::Store* store = tool.store();
+  if (store == nullptr) return tool.code();
+  vault::CareService care(tool.config(false)->vault, tool.keys(), *store, tool.log());
+  const std::vector<std::string>& cards = tool.line().arguments;
+  return report_moved(tool, care.swap(operator_name(tool), cards[0], cards[1], tool.now()));
+}
+
+}  // namespace
+
+int run_ops(Tool& tool) {
+  const std::string& name = tool.line().command->name;
+  if (name == "import") return import(tool);
+  if (name == "keys init") return keys_init(tool);
+  if (name == "db init") return schema(tool, "created ", db::schema_init);
+  if (name == "db upgrade") return schema(tool, "upgraded to ", db::schema_upgrade);
+  if (name == "db status") return schema(tool, "", db::schema_status);
+  if (name == "config check") return config_check(tool);
+  if (name == "swap") return swap(tool);
+  tool.print(name == "config defaults" ? config::defaults_ini() : config::reference_markdown());
+  return kDone;
+}
+
+}  // namespace cli

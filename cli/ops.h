@@ -1,0 +1,11 @@
+// bipvault-ops: import, keys, database schema, configuration, change of card by order.
+#pragma once
+
+#include "cli/tool.h"
+
+namespace cli {
+
+const ProgramSpec& ops_program();
+int run_ops(Tool& tool);
+
+}  // namespace cli

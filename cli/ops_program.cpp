@@ -1,0 +1,123 @@
+#include "cli/ops.h"
+
+namespace cli {
+
+namespace {
+
+const OptionSpec kOperator{"operator", "NAME",
+                           "who orders it, for the history (default: the user who runs this)"};
+
+CommandSpec import_command() {
+  return {
+      "import",
+      "FILE",
+      1,
+      1,
+      "create or complete records from a file of cards",
+      "Reads cards from FILE (- is standard input) and creates an empty record for each ICCID "
+      "that\n"
+      "is not there yet, or completes what provisioning knows of it. Repeating an import changes\n"
+      "nothing.\n"
+      "\n"
+      "csv     A header line names the columns, in any order, separated by comma, semicolon or\n"
+      "        tab. iccid must be there; msisdn (international), customer and language (en,\n"
+      "        zh-CN) may be; other columns are not looked at.\n"
+      "vendor  Output file of a card vendor: comment lines (*, #, ;), a header of 'Key: value'\n"
+      "        lines, then one card a line. A Quantity (Qty, Count, Amount) in the header must\n"
+      "        be the number of cards, else nothing is imported. 'var_out: ser_nb/imsi/...'\n"
+      "        (also Columns, Fields, Format, Layout) or a line of names before the first card\n"
+      "        names the columns; 'ICCID[1-20]' gives a column's place. Without names the first\n"
+      "        field that looks like an ICCID is it. Keys and codes of the cards are not kept.\n"
+      "auto    csv if the first line has a column iccid, else vendor; standard input is csv.\n"
+      "\n"
+      "An ICCID may be written with blanks, dashes, F at either end or swapped nibbles; a wrong\n"
+      "check digit is a warning. Bad lines are reported by number and left out, and the exit code\n"
+      "is 1; with --all-or-nothing a bad line keeps everything out, and the import is one\n"
+      "transaction. When the store fails in between (exit code 4), what was imported before\n"
+      "stays; repeating is safe.",
+      {{"dry-run", "", "read and check the file, store nothing"},
+       {"format", "FORMAT", "auto, csv or vendor (default: auto)"},
+       {"all-or-nothing", "", "import all lines in one transaction, or none"},
+       {"batch", "N", "cards per transaction, 1 to 10000 (default: 5000)"},
+       kOperator}};
+}
+
+std::vector<CommandSpec> other_commands() {
+  return {
+      {"keys init",
+       "",
+       0,
+       0,
+       "create the key files that do not exist",
+       "Creates master_key_file, pepper_file and audit_key_file of section [keys], each with one\n"
+       "random key and mode 0600. Files that exist are left alone. Keep copies of them apart from\n"
+       "the database's backup: without the master keys stored content cannot be read again.",
+       {}},
+      {"db init",
+       "",
+       0,
+       0,
+       "create the schema in an empty database",
+       "Creates the tables of this version. Refused if there is a schema already.",
+       {}},
+      {"db upgrade",
+       "",
+       0,
+       0,
+       "bring the schema to this version",
+       "Runs the steps that the database does not have yet. Stop the plugins first, or let them\n"
+       "answer 'try later' in the meantime.",
+       {}},
+      {"db status",
+       "",
+       0,
+       0,
+       "show the schema's version",
+       "Shows the schema that the database has and the one that this version needs. Exit code 1\n"
+       "if they differ.",
+       {}},
+      {"config check",
+       "",
+       0,
+       0,
+       "check the configuration and its files",
+       "Prints every fault of the file at once, with line and key, or that it is good. Checks the\n"
+       "key and password files, too; does not connect to the database.",
+       {}},
+      {"config defaults",
+       "",
+       0,
+       0,
+       "print a commented configuration with all defaults",
+       "Needs no --config.",
+       {}},
+      {"config reference", "", 0, 0, "print all keys as Markdown tables", "Needs no --config.", {}},
+      {"swap",
+       "OLD NEW",
+       2,
+       2,
+       "move a record to the customer's new card",
+       "An order of provisioning: the record of the card OLD belongs to the card NEW from now on.\n"
+       "ICCIDs in any spelling; NEW must have been imported. A lock stays. If NEW has content of\n"
+       "its own, the old content becomes its older versions.",
+       {kOperator}},
+  };
+}
+
+ProgramSpec make_program() {
+  ProgramSpec program{"bipvault-ops",
+                      "Operations of a Bipvault: cards, keys, database, configuration.",
+                      common_options(),
+                      {import_command()}};
+  for (CommandSpec& command : other_commands()) program.commands.push_back(std::move(command));
+  return program;
+}
+
+}  // namespace
+
+const ProgramSpec& ops_program() {
+  static const ProgramSpec kProgram = make_program();
+  return kProgram;
+}
+
+}  // namespace cli

@@ -1,0 +1,28 @@
+// A progress bar on standard error, for people only: nothing when it is no terminal.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace cli {
+
+// "[#####               ]  25 %  250,000 lines  50,000/s"
+std::string progress_line(std::uint64_t done, std::uint64_t all, std::uint64_t lines,
+                          std::int64_t elapsed_ms);
+std::string with_commas(std::uint64_t number);
+
+class ProgressBar {
+ public:
+  ProgressBar();
+  ~ProgressBar() { clear(); }
+  void show(std::uint64_t done, std::uint64_t all, std::uint64_t lines);
+  void clear();
+
+ private:
+  bool terminal_;
+  bool shown_ = false;
+  std::int64_t started_;
+  std::int64_t next_ = 0;
+};
+
+}  // namespace cli

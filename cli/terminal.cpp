@@ -1,0 +1,101 @@
+#include "cli/terminal.h"
+
+#include <termios.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <iterator>
+#include <cstdio>
+
+namespace cli {
+
+namespace {
+
+constexpr std::size_t kLongestAnswer = 256;
+
+volatile std::sig_atomic_t caught = 0;
+void catch_signal(int number) { caught = number; }
+
+// Echo off, and the signals that would end the process kept until it is on again.
+class EchoOff {
+ public:
+  EchoOff() {
+    caught = 0;
+    struct sigaction action {};
+    action.sa_handler = catch_signal;  // without SA_RESTART: the read ends
+    for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+      ::sigaction(kSignals[i], &action, &before_[i]);
+    }
+    if (::tcgetattr(STDIN_FILENO, &terminal_) != 0) return;
+    termios silent = terminal_;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    silent.c_lflag |= ECHONL;
+    off_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
+  }
+  ~EchoOff() {
+    if (off_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_);
+    for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+      ::sigaction(kSignals[i], &before_[i], nullptr);
+    }
+    if (caught != 0) ::raise(caught);
+  }
+  EchoOff(const EchoOff&) = delete;
+  EchoOff& operator=(const EchoOff&) = delete;
+  bool off() const { return off_; }
+
+ private:
+  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+  termios terminal_{};
+  struct sigaction before_[std::size(kSignals)]{};
+  bool off_ = false;
+};
+
+// Octet by octet: nothing of the secret stays in a buffer of the standard library.
+std::optional<base::Secret> read_line() {
+  base::Bytes bytes;
+  bytes.reserve(kLongestAnswer);
+  bool good = true;
+  bool any = false;
+  for (;;) {
+    std::uint8_t octet = 0;
+    const ssize_t got = ::read(STDIN_FILENO, &octet, 1);
+    if (got < 0 && errno == EINTR && caught == 0) continue;
+    if (got < 0) good = false;
+    if (got <= 0) break;
+    any = true;
+    if (octet == '\n') break;
+    if (bytes.size() == kLongestAnswer) {
+      good = false;
+      continue;
+    }
+    bytes.push_back(octet);
+  }
+  if (!bytes.empty() && bytes.back() == '\r') bytes.pop_back();
+  base::Secret secret(std::move(bytes));
+  if (!good || !any) return std::nullopt;
+  return secret;
+}
+
+}  // namespace
+
+bool interactive() { return ::isatty(STDIN_FILENO) == 1; }
+
+std::optional<std::string> ask(const std::string& question) {
+  std::fprintf(stderr, "%s: ", question.c_str());
+  std::fflush(stderr);
+  const auto line = read_line();
+  if (!line) return std::nullopt;
+  return std::string(base::as_text(line->view()));
+}
+
+std::optional<base::Secret> ask_secret(const std::string& question) {
+  if (!interactive()) return read_line();
+  const EchoOff echo;
+  if (!echo.off()) return std::nullopt;
+  std::fprintf(stderr, "%s (not shown): ", question.c_str());
+  std::fflush(stderr);
+  return read_line();
+}
+
+}  // namespace cli

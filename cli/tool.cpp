@@ -1,0 +1,125 @@
+#include "cli/tool.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <sstream>
+
+namespace cli {
+
+void StderrLog::write(base::Severity severity, std::string_view component, std::string_view text) {
+  if (severity < base::Severity::warning) return;
+  const std::string line = base::cat(program_, ": ", component, ": ", text, "\n");
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+Tool::Tool(std::string program, CommandLine line)
+    : program_(std::move(program)), line_(std::move(line)), log_(program_) {
+  const std::string file = line_.get("clock-file");
+  if (file.empty()) {
+    clock_ = std::make_unique<base::SystemClock>();
+  } else {
+    clock_ = std::make_unique<base::OffsetFileClock>(file);
+  }
+}
+
+void Tool::print(const std::string& text) const { std::cout << text << std::flush; }
+
+void Tool::print(const Poco::JSON::Object& object) const {
+  std::ostringstream out;
+  object.stringify(out, 2);
+  std::cout << out.str() << "\n" << std::flush;
+}
+
+int Tool::fail(ExitCode code, const std::string& text) const {
+  std::cerr << program_ << ": " << text << "\n";
+  return code;
+}
+
+bool Tool::keep(std::variant<config::Config, std::vector<config::Problem>> loaded) {
+  if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {
+    for (const config::Problem& problem : *problems) std::cerr << problem.to_string() << "\n";
+    code_ = kBadConfig;
+    return false;
+  }
+  config_ = std::make_unique<config::Config>(std::get<config::Config>(std::move(loaded)));
+  return true;
+}
+
+const config::Config* Tool::config(bool keys_may_be_missing) {
+  if (config_) return config_.get();
+  const std::string path = line_.get("config");
+  if (path.empty()) {
+    code_ = static_cast<ExitCode>(fail(kUsage, "--config FILE is missing"));
+    return nullptr;
+  }
+  auto loaded = config::load(path);
+  if (auto* problems = std::get_if<std::vector<config::Problem>>(&loaded);
+      problems != nullptr && keys_may_be_missing) {
+    std::erase_if(*problems, [](const config::Problem& problem) {
+      return problem.kind == config::Problem::Kind::missing_file &&
+             problem.key.starts_with("keys.");
+    });
+    if (problems->empty()) loaded = config::load(path, config::Check::syntax_only);
+  }
+  return keep(std::move(loaded)) ? config_.get() : nullptr;
+}
+
+vault::Store* Tool::store() {
+  if (config(false) == nullptr) return nullptr;
+  auto keys = db::FileKeyRing::load(config_->keys);
+  if (!keys) {
+    code_ = static_cast<ExitCode>(fail(kBadConfig, keys.error()));
+    return nullptr;
+  }
+  keys_ = keys.take();
+  auto factory = db::make_store_factory(config_->store, *keys_, log_, counters_);
+  if (!factory) {
+    code_ = static_cast<ExitCode>(fail(kUnavailable, factory.error()));
+    return nullptr;
+  }
+  factory_ = factory.take();
+  store_ = factory_->open();
+  if (const base::Status status = store_->check(); !status) {
+    code_ = static_cast<ExitCode>(fail(kUnavailable, status.error()));
+    return nullptr;
+  }
+  return store_.get();
+}
+
+JsonObject json_object() { return JsonObject(Poco::JSON_PRESERVE_KEY_ORDER); }
+
+std::vector<OptionSpec> common_options() {
+  return {{"config", "FILE", "the plugin's configuration (bipvault.ini)"},
+          {"clock-file", "PATH", "laboratory: a file with milliseconds to add to the clock"},
+          {"json", "", "print data as JSON"},
+          {"version", "", "print the version"}};
+}
+
+int run_tool(const ProgramSpec& program, int argc, char** argv, int (*run)(Tool& tool)) {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+
+  auto parsed = parse(program, std::vector<std::string>(argv + 1, argv + argc));
+  if (const auto* wrong = std::get_if<std::string>(&parsed)) {
+    std::cerr << program.name << ": " << *wrong << "\nTry '" << program.name << " --help'.\n";
+    return kUsage;
+  }
+  CommandLine& line = std::get<CommandLine>(parsed);
+  if (line.help) {
+    std::cout << (line.command == nullptr ? help(program) : help(program, *line.command));
+    return kDone;
+  }
+  if (line.version) {
+    std::cout << program.name << " " BIPVAULT_VERSION "\n";
+    return kDone;
+  }
+  Tool tool(program.name, std::move(line));
+  return run(tool);
+}
+
+}  // namespace cli

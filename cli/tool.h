@@ -1,0 +1,82 @@
+// What both tools are made of: configuration, keys and store opened step by step, each failure with
+// its exit code; clock; output as text or JSON.
+#pragma once
+
+#include <Poco/JSON/Object.h>
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/log.h"
+#include "cli/command_line.h"
+#include "config/config.h"
+#include "db/key_files.h"
+#include "db/stores.h"
+#include "vault/ports.h"
+
+namespace cli {
+
+// Warnings and errors of the modules go to standard error, the rest nowhere.
+class StderrLog : public base::Log {
+ public:
+  explicit StderrLog(std::string program) : program_(std::move(program)) {}
+  void write(base::Severity severity, std::string_view component, std::string_view text) override;
+
+ private:
+  std::string program_;
+};
+
+// One run of a tool.
+class Tool {
+ public:
+  Tool(std::string program, CommandLine line);
+
+  const CommandLine& line() const { return line_; }
+  bool json() const { return line_.has("json"); }
+  base::Now now() const { return clock_->now(); }
+  base::Log& log() { return log_; }
+  base::Counters& counters() { return counters_; }
+
+  // Text to standard output, in one form or the other.
+  void print(const std::string& text) const;
+  void print(const Poco::JSON::Object& object) const;
+  // "bipvault-ops: TEXT" to standard error; gives back the code.
+  int fail(ExitCode code, const std::string& text) const;
+
+  // The configuration; with keys_may_be_missing, key files need not exist. Faults are printed.
+  // Null: failed with kBadConfig or kUsage, see code().
+  const config::Config* config(bool keys_may_be_missing);
+  // Configuration, keys and an open store. Null: see code().
+  vault::Store* store();
+  const db::FileKeyRing& keys() const { return *keys_; }
+  ExitCode code() const { return code_; }
+
+ private:
+  bool keep(std::variant<config::Config, std::vector<config::Problem>> loaded);
+
+  std::string program_;
+  CommandLine line_;
+  StderrLog log_;
+  base::Counters counters_;
+  std::unique_ptr<base::Clock> clock_;
+  std::unique_ptr<config::Config> config_;
+  std::unique_ptr<db::FileKeyRing> keys_;
+  std::unique_ptr<vault::StoreFactory> factory_;
+  std::unique_ptr<vault::Store> store_;
+  ExitCode code_ = kDone;
+};
+
+using JsonObject = Poco::JSON::Object;
+JsonObject json_object();  // keeps the order of its members
+
+// Options that both tools take before the subcommand.
+std::vector<OptionSpec> common_options();
+
+// Parses, answers help, version and mistakes, keeps keys out of core dumps, and calls `run`.
+int run_tool(const ProgramSpec& program, int argc, char** argv, int (*run)(Tool& tool));
+
+}  // namespace cli
