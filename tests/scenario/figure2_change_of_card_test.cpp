@@ -5,7 +5,7 @@
 #include "tests/support/laboratory.h"
 #include "vault/history.h"
 
-using namespace test;
+using namespace support;
 using vault::CardResult;
 
 namespace {
@@ -26,8 +26,8 @@ struct Fixture {
   bool pending(const Answer& answer) const { return answer.result == CardResult::move_pending; }
 
   Laboratory lab;
-  TestCard old_card{lab, kOld};
-  TestCard new_card{lab, kNew};
+  CardInHand old_card{lab, kOld};
+  CardInHand new_card{lab, kNew};
   const base::Bytes image = example_image(30, 'o');
   std::string key;
 };
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(strangers_cannot_lock_or_try) {
   BOOST_TEST(pending(new_card.report(kOld, wrong_key(key))));
   BOOST_TEST(pending(new_card.report(kOld, key)), "used up: also the right one waits");
   BOOST_TEST(lab.record(kOld).wrong_keys == 0);
-  TestCard other(lab, kOther);
+  CardInHand other(lab, kOther);
   BOOST_TEST(pending(other.report(kOld, key)), "... from any card, for 30 days");
   lab.time_passes(30 * base::kDayMs, "30 days later");
   BOOST_TEST((other.report(kOld, key).result == CardResult::done));
@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(three_claims_at_most) {
   for (int i = 0; i < 4; ++i) {
     const std::string iccid = "894435100210000200" + std::to_string(i);
     lab.import(iccid);
-    TestCard claimant(lab, iccid);
+    CardInHand claimant(lab, iccid);
     Answer answer = claimant.report(kOld);
     BOOST_TEST(pending(answer));
     BOOST_TEST((lab.record(iccid).pending_move_until != 0) == (i < 3));

@@ -4,7 +4,7 @@
 #include "tests/support/laboratory.h"
 #include "vault/history.h"
 
-using namespace test;
+using namespace support;
 using vault::CardResult;
 
 namespace {
@@ -20,7 +20,7 @@ struct Fixture {
   }
 
   Laboratory lab;
-  TestCard card{lab, kCard};
+  CardInHand card{lab, kCard};
   const base::Bytes image = example_image(60, 'a');
 };
 
@@ -138,10 +138,10 @@ BOOST_AUTO_TEST_CASE(fetch_goes_on_after_a_cut) {
 // A lock that comes while a fetch is under way keeps its last octets.
 BOOST_AUTO_TEST_CASE(lock_ends_an_open_fetch) {
   Answer begin = card.fetch_begin(card.key);
-  TestCard copy(lab, kCard);
-  copy.counter = card.counter + 1000;
+  CardInHand copy(lab, kCard);
+  copy.card.counter = card.card.counter + 1000;
   for (int i = 0; i < 3; ++i) copy.fetch_begin(wrong_key(card.key));
-  card.counter = copy.counter;
+  card.card.counter = copy.card.counter;
   bip::Fields fields;
   fields.transaction = *begin.fields.transaction;
   fields.offset = *begin.fields.total - 1;

@@ -1,48 +1,18 @@
 #include "tests/support/laboratory.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <stdexcept>
 
 #include "bip/exchange.h"
 
-namespace test {
+namespace support {
 
-namespace fs = std::filesystem;
 using vault::CardResult;
-
-void KeptLog::write(base::Severity, std::string_view component, std::string_view text) {
-  all_ += std::string(component) + ": " + std::string(text) + "\n";
-}
-
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (fs::temp_directory_path() / "bv-XXXXXX").string();
-  if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  path_ = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
-bip::CardKeys OneKeySet::keys() {
-  bip::CardKeys keys;
-  keys.kic = base::Secret(base::Bytes(16, 0x4B));
-  keys.kid = base::Secret(base::Bytes(16, 0x5C));
-  return keys;
-}
-
-std::optional<bip::CardKeys> OneKeySet::get(const vault::Iccid&, std::uint8_t key_set) {
-  if (key_set != 1) return std::nullopt;
-  return keys();
-}
 
 namespace {
 
 template <class T>
-T must(base::Result<T> result) {
+T value_of(base::Result<T> result) {
   if (!result) throw std::runtime_error(result.error());
   return result.take();
 }
@@ -92,25 +62,15 @@ const char* name_of(CardResult result) {
   return kNames[static_cast<std::size_t>(result)];
 }
 
-Laboratory::Laboratory(const vault::Policy& wanted) : policy(wanted) {
-  const db::KeyFiles files{folder.file("master.key"), folder.file("pepper.key"),
-                           folder.file("audit.key")};
-  must(db::create_key_files(files));
-  keys = must(db::FileKeyRing::load(files));
-  db::Settings settings_of_store;
-  settings_of_store.path = folder.file("vault.db");
-  must(db::schema_init(settings_of_store));
-  stores = must(db::make_store_factory(settings_of_store, *keys, log, counters));
-  store = stores->open();
-  cards = std::make_unique<vault::CardService>(policy, *keys, log, counters);
-}
+Laboratory::Laboratory(const vault::Policy& wanted)
+    : TestVault(wanted), store(stores->open()), policy(wanted) {}
 
 void Laboratory::tell(const std::string& text) const {
   std::printf("%s  %s\n", base::iso_date(now().utc_ms).c_str(), text.c_str());
 }
 
 void Laboratory::time_passes(std::int64_t ms, const std::string& how) {
-  clock.pass(ms);
+  clock.advance(ms);
   tell("-- " + how);
 }
 
@@ -118,7 +78,7 @@ void Laboratory::import(const std::string& iccid, const std::string& msisdn,
                         const std::string& customer) {
   vault::ImportLine line{*vault::Iccid::from_digits(iccid), std::nullopt, customer, ""};
   if (!msisdn.empty()) line.msisdn = vault::Msisdn::from_text(msisdn);
-  must(store->import(now(), {line}, "ops:test"));
+  value_of(store->import(now(), {line}, "ops:test"));
   tell("operations import " + iccid);
 }
 
@@ -129,51 +89,34 @@ vault::CareCall Laboratory::call(const std::string& reason) {
 }
 
 vault::Record Laboratory::record(const std::string& iccid) {
-  auto found = must(store->find_any({*vault::Iccid::from_digits(iccid)}, std::nullopt));
-  if (found.size() != 1) throw std::runtime_error("no record of " + iccid);
-  return found.front();
+  return TestVault::record(*vault::Iccid::from_digits(iccid));
 }
 
 bool Laboratory::known(const std::string& iccid) {
-  return !must(store->find_any({*vault::Iccid::from_digits(iccid)}, std::nullopt)).empty();
+  return !value_of(store->find_any({*vault::Iccid::from_digits(iccid)}, std::nullopt)).empty();
 }
 
-TestCard::TestCard(Laboratory& lab, const std::string& number) : iccid(number), lab_(lab) {}
+CardInHand::CardInHand(Laboratory& lab, const std::string& number)
+    : iccid(number), card(number), lab_(lab) {
+  lab_.key_source.add(card);
+}
 
-void TestCard::open_channel() {
+void CardInHand::open_channel() {
   hang_up();
   session_ = std::make_unique<bip::Session>(lab_.settings, lab_.now());
-  base::Writer identification;
-  base::Writer tlv;
-  tlv.tlv(0x36, ef(iccid));
-  identification.tlv(0x03, tlv.view());
-  session_->feed(identification.view(), lab_.now());
-  lab_.tell("card " + iccid + " opens a channel: " + base::to_hex(identification.view()));
+  session_->feed(card.identification(), lab_.now());
+  lab_.tell("card " + iccid + " opens a channel: " + base::to_hex(card.identification()));
 }
 
-void TestCard::hang_up() {
+void CardInHand::hang_up() {
   if (!session_) return;
-  if (auto card = session_->take_card(); card && card->channel) {
-    lab_.cards->close(*lab_.store, *card->channel, lab_.now());
+  if (auto state = session_->take_card(); state && state->channel) {
+    lab_.cards->close(*lab_.store, *state->channel, lab_.now());
   }
   session_.reset();
 }
 
-base::Bytes TestCard::packet(bip::Ins ins, const bip::Fields& fields) {
-  const bip::CardKeys keys = OneKeySet::keys();
-  bip::Message message;
-  message.code = static_cast<std::uint8_t>(ins);
-  bip::CommandPacket command;
-  command.head = {{0x16, 0x19}, 0x12, 0x12, lab_.settings->tar};
-  command.counter = ++counter;
-  // Fields hold a secret and cannot be copied: the caller's are borrowed for the encoding.
-  message.fields = std::move(const_cast<bip::Fields&>(fields));
-  command.data = bip::encode_message(message);
-  const_cast<bip::Fields&>(fields) = std::move(message.fields);
-  return *bip::wrap_command(bip::Carrier::bip, command, {keys.kic.view(), keys.kid.view()});
-}
-
-Answer TestCard::send(base::View bytes) {
+Answer CardInHand::send(base::View bytes) {
   session_->feed(bytes, lab_.now());
   while (session_->ready()) {
     auto batch = session_->next_batch(lab_.now());
@@ -181,35 +124,25 @@ Answer TestCard::send(base::View bytes) {
     bip::exchange(*batch, {lab_.crypto, *lab_.cards, *lab_.store, lab_.clock});
     session_->reply(std::move(batch), lab_.now());
   }
-  const base::Bytes output(session_->output().begin(), session_->output().end());
+  base::Bytes output(session_->output().begin(), session_->output().end());
   session_->consume(output.size(), lab_.now());
   Answer answer;
   if (output.empty()) return answer;
-  const bip::CardKeys keys = OneKeySet::keys();
-  const bip::CommandHead head{{0x16, 0x19}, 0x12, 0x12, lab_.settings->tar};
-  auto response =
-      bip::unwrap_response(bip::Carrier::bip, head, output, {keys.kic.view(), keys.kid.view()});
-  const bool clear = !response;
-  if (clear) {
-    bip::CommandHead plain = head;
-    plain.spi[1] = 0x01;
-    response = bip::unwrap_response(bip::Carrier::bip, plain, output, {});
-  }
-  if (!response) throw std::runtime_error("not a response: " + base::to_hex(output));
   answer.any = true;
-  answer.status = response->status;
-  if (clear || response->data.empty()) return answer;
-  auto message = bip::decode_message(response->data);
-  if (!message) throw std::runtime_error("not a message");
-  answer.result = static_cast<CardResult>(message->code);
-  answer.fields = std::move(message->fields);
+  auto taken = card.take_answer(output);
+  if (!taken) throw std::runtime_error("not a response");
+  answer.status = taken->status;
+  answer.result = static_cast<CardResult>(taken->message.code);
+  answer.fields = std::move(taken->message.fields);
   return answer;
 }
 
-Answer TestCard::ask(bip::Ins ins, bip::Fields fields) {
+Answer CardInHand::ask(bip::Ins ins, bip::Fields fields) {
   if (!session_) open_channel();
-  const base::Bytes bytes = packet(ins, fields);
-  Answer answer = send(bytes);
+  bip::Message message;
+  message.code = static_cast<std::uint8_t>(ins);
+  message.fields = std::move(fields);
+  Answer answer = send(card.packet(message));
   std::string line = "card " + iccid + ": " + name_of(ins) + " -> ";
   line += answer.status == bip::PacketStatus::por_ok
               ? name_of(answer.result)
@@ -225,20 +158,20 @@ Answer TestCard::ask(bip::Ins ins, bip::Fields fields) {
   return answer;
 }
 
-bip::Fields TestCard::own_fields() const {
+bip::Fields CardInHand::own_fields() const {
   bip::Fields fields;
   fields.iccid = ef(iccid);
   return fields;
 }
 
-Answer TestCard::report(const std::string& previous, const std::string& with_key) {
+Answer CardInHand::report(const std::string& previous, const std::string& with_key) {
   bip::Fields fields = own_fields();
   if (!previous.empty()) fields.previous = ef(previous);
   set_key(fields, with_key);
   return ask(bip::Ins::report, std::move(fields));
 }
 
-Answer TestCard::begin(base::View image, const std::string& with_key, std::uint32_t transaction) {
+Answer CardInHand::begin(base::View image, const std::string& with_key, std::uint32_t transaction) {
   bip::Fields fields = own_fields();
   fields.transaction = transaction;
   fields.total = static_cast<std::uint32_t>(image.size());
@@ -247,8 +180,8 @@ Answer TestCard::begin(base::View image, const std::string& with_key, std::uint3
   return ask(bip::Ins::store_begin, std::move(fields));
 }
 
-Answer TestCard::send_data(base::View image, std::size_t from, std::size_t to,
-                           std::uint32_t transaction) {
+Answer CardInHand::send_data(base::View image, std::size_t from, std::size_t to,
+                             std::uint32_t transaction) {
   constexpr std::size_t kBlock = 700;
   Answer answer;
   for (std::size_t at = from; at < to; at += kBlock) {
@@ -263,21 +196,21 @@ Answer TestCard::send_data(base::View image, std::size_t from, std::size_t to,
   return answer;
 }
 
-Answer TestCard::end(std::uint32_t transaction) {
+Answer CardInHand::end(std::uint32_t transaction) {
   bip::Fields fields;
   fields.transaction = transaction;
   return ask(bip::Ins::store_end, std::move(fields));
 }
 
-Answer TestCard::confirm(const std::string& with_key, std::uint32_t transaction) {
+Answer CardInHand::confirm(const std::string& with_key, std::uint32_t transaction) {
   bip::Fields fields;
   fields.transaction = transaction;
   set_key(fields, with_key);
   return ask(bip::Ins::key_confirm, std::move(fields));
 }
 
-Answer TestCard::fetch_begin(const std::string& with_key, const std::string& previous,
-                             std::uint16_t version) {
+Answer CardInHand::fetch_begin(const std::string& with_key, const std::string& previous,
+                               std::uint16_t version) {
   bip::Fields fields = own_fields();
   if (!previous.empty()) fields.previous = ef(previous);
   if (version > 0) fields.version = version;
@@ -285,7 +218,8 @@ Answer TestCard::fetch_begin(const std::string& with_key, const std::string& pre
   return ask(bip::Ins::fetch_begin, std::move(fields));
 }
 
-Answer TestCard::back_up(base::View image, const std::string& with_key, std::uint32_t transaction) {
+Answer CardInHand::back_up(base::View image, const std::string& with_key,
+                           std::uint32_t transaction) {
   Answer answer = begin(image, with_key, transaction);
   if (answer.result != CardResult::done) return answer;
   answer = send_data(image, *answer.fields.offset, image.size(), transaction);
@@ -295,7 +229,7 @@ Answer TestCard::back_up(base::View image, const std::string& with_key, std::uin
   return answer;
 }
 
-base::Bytes TestCard::restore(const std::string& with_key, const std::string& previous) {
+base::Bytes CardInHand::restore(const std::string& with_key, const std::string& previous) {
   Answer answer = fetch_begin(with_key, previous);
   refusal = answer.result;
   if (answer.result != CardResult::done) return {};
@@ -339,4 +273,4 @@ std::string mistyped_key(const std::string& right) {
   return digits;
 }
 
-}  // namespace test
+}  // namespace support

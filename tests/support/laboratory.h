@@ -3,63 +3,19 @@
 // happens is narrated on stdout, so that the output of a scenario reads as a protocol trace.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
-#include "base/clock.h"
-#include "base/counters.h"
 #include "bip/key_crypto.h"
 #include "bip/message.h"
 #include "bip/session.h"
-#include "db/key_files.h"
-#include "db/stores.h"
+#include "tests/support/test_card.h"
+#include "tests/support/test_vault.h"
 #include "vault/care_service.h"
-#include "vault/card_service.h"
 
-namespace test {
+namespace support {
 
-class FakeClock : public base::Clock {
- public:
-  base::Now now() const override { return now_; }
-  void pass(std::int64_t ms) {
-    now_.mono_ms += ms;
-    now_.utc_ms += ms;
-  }
-
- private:
-  base::Now now_{1'000'000, 1'795'511'100'000};  // 2026-11-24T09:05:00Z
-};
-
-// Keeps what is logged; a scenario looks for what must or must not be there.
-class KeptLog : public base::Log {
- public:
-  void write(base::Severity, std::string_view component, std::string_view text) override;
-  bool contains(std::string_view text) const { return all_.find(text) != std::string::npos; }
-  const std::string& all() const { return all_; }
-
- private:
-  std::string all_;
-};
-
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
-// One card key set for every card: which keys a card has is not what scenarios are about.
-class OneKeySet : public bip::CardKeySource {
- public:
-  std::optional<bip::CardKeys> get(const vault::Iccid& iccid, std::uint8_t key_set) override;
-  static bip::CardKeys keys();
-};
-
-class Laboratory {
+class Laboratory : public TestVault {
  public:
   explicit Laboratory(const vault::Policy& policy = {});
 
@@ -73,15 +29,8 @@ class Laboratory {
   vault::Record record(const std::string& iccid);  // a copy, as stored
   bool known(const std::string& iccid);
 
-  TemporaryFolder folder;
-  FakeClock clock;
-  KeptLog log;
-  base::Counters counters;
-  std::unique_ptr<db::FileKeyRing> keys;
-  std::unique_ptr<vault::StoreFactory> stores;
   std::unique_ptr<vault::Store> store;
-  std::unique_ptr<vault::CardService> cards;
-  OneKeySet key_source;
+  TestKeySource key_source;
   bip::KeyCrypto crypto{key_source};
   std::shared_ptr<bip::Settings> settings = std::make_shared<bip::Settings>();
   vault::Policy policy;
@@ -96,16 +45,15 @@ struct Answer {
 };
 
 // A card in the hand of a test: says exactly what it is told to say.
-class TestCard {
+class CardInHand {
  public:
-  TestCard(Laboratory& lab, const std::string& iccid);
-  ~TestCard() { hang_up(); }
+  CardInHand(Laboratory& lab, const std::string& iccid);
+  ~CardInHand() { hang_up(); }
 
   void open_channel();  // connects and identifies itself
   void hang_up();       // the link drops: what is under way is closed properly
   Answer ask(bip::Ins ins, bip::Fields fields);
-  base::Bytes packet(bip::Ins ins, const bip::Fields& fields);  // the next one, not sent
-  Answer send(base::View packet);                               // as it is
+  Answer send(base::View packet);  // as it is
 
   // The usual conversations. `key` as digits, empty: none.
   Answer report(const std::string& previous = "", const std::string& key = "");
@@ -122,9 +70,9 @@ class TestCard {
   base::Bytes restore(const std::string& key = "", const std::string& previous = "");
 
   vault::CardResult refusal = vault::CardResult::done;
-  std::string key;            // the last one received
-  std::uint64_t counter = 0;  // last used
+  std::string key;  // the last one received
   const std::string iccid;
+  TestCard card;  // its counter is the last one used
 
  private:
   bip::Fields own_fields() const;
@@ -138,4 +86,4 @@ std::string wrong_key(const std::string& right);     // other digits, good check
 std::string mistyped_key(const std::string& right);  // one digit changed
 const char* name_of(vault::CardResult result);
 
-}  // namespace test
+}  // namespace support
