@@ -17,6 +17,16 @@ elseif(NOT BIPVAULT_SANITIZE STREQUAL "")
   message(FATAL_ERROR "BIPVAULT_SANITIZE: address or thread, not '${BIPVAULT_SANITIZE}'")
 endif()
 
+# Fuzzing needs coverage feedback in every module; the programs are in tests/fuzz.
+option(BIPVAULT_FUZZ "Build libFuzzer programs (clang++ only)" OFF)
+if(BIPVAULT_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "BIPVAULT_FUZZ needs -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
 # bipvault_module(NAME): one static library from every .cpp of the folder.
 function(bipvault_module name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
