@@ -84,15 +84,19 @@ Task<bool> Applet::send_report(std::string& text) {
   co_return true;
 }
 
+constexpr std::size_t kImeiSize = 8;
+
 // IMEI, then the terminal profile (tag 91).
 Task<base::Bytes> Applet::handset() {
   const Command command = commands::local_information(info::kImei);
   const Response response = co_await proactive_.issue(command);
   const auto imei = response.objects.find(tag::kImei);
-  base::Bytes value(8, 0xFF);
-  if (response.ok() && imei && imei->size() == 8) value.assign(imei->begin(), imei->end());
-  const std::size_t most = std::min<std::size_t>(profile_.size(), 0xFF - value.size());
-  value.insert(value.end(), profile_.begin(), profile_.begin() + static_cast<std::ptrdiff_t>(most));
+  const std::size_t most = std::min<std::size_t>(profile_.size(), 0xFF - kImeiSize);
+  base::Bytes value(kImeiSize + most, 0xFF);
+  if (response.ok() && imei && imei->size() == kImeiSize) {
+    std::copy_n(imei->begin(), kImeiSize, value.begin());
+  }
+  std::copy_n(profile_.begin(), most, value.begin() + kImeiSize);
   co_return value;
 }
 
