@@ -1,12 +1,11 @@
 #include "cli/command_line.h"
 
-#include <Poco/Util/HelpFormatter.h>
 #include <Poco/Util/Option.h>
 #include <Poco/Util/OptionException.h>
 #include <Poco/Util/OptionProcessor.h>
 #include <Poco/Util/OptionSet.h>
 
-#include <sstream>
+#include <algorithm>
 
 namespace cli {
 
@@ -43,17 +42,17 @@ std::vector<OptionSpec> with_program(const ProgramSpec& program, const CommandSp
 }
 
 std::string options_help(const std::vector<OptionSpec>& specs) {
-  const OptionSet set = option_set(specs);
-  Poco::Util::HelpFormatter formatter(set);
-  formatter.setUnixStyle(true);
-  formatter.setWidth(80);
-  formatter.setAutoIndent();
-  std::ostringstream out;
-  formatter.format(out);
-  // The formatter begins with a usage line of its own.
-  const std::string text = out.str();
-  const std::size_t first = text.find("-h");
-  return first == std::string::npos ? text : text.substr(text.rfind('\n', first) + 1);
+  constexpr std::size_t kLeft = 26;
+  std::string out;
+  const auto add = [&](std::string left, const std::string& help) {
+    left.resize(std::max(left.size() + 2, kLeft), ' ');
+    out += "  " + left + help + "\n";
+  };
+  for (const OptionSpec& spec : specs) {
+    add("--" + spec.name + (spec.argument.empty() ? "" : " " + spec.argument), spec.help);
+  }
+  add("-h, --help", "print this help");
+  return out;
 }
 
 // Takes options from `next` on. With `mixed`, arguments go to the command line; otherwise the

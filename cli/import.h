@@ -17,7 +17,7 @@ struct ImportOptions {
   bool all_or_nothing = false;  // one transaction, and only if no line is bad
   ImportFormat format = ImportFormat::automatic;
   std::size_t batch = 5000;
-  std::string actor;  // "ops:NAME"
+  std::string actor = {};  // "ops:NAME"
 };
 
 struct ImportReport {

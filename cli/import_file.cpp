@@ -75,7 +75,13 @@ std::optional<vault::Iccid> import_iccid(std::string_view typed) {
   if (auto literal = vault::Iccid::from_digits(typed); literal && typed.starts_with("89")) {
     return literal;
   }
-  const std::vector<vault::Iccid> spellings = vault::iccid_spellings(typed);
+  // A check digit is neither added nor cut: what the card has is what counts.
+  const auto digits =
+      std::count_if(typed.begin(), typed.end(), [](char c) { return c >= '0' && c <= '9'; });
+  std::vector<vault::Iccid> spellings = vault::iccid_spellings(typed);
+  std::erase_if(spellings, [&](const vault::Iccid& iccid) {
+    return iccid.digits().size() != static_cast<std::size_t>(digits);
+  });
   for (const vault::Iccid& iccid : spellings) {
     if (iccid.digits().starts_with("89")) return iccid;
   }
