@@ -41,7 +41,7 @@ bv_status guarded(bv_plugin* self, bv_buffer* why, F&& f) {
   try {
     std::string text;
     const bv_status status = f(lifecycle_of(self), text);
-    if (status != BV_OK) tell(why, text);
+    tell(why, text);
     return status;
   } catch (const std::exception& error) {
     lifecycle_of(self).fail();

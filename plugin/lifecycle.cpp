@@ -22,7 +22,14 @@ const char* name_of(State state) {
   return "failed";
 }
 
+constexpr const char* kNoPath = "no path of a configuration was given";
+
 }  // namespace
+
+bv_status Lifecycle::wrong_state(const char* call, std::string& why) const {
+  why = std::string(call) + ": not in state " + name_of(state_);
+  return BV_E_STATE;
+}
 
 void Lifecycle::set_state(State state) {
   const std::unique_lock lock(mutex_);
@@ -30,8 +37,8 @@ void Lifecycle::set_state(State state) {
 }
 
 bv_status Lifecycle::init(const char* config_path, std::string& why) {
-  if (config_path == nullptr) return BV_E_INVALID;
-  if (state_ != State::created) return BV_E_STATE;
+  if (config_path == nullptr) return why = kNoPath, BV_E_INVALID;
+  if (state_ != State::created) return wrong_state("init", why);
   host_.fetch_extensions();
   auto config = Application::checked(config_path, host_);
   if (!config) {
@@ -50,7 +57,7 @@ bv_status Lifecycle::init(const char* config_path, std::string& why) {
 }
 
 bv_status Lifecycle::start(std::string& why) {
-  if (state_ != State::ready) return BV_E_STATE;
+  if (state_ != State::ready) return wrong_state("start", why);
   const base::Status started = application_->start();
   if (!started) {
     why = started.error();
@@ -61,8 +68,8 @@ bv_status Lifecycle::start(std::string& why) {
 }
 
 bv_status Lifecycle::reload(const char* config_path, std::string& why) {
-  if (config_path == nullptr) return BV_E_INVALID;
-  if (state_ != State::running) return BV_E_STATE;
+  if (config_path == nullptr) return why = kNoPath, BV_E_INVALID;
+  if (state_ != State::running) return wrong_state("reload", why);
   const auto config = Application::checked(config_path, host_);
   if (!config) {
     why = config.error();
@@ -99,16 +106,16 @@ bool Lifecycle::may_be_destroyed() const {
 }
 
 bv_status Lifecycle::check(const char* config_path, std::string& why) {
-  if (config_path == nullptr) return BV_E_INVALID;
+  if (config_path == nullptr) return why = kNoPath, BV_E_INVALID;
   if (state_ == State::created) host_.fetch_extensions();
   const auto config = Application::checked(config_path, host_);
   if (!config) {
     why = config.error();
     return BV_E_INVALID;
   }
-  const auto key_ring = db::FileKeyRing::load(config->keys);
-  if (!key_ring) {
-    why = key_ring.error();
+  const auto application = Application::build(*config, host_);
+  if (!application) {
+    why = application.error();
     return BV_E_INVALID;
   }
   return BV_OK;

@@ -1,6 +1,7 @@
 // The plugin's states and who may be called in which (plugin.h), around an Application.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <shared_mutex>
 #include <string>
@@ -32,10 +33,11 @@ class Lifecycle {
 
  private:
   void set_state(State state);
+  bv_status wrong_state(const char* call, std::string& why) const;
 
   Host host_;
   mutable std::shared_mutex mutex_;  // health() against the calls that replace application_
-  State state_ = State::created;
+  std::atomic<State> state_{State::created};  // fail() comes from any thread
   std::unique_ptr<Application> application_;
 };
 

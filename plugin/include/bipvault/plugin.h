@@ -75,9 +75,9 @@ struct bv_host {
   const void *(*get_extension)(const bv_host *host, const char *id);
 };
 
-/* Given by create(); ends with destroy(). `why`, where given, receives what is wrong for the operator,
- * one line each ("file:line: [section] key: problem"), truncated to fit and always terminated; it
- * may be NULL.
+/* Given by create(); ends with destroy(). `why` may be NULL; else it receives what is wrong for the
+ * operator, one line each ("file:line: [section] key: problem"), truncated to fit and always
+ * terminated, and empty when the call succeeds.
  *
  *   created --init--> ready --start--> running --drain--> draining
  *                       ^                 |                  |
