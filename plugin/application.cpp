@@ -1,5 +1,6 @@
 #include "plugin/application.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "plugin/card_keys_file.h"
@@ -10,6 +11,19 @@ namespace plugin {
 namespace {
 
 constexpr auto kWatchEvery = std::chrono::seconds(10);
+constexpr std::int64_t kGiveUpMs = 10 * base::kSecondMs;
+
+template <class F>
+class AtEnd {
+ public:
+  explicit AtEnd(F f) : f_(std::move(f)) {}
+  AtEnd(const AtEnd&) = delete;
+  AtEnd& operator=(const AtEnd&) = delete;
+  ~AtEnd() { f_(); }
+
+ private:
+  F f_;
+};
 
 std::string joined(const std::vector<config::Problem>& problems) {
   std::string text;
@@ -39,9 +53,12 @@ base::Result<config::Config> Application::checked(const std::string& config_path
 }
 
 Application::Application(const config::Config& config, const Host& host)
-    : config_(config), host_(host), log_(host), clock_(host) {}
+    : config_(config), host_(host), log_(host), clock_(host, log_) {}
 
-Application::~Application() { stop(0); }
+Application::~Application() {
+  while (!stop(kGiveUpMs)) {
+  }
+}
 
 base::Result<std::unique_ptr<Application>> Application::build(const config::Config& config,
                                                               const Host& host) {
@@ -55,13 +72,16 @@ base::Status Application::assemble() {
   auto key_ring = db::FileKeyRing::load(config_.keys);
   if (!key_ring) return base::Error{key_ring.error()};
   key_ring_ = key_ring.take();
+  if (const base::Status stores = open_stores(); !stores) return stores;
+  if (const base::Status keys = choose_keys(); !keys) return keys;
+  cards_ = std::make_unique<vault::CardService>(config_.vault, *key_ring_, log_, counters_);
+  return {};
+}
+
+base::Status Application::open_stores() {
   auto stores = db::make_store_factory(config_.store, *key_ring_, log_, counters_);
   if (!stores) return base::Error{stores.error()};
   stores_ = stores.take();
-  if (const base::Status keys = choose_keys(); !keys) return keys;
-  cards_ = std::make_unique<vault::CardService>(config_.vault, *key_ring_, log_, counters_);
-  gateway_ = std::make_unique<bip::Gateway>(
-      config_.bip, bip::Gateway::Parts{*keys_, *cards_, *stores_, clock_, log_, counters_});
   return {};
 }
 
@@ -83,17 +103,34 @@ base::Status Application::choose_keys() {
 }
 
 base::Status Application::start() {
-  if (const base::Status started = gateway_->start(); !started) return started;
-  watch_ends_ = false;
+  if (stores_ == nullptr) {
+    if (const base::Status stores = open_stores(); !stores) return stores;
+  }
+  auto gateway = std::make_unique<bip::Gateway>(
+      config_.bip, bip::Gateway::Parts{*keys_, *cards_, *stores_, clock_, log_, counters_});
+  if (const base::Status started = gateway->start(); !started) return started;
+  {
+    const std::lock_guard lock(gateway_mutex_);
+    gateway_ = std::move(gateway);
+  }
+  watch_ends_ = watch_ended_ = false;
   if (!watch_.start("bv-watch", [this] { watch_store(); })) {
-    stop(0);
+    watch_ended_ = true;
+    stop(kGiveUpMs);
     return base::Error{"the system gives no thread"};
   }
-  log_.info("plugin", base::cat("running; card channels over TCP on port ", gateway_->tcp_port()));
+  const std::uint16_t port = gateway_->tcp_port();
+  log_.info("plugin", port != 0 ? base::cat("running; card channels over TCP on port ", port)
+                                : "running; no listener is configured");
   return {};
 }
 
 void Application::watch_store() {
+  const AtEnd ended([this] {
+    const std::lock_guard lock(watch_mutex_);
+    watch_ended_ = true;
+    watch_wake_.notify_all();
+  });
   const std::unique_ptr<vault::Store> store = stores_->open();
   std::unique_lock lock(watch_mutex_);
   while (!watch_ends_) {
@@ -112,6 +149,12 @@ void Application::watch_store() {
   }
 }
 
+bool Application::watch_ended_within(std::int64_t deadline_ms) {
+  std::unique_lock lock(watch_mutex_);
+  return watch_wake_.wait_for(lock, std::chrono::milliseconds(deadline_ms),
+                              [this] { return watch_ended_; });
+}
+
 base::Status Application::reload(const config::Config& config) {
   const std::vector<std::string> fixed = config::not_reloadable(config_, config);
   if (!fixed.empty()) {
@@ -127,20 +170,35 @@ base::Status Application::reload(const config::Config& config) {
 }
 
 bool Application::stop(std::int64_t deadline_ms) {
+  const std::int64_t began = base::SystemClock().now().mono_ms;  // the host's clock may stand still
   {
     std::lock_guard lock(watch_mutex_);
     watch_ends_ = true;
   }
   watch_wake_.notify_all();
-  watch_.join();  // its calls have time-outs of their own
-  return gateway_ == nullptr || gateway_->stop(deadline_ms);
+  if (gateway_ != nullptr && !gateway_->stop(deadline_ms)) return false;
+  const std::int64_t left = began + deadline_ms - base::SystemClock().now().mono_ms;
+  if (!watch_ended_within(std::max<std::int64_t>(left, 0))) return false;
+  watch_.join();
+  std::unique_ptr<bip::Gateway> gateway;
+  {
+    const std::lock_guard lock(gateway_mutex_);
+    gateway = std::move(gateway_);
+  }
+  gateway.reset();
+  stores_.reset();
+  return true;
 }
 
 std::string Application::health(const std::string& state) const {
-  const bip::Gateway::Health gateway = gateway_->health();
-  const std::string fault = store_fault_.with([](const std::string& text) { return text; });
+  bip::Gateway::Health gateway;
   JsonObject ports;
-  if (gateway_->tcp_port() != 0) ports.add("tcp", gateway_->tcp_port());
+  {
+    const std::lock_guard lock(gateway_mutex_);
+    if (gateway_ != nullptr) gateway = gateway_->health();
+    if (gateway_ != nullptr && gateway_->tcp_port() != 0) ports.add("tcp", gateway_->tcp_port());
+  }
+  const std::string fault = store_fault_.with([](const std::string& text) { return text; });
   JsonObject counters;
   for (const auto& [name, value] : counters_.snapshot()) counters.add(name, value);
   JsonObject all;

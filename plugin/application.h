@@ -35,16 +35,19 @@ class Application {
   base::Status start();
   base::Status reload(const config::Config& config);
   void drain() { gateway_->drain(); }
+  // False: a thread has not ended within the deadline; call again. After true nothing of start is
+  // left: no thread, no descriptor.
   bool stop(std::int64_t deadline_ms);
 
-  // A JSON object without its braces' owner: see bv.health/1.
-  std::string health(const std::string& state) const;
+  std::string health(const std::string& state) const;  // the object of bv.health/1
 
  private:
   Application(const config::Config& config, const Host& host);
   base::Status assemble();
   base::Status choose_keys();
+  base::Status open_stores();
   void watch_store();
+  bool watch_ended_within(std::int64_t deadline_ms);
 
   config::Config config_;
   const Host& host_;
@@ -52,18 +55,23 @@ class Application {
   HostClock clock_;
   base::Counters counters_;
   std::unique_ptr<db::FileKeyRing> key_ring_;
-  std::unique_ptr<vault::StoreFactory> stores_;
   std::unique_ptr<bip::CardKeySource> key_source_;
   std::unique_ptr<bip::Keys> keys_;
   std::unique_ptr<vault::CardService> cards_;
-  std::unique_ptr<bip::Gateway> gateway_;
 
-  // Looks every ten seconds whether the store is there and of the right schema.
-  base::Thread watch_;
+  // From start to stop: they hold descriptors even while nobody uses them.
+  std::unique_ptr<vault::StoreFactory> stores_;
+  std::unique_ptr<bip::Gateway> gateway_;
+  mutable std::mutex gateway_mutex_;  // health() against start and stop, which replace gateway_
+
   std::mutex watch_mutex_;
   std::condition_variable watch_wake_;
   bool watch_ends_ = false;
+  bool watch_ended_ = true;
   base::Guarded<std::string> store_fault_;  // empty: well
+  // Looks every ten seconds whether the store is there and of the right schema. Last: it uses the
+  // rest.
+  base::Thread watch_;
 };
 
 }  // namespace plugin

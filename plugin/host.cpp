@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t kOldestHost = offsetof(bv_host, get_extension) + sizeof(void*);
 constexpr std::size_t kPacketRoom = 2048;
+constexpr std::size_t kSmallestResponse = 13;            // TS 102 225: RPI to the status octet
+constexpr std::int64_t kLatestMs = 253'402'300'799'000;  // 9999-12-31
 
 int severity_of(base::Severity severity) {
   switch (severity) {
@@ -34,6 +36,13 @@ bv_status call(F&& f) {
     return BV_E_INTERNAL;
   }
 }
+
+bool size_fits(std::uint32_t algorithm, std::size_t size) {
+  return size == 16 || (algorithm == BV_ALGORITHM_AES && (size == 24 || size == 32));
+}
+
+// What TS 102 225 lets a host say about a packet that it could not take.
+bool is_refusal(std::uint8_t status) { return status == 0x01 || status == 0x05 || status == 0x06; }
 
 bv_packet_head head_of(const vault::Iccid& iccid, bip::Transport transport,
                        const bip::CommandHead& head) {
@@ -92,21 +101,41 @@ void HostLog::write(base::Severity severity, std::string_view component, std::st
     dropped_ += 1;
     return;
   }
-  const std::string component_z(component);
-  const std::string text_z(text);
   call([&] {
+    const std::string component_z(component);
+    const std::string text_z(text);
     log->write(host_.handle(), severity_of(severity), component_z.c_str(), text_z.c_str());
     return BV_OK;
   });
 }
 
-base::Now HostClock::now() const {
+bool HostClock::ask(base::Now& now) const {
   const bv_clock_1* clock = host_.clock();
-  if (clock == nullptr) return system_.now();
-  base::Now now;
   const bv_status status =
       call([&] { return clock->now(host_.handle(), &now.utc_ms, &now.mono_ms); });
-  return status == BV_OK ? now : system_.now();
+  const auto possible = [](std::int64_t ms) { return ms >= 0 && ms <= kLatestMs; };
+  return status == BV_OK && possible(now.utc_ms) && possible(now.mono_ms);
+}
+
+base::Now HostClock::now() const {
+  const base::Now system = system_.now();
+  if (host_.clock() == nullptr) return system;
+  base::Now heard;
+  const bool good = ask(heard);
+  bool changed = false;
+  const base::Now now = track_.with([&](Track& track) {
+    changed = track.failing == good;
+    track.failing = !good;
+    if (good) track.ahead = {heard.mono_ms - system.mono_ms, heard.utc_ms - system.utc_ms};
+    const std::int64_t mono = system.mono_ms + track.ahead.mono_ms;
+    if (mono + track.shift < track.last_mono) track.shift = track.last_mono - mono;
+    track.last_mono = mono + track.shift;
+    return base::Now{track.last_mono, system.utc_ms + track.ahead.utc_ms};
+  });
+  if (changed && !good)
+    log_.error("plugin", "bv.clock/1 fails: time goes on by the system's clocks");
+  if (changed && good) log_.info("plugin", "bv.clock/1 works again");
+  return now;
 }
 
 std::optional<bip::CardKeys> HostKeySource::get(const vault::Iccid& iccid, std::uint8_t key_set) {
@@ -116,15 +145,19 @@ std::optional<bip::CardKeys> HostKeySource::get(const vault::Iccid& iccid, std::
       call([&] { return host_.ota_keys()->get(host_.handle(), ef.data(), key_set, &set); });
   std::optional<bip::CardKeys> keys;
   const bool known = set.algorithm == BV_ALGORITHM_AES || set.algorithm == BV_ALGORITHM_3DES;
-  if (status == BV_OK && known && set.kic_size <= sizeof set.kic &&
-      set.kid_size <= sizeof set.kid) {
+  const std::string card = base::cat(iccid.digits(), ", key set ", key_set);
+  if (status == BV_OK && known && size_fits(set.algorithm, set.kic_size) &&
+      size_fits(set.algorithm, set.kid_size)) {
     keys.emplace();
     keys->family = set.algorithm == BV_ALGORITHM_AES ? bip::Family::aes : bip::Family::des3;
     keys->kic = base::Secret(base::View(set.kic, set.kic_size));
     keys->kid = base::Secret(base::View(set.kid, set.kid_size));
+  } else if (status == BV_OK) {
+    log_.error("plugin", base::cat("bv.ota-keys/1 gave keys that are not usable for card ", card,
+                                   ": algorithm ", set.algorithm, ", sizes ", +set.kic_size,
+                                   " and ", +set.kid_size));
   } else if (status != BV_E_NOT_FOUND) {
-    log_.error("plugin", base::cat("bv.ota-keys/1 answered ", status, " for card ", iccid.digits(),
-                                   ", key set ", key_set));
+    log_.error("plugin", base::cat("bv.ota-keys/1 answered ", status, " for card ", card));
   }
   base::wipe(&set, sizeof set);
   return keys;
@@ -145,8 +178,11 @@ bip::Keys::Unwrapped HostCrypto::unwrap_command(const vault::Iccid& iccid, bip::
     base::Reader counter(raw.cntr);
     unwrapped.counter = counter.u40();
     unwrapped.data.assign(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(data.size));
-  } else if (status == BV_OK && raw.status != 0) {
+  } else if (status == BV_OK && is_refusal(raw.status)) {
     unwrapped.status = static_cast<bip::PacketStatus>(raw.status);
+  } else if (status == BV_OK) {
+    log_.error("plugin", base::cat("bv.ota-crypto/1 unwrap_command gave status ", +raw.status,
+                                   " and ", data.size, " octets for card ", iccid.digits()));
   } else if (status != BV_E_NOT_FOUND) {
     log_.error("plugin", base::cat("bv.ota-crypto/1 unwrap_command answered ", status, " for card ",
                                    iccid.digits()));
@@ -171,9 +207,9 @@ std::optional<base::Bytes> HostCrypto::wrap_response(const vault::Iccid& iccid,
     return host_.ota_crypto()->wrap_response(host_.handle(), &raw,
                                              bv_bytes{data.data(), data.size()}, &packet);
   });
-  if (called != BV_OK || packet.size > room.size()) {
-    log_.error("plugin", base::cat("bv.ota-crypto/1 wrap_response answered ", called, " for card ",
-                                   iccid.digits()));
+  if (called != BV_OK || packet.size > room.size() || packet.size < kSmallestResponse) {
+    log_.error("plugin", base::cat("bv.ota-crypto/1 wrap_response answered ", called, " with ",
+                                   packet.size, " octets for card ", iccid.digits()));
     return std::nullopt;
   }
   room.resize(packet.size);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/guarded.h"
 #include "base/log.h"
 #include "bipvault/ext/clock.h"
 #include "bipvault/ext/log.h"
@@ -58,15 +59,26 @@ class HostLog : public base::Log {
   std::atomic<std::uint64_t> dropped_{0};
 };
 
-// Any thread. A host without clock, or one that fails, leaves the system's clocks.
+// Any thread. Without bv.clock/1 the system's clocks. While a host's clock fails, both go on from
+// where it left them; when its monotonic clock jumps back, ours stands and then goes on with it.
 class HostClock : public base::Clock {
  public:
-  explicit HostClock(const Host& host) : host_(host) {}
+  HostClock(const Host& host, base::Log& log) : host_(host), log_(log) {}
   base::Now now() const override;
 
  private:
+  struct Track {
+    base::Now ahead;             // of the system's clocks, as last heard
+    std::int64_t shift = 0;      // what jumps back have cost
+    std::int64_t last_mono = 0;  // never less than this
+    bool failing = false;
+  };
+  bool ask(base::Now& now) const;
+
   const Host& host_;
+  base::Log& log_;
   base::SystemClock system_;
+  mutable base::Guarded<Track> track_;
 };
 
 // Workers only.
