@@ -155,7 +155,7 @@ bool Runner::key(const std::string& argument) {
   }
   auto text = base::read_text_file(argument.substr(1), kKeyFileLimit);
   if (!text) return fault(text.error());
-  const std::string_view digits = text->substr(0, text->find_first_of(" \r\n"));
+  const auto digits = std::string_view(*text).substr(0, text->find_first_of(" \r\n"));
   inputs_.push_back({Input::What::text, base::Secret(base::as_bytes(digits))});
   base::wipe(text->data(), text->size());
   return true;
