@@ -43,14 +43,17 @@ std::string_view counter_name(Fault fault) {
   return kInfo[static_cast<std::size_t>(fault)].counter;
 }
 
-void FaultLog::note(Fault fault, std::string_view about, base::Now now, std::int64_t amount) {
-  const Info& info = kInfo[static_cast<std::size_t>(fault)];
-  counters_.add(info.counter, amount);
+bool FaultLog::count(Fault fault, base::Now now, std::int64_t amount) {
+  counters_.add(counter_name(fault), amount);
   Kind& kind = kinds_[static_cast<std::size_t>(fault)];
-  if (now.mono_ms < kind.quiet_until) {
-    kind.suppressed += amount;
-    return;
-  }
+  if (now.mono_ms >= kind.quiet_until) return true;
+  kind.suppressed += amount;
+  return false;
+}
+
+void FaultLog::write(Fault fault, std::string_view about, base::Now now, std::int64_t amount) {
+  const Info& info = kInfo[static_cast<std::size_t>(fault)];
+  Kind& kind = kinds_[static_cast<std::size_t>(fault)];
   std::string line = base::cat(info.text, about.empty() ? "" : ": ", about);
   if (kind.suppressed > 0) line += base::cat(" (", kind.suppressed, " more since the last line)");
   log_.write(info.severity, "bip", line);

@@ -57,10 +57,16 @@ class FaultLog {
  public:
   FaultLog(base::Log& log, base::Counters& counters) : log_(log), counters_(counters) {}
 
-  // `about` names the peer: address, card. Never a secret.
-  void note(Fault fault, std::string_view about, base::Now now, std::int64_t amount = 1);
+  // `about()` names the peer (address, card; never a secret) and is asked only for a line.
+  template <class About>
+  void note(Fault fault, base::Now now, std::int64_t amount, About about) {
+    if (count(fault, now, amount)) write(fault, about(), now, amount);
+  }
 
  private:
+  bool count(Fault fault, base::Now now, std::int64_t amount);  // true: a line is due
+  void write(Fault fault, std::string_view about, base::Now now, std::int64_t amount);
+
   struct Kind {
     std::int64_t quiet_until = INT64_MIN;  // mono_ms
     std::int64_t suppressed = 0;

@@ -1,0 +1,159 @@
+// The gateway's inside: gateway.cpp starts and ends it, gateway_sessions.cpp moves octets and time
+// between sockets and sessions, gateway_work.cpp moves batches to the workers and back. Everything
+// is the loop thread's, unless it says otherwise.
+#pragma once
+
+#include "base/event_loop.h"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/workers.h"
+#include "bip/exchange.h"
+#include "bip/faults.h"
+#include "bip/gateway.h"
+#include "bip/limiter.h"
+#include "bip/listener.h"
+#include "bip/session.h"
+
+namespace bip {
+
+struct Client;
+// Shared: operations of the event loop and a worker's job may outlive the session.
+using ClientPtr = std::shared_ptr<Client>;
+
+// An ended channel whose card's state has not been put away yet. Newcomers that name the card
+// wait for it: they are to find everything that was uploaded.
+struct Ending {
+  int pending = 0;
+  std::vector<ClientPtr> held;
+};
+
+// State of a worker's thread.
+struct Worker {
+  std::unique_ptr<vault::Store> store;
+};
+
+// One connection. Loop thread only; a worker merely keeps it alive.
+struct Client {
+  Client(boost::asio::ip::tcp::socket connection, std::shared_ptr<const Settings> settings,
+         const Address& from, base::Now now)
+      : socket(std::move(connection)), session(std::move(settings), now), address(from) {}
+
+  boost::asio::ip::tcp::socket socket;
+  Session session;
+  Address address;
+  std::int64_t waiting_since = 0;            // since when a batch of it waits for a worker
+  std::int64_t scheduled = Session::kNever;  // its place among the deadlines
+  bool waiting = false;                      // in the ready-list
+  bool held = false;                         // until an older channel of its card has ended
+  bool read_armed = false;
+  bool write_armed = false;
+  bool ended = false;
+};
+
+class Gateway::Impl {
+ public:
+  Impl(const Settings& settings, const Parts& parts);
+
+  base::Status start();
+  void reconfigure(const Settings& settings);
+  void drain();
+  bool drained() const { return quiet_.load(); }  // any thread
+  bool stop(std::int64_t deadline_ms);
+  std::uint16_t port() const { return port_; }
+  Health health() const;  // any thread
+
+ private:
+  // Connections (gateway_sessions.cpp).
+  void accepted(int descriptor, const Address& from);
+  void arm_read(const ClientPtr& client);
+  void on_readable(const ClientPtr& client);
+  void on_octets(Client& client, base::View octets, base::Now now);
+  void flush(const ClientPtr& client, base::Now now);
+  void pump(const ClientPtr& client, base::Now now);
+  void end(Client& client, base::Now now);
+
+  // Work for the workers (gateway_work.cpp).
+  void enqueue(const ClientPtr& client, std::int64_t since);
+  void dispatch();
+  bool may_try(const Client& client, base::Now now) const;
+  void post_batch(const ClientPtr& client, base::Now now);
+  void post_close(std::unique_ptr<Card> card);
+  void ending_done(const std::string& iccid_digits);
+  bool hold(const ClientPtr& client);
+  std::optional<Batch::Rival> rival_of(const Client& client) const;
+  void serve(Worker& worker, Batch& batch);
+  bool store_at_hand(Worker& worker);
+  void on_reply(const ClientPtr& client, std::unique_ptr<Batch> batch);
+  void note_tally(const Client& client, const Tally& tally, base::Now now);
+  void note_proven(const ClientPtr& client, base::Now now);
+  void supersede(const ClientPtr& by, base::Now now);
+  void keep_for_close(Client& client);
+
+  // Time (gateway_sessions.cpp).
+  void schedule(Client& client);
+  void unschedule(Client& client);
+  void tick();
+  void check_deadlines(base::Now now);
+
+  void close_all();
+  void update_gauges();
+  std::string about(const Client& client) const;
+
+  // Runs f; an exception (out of memory) ends the client, never the loop.
+  template <class F>
+  void guarded(const ClientPtr& client, F f) {
+    try {
+      f();
+    } catch (...) {
+      client->session.close(Session::End::failed);
+      end(*client, parts_.clock.now());
+    }
+  }
+
+  Parts parts_;
+  base::EventLoop loop_;  // before everything that hangs on its context
+  base::Workers<Worker> workers_;
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<boost::asio::steady_timer> timer_;
+  FaultLog faults_;
+  Limiter limiter_;
+  std::shared_ptr<const Settings> settings_;  // sessions keep those that they began with
+  base::Bytes read_buffer_;
+
+  std::unordered_map<Client*, ClientPtr> clients_;
+  std::unordered_map<std::string, Client*> by_card_;  // proven ones
+  std::deque<ClientPtr> ready_;                       // whose batch waits for a worker, in order
+  std::deque<std::unique_ptr<Card>> closing_;         // whose CardService::close is due
+  std::unordered_map<std::string, Ending> endings_;   // by ICCID
+  std::set<std::pair<std::int64_t, Client*>> deadlines_;
+  std::uint32_t outstanding_ = 0;  // jobs posted and not yet back
+  std::uint32_t most_outstanding_ = 0;
+  bool dispatching_ = false;
+  bool draining_ = false;
+  bool stopping_ = false;
+  bool started_ = false;  // lifecycle thread only
+  std::uint16_t port_ = 0;
+
+  std::atomic<std::uint32_t> sessions_{0};
+  std::atomic<std::uint32_t> proven_{0};
+  std::atomic<std::uint32_t> sessions_waiting_{0};
+  std::atomic<bool> quiet_{true};
+  std::mutex quiet_mutex_;
+  std::condition_variable quiet_changed_;
+};
+
+}  // namespace bip

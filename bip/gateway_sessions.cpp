@@ -1,0 +1,212 @@
+#include "bip/gateway_impl.h"
+
+#include <boost/asio/buffer.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace bip {
+
+namespace {
+
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr auto kTick = std::chrono::milliseconds(200);  // how late a deadline may be noticed
+
+std::string to_text(const Address& address) {
+  boost::asio::ip::address_v6 v6(address);
+  if (v6.is_v4_mapped()) {
+    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, v6).to_string();
+  }
+  return v6.to_string();
+}
+
+std::optional<Fault> fault_of(Session::End end) {
+  switch (end) {
+    case Session::End::bad_identification:
+      return Fault::bad_identification;
+    case Session::End::never_identified:
+      return Fault::never_identified;
+    case Session::End::second_identification:
+      return Fault::second_identification;
+    case Session::End::bad_packet:
+      return Fault::bad_packet;
+    case Session::End::packet_too_large:
+      return Fault::packet_too_large;
+    case Session::End::packet_timeout:
+    case Session::End::idle:
+      return Fault::timeouts;
+    case Session::End::limited:
+      return Fault::limited;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+std::string Gateway::Impl::about(const Client& client) const {
+  const auto& iccid = client.session.iccid();
+  return iccid ? base::cat("card ", iccid->digits(), " at ", to_text(client.address))
+               : to_text(client.address);
+}
+
+void Gateway::Impl::accepted(int descriptor, const Address& from) {
+  const base::Now now = parts_.clock.now();
+  tcp::socket socket(loop_.context());
+  error_code failed;
+  const Address any_v4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  const bool v4 = std::equal(any_v4.begin(), any_v4.begin() + 12, from.begin());
+  socket.assign(v4 ? tcp::v4() : tcp::v6(), descriptor, failed);
+  if (failed) {
+    ::close(descriptor);
+    return faults_.note(Fault::accept_failed, now, 1, [&] { return to_text(from); });
+  }
+  if (!limiter_.address_allowed(from, now)) {
+    return faults_.note(Fault::limited, now, 1,
+                        [&] { return to_text(from); });  // the socket closes here
+  }
+  socket.non_blocking(true, failed);
+  socket.set_option(tcp::no_delay(true), failed);
+  auto client = std::make_shared<Client>(std::move(socket), settings_, from, now);
+  if (draining_) client->session.drain();
+  clients_.emplace(client.get(), client);
+  parts_.counters.add("bip.sessions");
+  update_gauges();
+  pump(client, now);
+}
+
+void Gateway::Impl::arm_read(const ClientPtr& client) {
+  if (client->read_armed || client->ended || client->session.room() == 0) return;
+  client->read_armed = true;
+  client->socket.async_wait(tcp::socket::wait_read, [this, client](const error_code& error) {
+    client->read_armed = false;
+    if (error || client->ended) return;
+    guarded(client, [&] { on_readable(client); });
+  });
+}
+
+void Gateway::Impl::on_readable(const ClientPtr& client) {
+  const base::Now now = parts_.clock.now();
+  const std::size_t room = std::min(client->session.room(), read_buffer_.size());
+  if (room == 0) return;
+  error_code error;
+  const std::size_t size =
+      client->socket.read_some(boost::asio::buffer(read_buffer_.data(), room), error);
+  if (!error) {
+    on_octets(*client, base::View(read_buffer_).first(size), now);
+  } else if (error == boost::asio::error::eof) {
+    client->session.end_of_input(now);
+  } else if (error != boost::asio::error::would_block && error != boost::asio::error::interrupted) {
+    client->session.close(Session::End::by_card);
+  }
+  pump(client, now);
+}
+
+void Gateway::Impl::on_octets(Client& client, base::View octets, base::Now now) {
+  const bool was_known = client.session.iccid().has_value();
+  client.session.feed(octets, now);
+  if (was_known || !client.session.iccid()) return;
+  parts_.counters.add("bip.identified");
+  if (!limiter_.card_allowed(client.session.iccid()->digits(), now)) {
+    client.session.close(Session::End::limited);
+  }
+}
+
+void Gateway::Impl::flush(const ClientPtr& client, base::Now now) {
+  while (!client->write_armed && !client->session.output().empty()) {
+    const base::View output = client->session.output();
+    error_code error;
+    const std::size_t sent =
+        client->socket.write_some(boost::asio::buffer(output.data(), output.size()), error);
+    if (sent > 0) client->session.consume(sent, now);
+    if (error == boost::asio::error::would_block) {
+      client->write_armed = true;
+      client->socket.async_wait(tcp::socket::wait_write, [this, client](const error_code& failed) {
+        client->write_armed = false;
+        if (failed || client->ended) return;
+        guarded(client, [&] { pump(client, parts_.clock.now()); });
+      });
+    } else if (error && error != boost::asio::error::interrupted) {
+      client->session.close(Session::End::by_card);
+    }
+  }
+}
+
+// After anything that happened to a session: what it has to say, to do, to wait for.
+void Gateway::Impl::pump(const ClientPtr& client, base::Now now) {
+  if (client->ended) return;
+  flush(client, now);
+  if (client->session.phase() == Session::Phase::closed) return end(*client, now);
+  if (client->session.ready()) enqueue(client, now.mono_ms);
+  if (client->ended) return;
+  arm_read(client);
+  schedule(*client);
+}
+
+void Gateway::Impl::end(Client& client, base::Now now) {
+  if (client.ended) return;
+  client.ended = true;
+  const Session& session = client.session;
+  if (const auto fault = fault_of(session.end())) {
+    faults_.note(*fault, now, 1, [&] { return about(client); });
+  }
+  if (session.end() == Session::End::bad_identification) limiter_.failed(client.address, "", now);
+  error_code ignored;
+  client.socket.close(ignored);
+  unschedule(client);
+  if (session.iccid()) {
+    const auto found = by_card_.find(session.iccid()->digits());
+    if (found != by_card_.end() && found->second == &client) by_card_.erase(found);
+  }
+  if (session.iccid()) {
+    ++endings_[session.iccid()->digits()].pending;
+    if (!session.under_way()) keep_for_close(client);
+  }
+  clients_.erase(&client);  // may be the last owner: `client` is not touched any more
+  update_gauges();
+  if (!draining_ && !stopping_ && clients_.size() < settings_->sessions) listener_->resume();
+  dispatch();
+}
+
+// A client has one place among the deadlines, at or before its real one: most deadlines only move
+// away, and are looked at again when the old one comes.
+void Gateway::Impl::schedule(Client& client) {
+  const std::int64_t deadline = client.session.deadline();
+  if (deadline >= client.scheduled) return;
+  unschedule(client);
+  client.scheduled = deadline;
+  deadlines_.emplace(deadline, &client);
+}
+
+void Gateway::Impl::unschedule(Client& client) {
+  if (client.scheduled != Session::kNever) deadlines_.erase({client.scheduled, &client});
+  client.scheduled = Session::kNever;
+}
+
+void Gateway::Impl::tick() {
+  if (stopping_) return;
+  timer_->expires_after(kTick);
+  timer_->async_wait([this](const error_code& error) {
+    if (error) return;
+    tick();
+    check_deadlines(parts_.clock.now());
+  });
+}
+
+void Gateway::Impl::check_deadlines(base::Now now) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now.mono_ms) {
+    Client* const client = deadlines_.begin()->second;
+    const ClientPtr owner = clients_.at(client);
+    unschedule(*client);
+    guarded(owner, [&] {
+      client->session.on_deadline(now);
+      pump(owner, now);
+    });
+  }
+}
+
+}  // namespace bip

@@ -1,0 +1,201 @@
+#include "bip/gateway_impl.h"
+
+namespace bip {
+
+namespace {
+
+// True for the scope.
+class Flag {
+ public:
+  explicit Flag(bool& flag) : flag_(flag) { flag_ = true; }
+  Flag(const Flag&) = delete;
+  Flag& operator=(const Flag&) = delete;
+  ~Flag() { flag_ = false; }
+
+ private:
+  bool& flag_;
+};
+
+}  // namespace
+
+void Gateway::Impl::enqueue(const ClientPtr& client, std::int64_t since) {
+  if (client->waiting || client->held) return;
+  client->waiting_since = since;
+  if (hold(client)) return;
+  client->waiting = true;
+  ready_.push_back(client);
+  dispatch();
+}
+
+void Gateway::Impl::dispatch() {
+  if (dispatching_) return;  // a session that ends inside comes back here
+  const Flag inside(dispatching_);
+  while (outstanding_ < most_outstanding_ && (!closing_.empty() || !ready_.empty())) {
+    if (!closing_.empty()) {
+      std::unique_ptr<Card> card = std::move(closing_.front());
+      closing_.pop_front();
+      post_close(std::move(card));
+      continue;
+    }
+    const ClientPtr client = std::move(ready_.front());
+    ready_.pop_front();
+    client->waiting = false;
+    if (client->ended) continue;
+    const base::Now now = parts_.clock.now();
+    if (!may_try(*client, now)) {
+      client->session.close(Session::End::limited);
+      end(*client, now);
+    } else if (client->session.ready()) {
+      post_batch(client, now);
+    }
+  }
+  update_gauges();
+}
+
+// Who has not proved itself is not tried once too many have failed from there or for that card.
+bool Gateway::Impl::may_try(const Client& client, base::Now now) const {
+  if (client.session.proven() || !client.session.iccid()) return true;
+  return limiter_.address_allowed(client.address, now) &&
+         limiter_.card_allowed(client.session.iccid()->digits(), now);
+}
+
+void Gateway::Impl::post_batch(const ClientPtr& client, base::Now now) {
+  std::unique_ptr<Batch> batch = client->session.next_batch(now);
+  batch->waiting_since = client->waiting_since;
+  batch->rival = rival_of(*client);
+  ++outstanding_;
+  workers_.post(
+      [this, client = ClientPtr(client), batch = std::move(batch)](Worker& worker) mutable {
+        serve(worker, *batch);
+        loop_.post([this, client = std::move(client), batch = std::move(batch)]() mutable {
+          --outstanding_;
+          guarded(client, [&] { on_reply(client, std::move(batch)); });
+          dispatch();
+        });
+      });
+}
+
+void Gateway::Impl::post_close(std::unique_ptr<Card> card) {
+  ++outstanding_;
+  workers_.post([this, card = std::move(card)](Worker& worker) mutable {
+    try {
+      if (store_at_hand(worker)) {
+        parts_.cards.close(*worker.store, *card->channel, parts_.clock.now());
+      }
+    } catch (...) {
+      parts_.counters.add(counter_name(Fault::worker_failed));
+    }
+    const std::string digits = card->iccid.digits();
+    card.reset();
+    loop_.post([this, digits] {
+      --outstanding_;
+      ending_done(digits);
+      dispatch();
+    });
+  });
+}
+
+void Gateway::Impl::ending_done(const std::string& iccid_digits) {
+  const auto found = endings_.find(iccid_digits);
+  if (found == endings_.end() || --found->second.pending > 0) return;
+  const std::vector<ClientPtr> held = std::move(found->second.held);
+  endings_.erase(found);
+  for (const ClientPtr& client : held) {
+    client->held = false;
+    if (!client->ended && client->session.ready()) enqueue(client, client->waiting_since);
+  }
+}
+
+// True: the client waits for the end of an older channel of its card.
+bool Gateway::Impl::hold(const ClientPtr& client) {
+  if (client->session.proven()) return false;
+  const auto found = endings_.find(client->session.iccid()->digits());
+  if (found == endings_.end()) return false;
+  found->second.held.push_back(client);
+  client->held = true;
+  return true;
+}
+
+std::optional<Batch::Rival> Gateway::Impl::rival_of(const Client& client) const {
+  if (client.session.proven()) return std::nullopt;
+  const auto found = by_card_.find(client.session.iccid()->digits());
+  if (found == by_card_.end() || found->second == &client) return std::nullopt;
+  const Session& other = found->second->session;
+  return Batch::Rival{other.key_set(), other.last_counter()};
+}
+
+bool Gateway::Impl::store_at_hand(Worker& worker) {
+  if (!worker.store) {
+    try {
+      worker.store = parts_.stores.open();
+    } catch (...) {
+      worker.store.reset();  // tried again with the next job
+    }
+  }
+  return worker.store != nullptr;
+}
+
+void Gateway::Impl::serve(Worker& worker, Batch& batch) {
+  try {
+    if (store_at_hand(worker)) {
+      return exchange(batch, {parts_.keys, parts_.cards, *worker.store, parts_.clock});
+    }
+  } catch (...) {
+  }
+  batch.close = true;
+  batch.tally.add(Fault::worker_failed);
+}
+
+void Gateway::Impl::on_reply(const ClientPtr& client, std::unique_ptr<Batch> batch) {
+  const base::Now now = parts_.clock.now();
+  note_tally(*client, batch->tally, now);
+  const bool was_proven = client->session.proven();
+  const bool beats_rival = batch->beats_rival;
+  client->session.reply(std::move(batch), now);
+  if (client->ended) return keep_for_close(*client);
+  if (beats_rival) supersede(client, now);
+  if (client->session.proven() && !was_proven) note_proven(client, now);
+  pump(client, now);
+}
+
+void Gateway::Impl::note_tally(const Client& client, const Tally& tally, base::Now now) {
+  parts_.counters.add("bip.packets", tally.packets);
+  if (tally.answers > 0) parts_.counters.add("bip.answers", tally.answers);
+  if (tally.dropped > 0) parts_.counters.add("bip.data_dropped", tally.dropped);
+  if (tally.try_later > 0) parts_.counters.add("bip.try_later", tally.try_later);
+  for (std::size_t i = 0; i < kFaults; ++i) {
+    if (tally.faults[i] > 0) {
+      faults_.note(static_cast<Fault>(i), now, tally.faults[i], [&] { return about(client); });
+    }
+  }
+  const std::string digits = client.session.iccid()->digits();
+  for (int i = 0; i < tally.of(Fault::wrong_cc); ++i) limiter_.failed(client.address, digits, now);
+}
+
+// Two channels of one card: the older one is a link that dropped without anybody being told.
+void Gateway::Impl::note_proven(const ClientPtr& client, base::Now now) {
+  parts_.counters.add("bip.proven");
+  supersede(client, now);
+  by_card_[client->session.iccid()->digits()] = client.get();
+}
+
+void Gateway::Impl::supersede(const ClientPtr& by, base::Now now) {
+  const auto found = by_card_.find(by->session.iccid()->digits());
+  if (found == by_card_.end() || found->second == by.get()) return;
+  Client* const older = found->second;
+  parts_.counters.add("bip.superseded");
+  older->session.close(Session::End::superseded);
+  end(*older, now);
+}
+
+// Counted among the endings already.
+void Gateway::Impl::keep_for_close(Client& client) {
+  std::unique_ptr<Card> card = client.session.take_card();
+  if (card && card->channel) {
+    closing_.push_back(std::move(card));
+  } else {
+    ending_done(client.session.iccid()->digits());
+  }
+}
+
+}  // namespace bip
