@@ -243,7 +243,13 @@ void Link::tell_message(const bip::Message& command, const Answer& answer) const
   const auto status = static_cast<std::uint8_t>(answer.status);
   const std::string what =
       ok ? result::name(answer.message.code) : "security status " + base::to_hex({&status, 1});
-  report_({"message", name + " -> " + what, {{"command", name}, {"result", what}}});
+  Event event{"message", name + " -> " + what, {{"command", name}, {"result", what}}};
+  const bip::Fields& fields = answer.message.fields;
+  if (fields.offset) event.fields.emplace_back("offset", std::to_string(*fields.offset));
+  if (fields.attempts_left) {
+    event.fields.emplace_back("attempts_left", std::to_string(*fields.attempts_left));
+  }
+  report_(event);
 }
 
 }  // namespace card
