@@ -14,7 +14,7 @@ class CheckFailed(Exception):
 class Report:
     """Numbered steps with aligned evidence on standard output."""
 
-    WIDTH = 22
+    WIDTH = 26
 
     def __init__(self, title):
         self.steps, self.checks, self._began = 0, 0, time.monotonic()

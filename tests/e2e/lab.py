@@ -48,7 +48,7 @@ class Lab:
         self.plugin = plugin or os.path.join(self.build, "lib", "bipvault.so")
         self.runner = Runner(self.path("out"))
         self.clock_file = self.path("etc", "clock")
-        self.moved_ms = 0
+        self.lives = 0  # of cards in phones, so far
         self.config, self.host_config = self.path("etc", "bipvault.ini"), self.path("etc", "host.ini")
         self.ports_file = self.path("data", "ports.json")
         self.card_keys, self.ports = {}, {}
@@ -58,7 +58,7 @@ class Lab:
     @staticmethod
     def _folder(keep):
         if keep is None:
-            return tempfile.mkdtemp(prefix="bv-", dir="/tmp")
+            return tempfile.mkdtemp(prefix="bve2e-", dir="/tmp")
         os.makedirs(keep, mode=0o700, exist_ok=True)
         if os.listdir(keep):
             raise ProcessError(f"{keep} is not empty")
@@ -175,7 +175,7 @@ class Lab:
 
     def _signalled(self, number, pattern):
         since = self.host.log_size()
-        self.host.signal(number)
+        self.host.send_signal(number)
 
         def logged():
             if not self.host.running():
@@ -189,8 +189,8 @@ class Lab:
 
     def move_clock(self, milliseconds):
         """Time passes for the platform and for every tool."""
-        self.moved_ms += int(milliseconds)
-        write_atomically(self.clock_file, f"{self.moved_ms}\n")
+        moved = int(read_text(self.clock_file)) + int(milliseconds)  # cards move it as well
+        write_atomically(self.clock_file, f"{moved}\n")
 
     # --- tools -------------------------------------------------------------------------------
 
@@ -206,14 +206,12 @@ class Lab:
         return self.run("bipvault-ops", "--config", self.config, "--clock-file", self.clock_file,
                         *arguments, **how)
 
-    def care(self, *arguments, document=DOCUMENT, agent="agent7", reason="e2e test", **how):
+    def care(self, call, *arguments, document=DOCUMENT, agent="agent7", reason="e2e test", **how):
         """A call of customer care; the document's number goes by standard input."""
+        proof = [] if call == "audit" else ["--agent", agent, "--reason", reason,
+                                            "--document", "passport"]
         return self.run("bipvault-care", "--config", self.config, "--clock-file", self.clock_file,
-                        *self.care_call(agent, reason), *arguments, stdin=document + "\n", **how)
-
-    @staticmethod
-    def care_call(agent, reason):
-        return ["--agent", agent, "--reason", reason, "--document-type", "passport"]
+                        call, *proof, *arguments, stdin=document + "\n", **how)
 
     def show(self, iccid):
         """The record as customer care sees it."""

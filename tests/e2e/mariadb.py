@@ -69,10 +69,10 @@ class MariaDb:
 
     def freeze(self):
         """Alive, but answers nobody any more."""
-        self.process.signal(signal.SIGSTOP)
+        self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self):
-        self.process.signal(signal.SIGCONT)
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
         """For good: nothing of it is needed any more, so no clean shutdown."""

@@ -50,7 +50,7 @@ class Process:
     def code(self):
         return self._popen.poll()
 
-    def signal(self, number):
+    def send_signal(self, number):
         if self.running():
             self._popen.send_signal(number)
 
@@ -72,7 +72,7 @@ class Process:
 
     def stop(self, number=signal.SIGTERM, seconds=20):
         """Ends it; by SIGKILL when it does not go by itself. Returns its code."""
-        self.signal(number)
+        self.send_signal(number)
         try:
             return self._popen.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,80 @@
+"""The story of Bipvault, told and checked step by step on a laboratory of its own.
+
+Operations import cards; a SIM reports itself after twelve hours of use; phone books, messages and
+memos go up and come back; keys are asked for, mistyped, wrong and locked; a line breaks and the
+upload goes on; SIMs and phones change; customer care unlocks; the history shows who did what.
+Every step runs through a BIP channel that the card's proactive commands open, through the plugin
+loaded by bipvault-host, and through the command line tools.
+"""
+import signal
+
+import lab as laboratory
+import story_cards
+import story_care
+from checks import Report
+from lab import Lab
+from story_parts import Story
+
+ACTS = [
+    ("The operator", story_cards.set_up),
+    ("A SIM in a phone", story_cards.first_report),
+    ("The first back-up", story_cards.first_back_up),
+    ("The second back-up, and its key", story_cards.second_back_up),
+    ("The line breaks", story_cards.broken_line),
+    ("Another SIM in the same phone", story_cards.same_phone),
+    ("A lost phone", story_cards.lost_phone),
+    ("Three wrong keys", story_care.three_wrong_keys),
+    ("At the counter", story_care.at_the_counter),
+    ("The history", story_care.history),
+]
+
+SERVE = """
+The platform runs. Ctrl-C ends it.
+
+  card channel (TCP)  127.0.0.1:{port}
+  configuration       {config}
+                      {host_config}
+  log                 {log}
+
+  tools               {ops} --config {config} --clock-file {clock} db status
+                      {care} --config {config} --clock-file {clock} \\
+                        show --agent me --reason look --document passport {iccid}
+  the user's phone    {card} run --card {card_file} \\
+                        --phone {phone_file} --server 127.0.0.1:{port} \\
+                        --clock-file {clock} --interactive
+  its key             in {key_file}
+"""
+
+
+def serve(story):
+    lab, sim = story.lab, story.sims["new"]
+    print(SERVE.format(port=lab.port, config=lab.config, host_config=lab.host_config,
+                       log=lab.host.log_path, ops=lab.program("bipvault-ops"),
+                       care=lab.program("bipvault-care"), card=lab.program("bipvault-card"),
+                       clock=lab.clock_file, iccid=sim.iccid, card_file=sim.file,
+                       phone_file=lab.path("cards", "phone-3.phone"),
+                       key_file=story.keys["lost"].path), flush=True)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print("\nending")
+
+
+def main(options):
+    report = Report(f"The story of Bipvault, on {options.engine}")
+    with Lab(options.build, options.engine, options.keep) as lab:
+        story = Story(lab, report)
+        for title, act in ACTS:
+            report.chapter(title)
+            act(story)
+        report.end()
+        if options.keep:
+            print(f"data, logs, configuration and APDU traces: {lab.root}")
+        if options.serve:
+            serve(story)
+
+
+if __name__ == "__main__":
+    laboratory.run(main, laboratory.options(
+        __doc__, serve={"action": "store_true",
+                        "help": "leave the platform running at the end and say how to talk to it"}))
