@@ -11,7 +11,9 @@ if(BIPVAULT_SANITIZE STREQUAL "address")
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 elseif(BIPVAULT_SANITIZE STREQUAL "thread")
-  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  # Boost.Asio's fences, which TSan does not see, stand beside a mutex that it does.
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
   add_link_options(-fsanitize=thread)
 elseif(NOT BIPVAULT_SANITIZE STREQUAL "")
   message(FATAL_ERROR "BIPVAULT_SANITIZE: address or thread, not '${BIPVAULT_SANITIZE}'")
