@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "db/key_files.h"
+#include "db/mysql_close_on_exec.h"
 
 namespace db {
 
@@ -198,7 +199,9 @@ MySqlConnection::MySqlConnection(const Settings& settings, const base::Secret& p
   try {
     driver->threadInit();
     sql::ConnectOptionsMap options = options_of(settings, password);
+    const CloseOnExec descriptors;
     session_->connection.reset(driver->connect(options));
+    descriptors.mark(settings);
     session_->plain.reset(session_->connection->createStatement());
   } catch (const sql::SQLException& error) {
     // Whatever is wrong here, it is the connection that cannot be had.

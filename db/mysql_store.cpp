@@ -20,7 +20,7 @@ constexpr std::uint32_t kLookUpPauseMs = 50;
 SqlConnection& MySqlStore::connection() {
   if (!connection_) {
     if (Clock::now() < not_before_) {
-      throw SqlError(Kind::lost, 0, failure_);
+      throw *failure_;
     }
     connect();
   }
@@ -35,7 +35,7 @@ void MySqlStore::connect() {
     connection_ = std::move(made);
   } catch (const SqlError& error) {
     not_before_ = Clock::now() + kPauseAfterFailure;
-    failure_ = error.text();
+    failure_ = error;
     throw;
   }
   if (std::exchange(connected_before_, true)) health().count("db.reconnects");

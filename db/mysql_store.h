@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "db/health.h"
 #include "db/mysql_connection.h"
@@ -32,8 +33,8 @@ class MySqlStore : public SqlStore {
   const base::Secret& password_;
   std::unique_ptr<MySqlConnection> connection_;
   bool connected_before_ = false;
-  Clock::time_point not_before_{};  // after a failure to connect: fail at once until then
-  std::string failure_;             // of that attempt
+  Clock::time_point not_before_{};   // after a failure to connect: fail at once until then
+  std::optional<SqlError> failure_;  // of that attempt
 };
 
 class MySqlStoreFactory : public vault::StoreFactory {

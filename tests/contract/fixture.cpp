@@ -6,7 +6,9 @@
 #include <atomic>
 #include <filesystem>
 
+#include "db/sqlite_connection.h"
 #ifdef BIPVAULT_MYSQL
+#include "db/mysql_connection.h"
 #include "tests/support/mariadb.h"
 #endif
 
@@ -46,6 +48,13 @@ boost::test_tools::assertion_result only_mariadb(boost::unit_test::test_unit_id)
   return on_mariadb();
 }
 
+std::unique_ptr<db::SqlConnection> connect(const db::Settings& settings) {
+#ifdef BIPVAULT_MYSQL
+  if (on_mariadb()) return std::make_unique<db::MySqlConnection>(settings, base::Secret());
+#endif
+  return std::make_unique<db::SqliteConnection>(settings.path, db::SqliteMode::write, 5000);
+}
+
 void Lines::write(base::Severity, std::string_view component, std::string_view text) {
   std::lock_guard lock(mutex_);
   lines_.push_back(std::string(component) + ": " + std::string(text));
@@ -74,7 +83,7 @@ const db::FileKeyRing& keys() {
   return *ring;
 }
 
-Database::Database() {
+Database::Database(Kind kind) : kind_(kind) {
   static std::atomic<int> number{0};
   const std::string name = "t" + std::to_string(++number);
   if (on_sqlite()) {
@@ -87,8 +96,12 @@ Database::Database() {
   settings_.engine = db::Engine::mysql;
   settings_.socket = server.socket();
   settings_.user = "root";
-  settings_.database = name;
-  server.run("CREATE DATABASE " + name + " CHARACTER SET utf8mb4");
+  settings_.database = kind_ == Kind::used ? "used" : name;
+  if (kind_ == Kind::used) {
+    use_again();
+  } else {
+    server.run("CREATE DATABASE " + name + " CHARACTER SET utf8mb4");
+  }
 #else
   BOOST_FAIL("this build has no MySQL store");
 #endif
@@ -100,13 +113,36 @@ Database::~Database() {
     return;
   }
 #ifdef BIPVAULT_MYSQL
-  support::MariaDb::running().run("DROP DATABASE IF EXISTS " + settings_.database);
+  if (kind_ == Kind::used) return;
+  try {
+    support::MariaDb::running().run("DROP DATABASE IF EXISTS " + settings_.database);
+  } catch (const std::exception&) {
+    // The server is gone; the test that made it so has said why.
+  }
 #endif
 }
 
-Fixture::Fixture() {
-  const auto made = db::schema_init(database.settings());
-  BOOST_REQUIRE_MESSAGE(made.ok(), (made.ok() ? "" : made.error()));
+void Database::use_again() {
+#ifdef BIPVAULT_MYSQL
+  static bool made = false;
+  if (!made) {
+    support::MariaDb::running().run("CREATE DATABASE used CHARACTER SET utf8mb4");
+    BOOST_REQUIRE(db::schema_init(settings_).ok());
+    made = true;
+  }
+  const auto connection = connect(settings_);
+  for (const char* table :
+       {"records", "images", "image_data", "data_keys", "staged", "counters", "moves", "history"}) {
+    connection->run(std::string("DELETE FROM ") + table);
+  }
+#endif
+}
+
+Fixture::Fixture(Database::Kind kind) : database(kind) {
+  if (on_sqlite() || kind == Database::Kind::fresh) {
+    const auto made = db::schema_init(database.settings());
+    BOOST_REQUIRE_MESSAGE(made.ok(), (made.ok() ? "" : made.error()));
+  }
   auto built = db::make_store_factory(database.settings(), keys(), log, counters);
   BOOST_REQUIRE_MESSAGE(built.ok(), (built.ok() ? "" : built.error()));
   factory = built.take();
@@ -157,6 +193,14 @@ vault::Counter Fixture::counter(const vault::Iccid& number, std::uint8_t key_set
     return true;
   });
   return value;
+}
+
+void Fixture::raw(const std::string& sql) { connect(database.settings())->run(sql); }
+
+std::string Fixture::ask(const std::string& sql) {
+  std::string answer;
+  connect(database.settings())->query(sql, {}, [&](const db::Row& row) { answer = row.text(0); });
+  return answer;
 }
 
 vault::Iccid iccid(unsigned number) {

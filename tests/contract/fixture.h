@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "db/key_files.h"
+#include "db/sql.h"
 #include "db/stores.h"
 #include "vault/history.h"
 #include "vault/ports.h"
@@ -24,6 +25,8 @@ bool on_mariadb();
 // For BOOST_AUTO_TEST_CASE(..., *precondition(...)).
 boost::test_tools::assertion_result only_sqlite(boost::unit_test::test_unit_id);
 boost::test_tools::assertion_result only_mariadb(boost::unit_test::test_unit_id);
+
+std::unique_ptr<db::SqlConnection> connect(const db::Settings& settings);
 
 class Lines : public base::Log {
  public:
@@ -40,20 +43,26 @@ class Lines : public base::Log {
 const db::KeyFiles& key_files();
 const db::FileKeyRing& keys();
 
-// An empty database on the engine under test: no schema yet. Dropped at the end.
+// A database on the engine under test. Fresh: no schema yet, dropped at the end. Else with the
+// schema and empty; a server's is used again, since DDL is what its tests would spend their time
+// with.
 class Database {
  public:
-  Database();
+  enum class Kind { fresh, used };
+  explicit Database(Kind kind = Kind::fresh);
   ~Database();
   const db::Settings& settings() const { return settings_; }
 
  private:
+  void use_again();
+
+  Kind kind_;
   db::Settings settings_;
 };
 
 // A database with the schema, a factory and one store.
 struct Fixture {
-  Fixture();
+  explicit Fixture(Database::Kind kind = Database::Kind::used);
 
   std::unique_ptr<vault::Store> open() { return factory->open(); }
   // Runs f and expects it to be committed.
@@ -63,6 +72,9 @@ struct Fixture {
   std::optional<vault::Record> read(const vault::Iccid& iccid);
   std::vector<vault::ImageInfo> images(const vault::Iccid& iccid);
   vault::Counter counter(const vault::Iccid& iccid, std::uint8_t key_set);
+  // Behind the store's back. With `ask`: the first column of the first row, as text.
+  void raw(const std::string& sql);
+  std::string ask(const std::string& sql);
 
   Database database;
   Lines log;
@@ -70,6 +82,11 @@ struct Fixture {
   std::unique_ptr<vault::StoreFactory> factory;
   std::unique_ptr<vault::Store> store;
   base::Now now{1'000, 1'764'000'000'000};
+};
+
+// For tests that spoil the schema.
+struct FreshFixture : Fixture {
+  FreshFixture() : Fixture(Database::Kind::fresh) {}
 };
 
 vault::Iccid iccid(unsigned number);

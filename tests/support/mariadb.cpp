@@ -9,6 +9,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iostream>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -70,6 +72,11 @@ MariaDb::MariaDb() {
 }
 
 MariaDb::~MariaDb() {
+  if (pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) == pid_) {
+    pid_ = 0;
+    std::cerr << "mariadbd ended by itself; its log:\n"
+              << std::ifstream(directory_ + "/server.log").rdbuf() << std::flush;
+  }
   kill();
   std::error_code ignored;
   std::filesystem::remove_all(directory_, ignored);
