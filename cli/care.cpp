@@ -1,5 +1,6 @@
 #include "cli/care.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/text.h"
@@ -50,7 +51,22 @@ int report(const Tool& tool, const vault::CareResult<T>& result,
   return good(tool, std::get<T>(result));
 }
 
-int audit(Tool& tool, vault::CareService& care) {
+// Which card each record belongs to now; a record that is gone has none.
+RecordCards cards_of(vault::Store& store, const std::vector<vault::HistoryEntry>& entries,
+                     base::Now now) {
+  RecordCards cards;
+  store.update(now, [&](vault::RecordTx& tx) {
+    for (const vault::HistoryEntry& entry : entries) {
+      if (cards.contains(entry.record)) continue;
+      const vault::Record* record = tx.find(entry.record);
+      cards[entry.record] = record == nullptr ? "" : record->iccid.digits();
+    }
+    return false;  // only looked at
+  });
+  return cards;
+}
+
+int audit(Tool& tool, vault::CareService& care, vault::Store& store) {
   vault::CareService::AuditQuery query;
   if (!tool.line().arguments.empty()) query.who = tool.line().arguments[0];
   query.agent = tool.line().get("agent");
@@ -58,7 +74,18 @@ int audit(Tool& tool, vault::CareService& care) {
     query.day = parse_day(tool.line().get("day"));
     if (!query.day) return tool.fail(kUsage, "--day must be a date such as 2026-11-24");
   }
-  return report(tool, care.audit(query), report_history);
+  auto found = care.audit(query);
+  if (const auto* failure = std::get_if<vault::CareFailure>(&found)) {
+    return report_failure(tool, *failure);
+  }
+  auto& entries = std::get<std::vector<vault::HistoryEntry>>(found);
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const auto& a, const auto& b) { return a.at < b.at; });
+  if (entries.size() >= vault::HistoryQuery{}.limit) {
+    tool.fail(kDone, base::cat("more than ", entries.size(),
+                               " entries: the rest is left out; narrow it by card, agent or day"));
+  }
+  return report_history(tool, entries, cards_of(store, entries, tool.now()));
 }
 
 int verify(Tool& tool, vault::Store& store) {
@@ -100,7 +127,7 @@ int run_care(Tool& tool) {
   if (store == nullptr) return tool.code();
   if (name == "audit verify") return verify(tool, *store);
   vault::CareService care(tool.config(false)->vault, tool.keys(), *store, tool.log());
-  if (is_audit) return audit(tool, care);
+  if (is_audit) return audit(tool, care, *store);
 
   const std::string& who = tool.line().arguments[0];
   const base::Now now = tool.now();

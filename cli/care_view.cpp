@@ -2,6 +2,7 @@
 
 #include <Poco/JSON/Array.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "cli/progress.h"
@@ -11,6 +12,8 @@ namespace cli {
 namespace {
 
 using base::cat;
+
+constexpr std::size_t kIccidColumn = 20;
 
 ExitCode code_of(vault::CareError error) {
   switch (error) {
@@ -234,7 +237,7 @@ int report_unlocked(const Tool& tool, const vault::CareService::Unlocked& done) 
   std::string text = cat(done.iccid.digits(), done.was_locked ? " unlocked" : ": attempts reset");
   if (done.key_reset) {
     text += cat("; the card's next session until ", date(done.reset_until),
-                " is given a new key. Ask the customer to back up now.");
+                " is given a new key. Ask the customer to back up or to restore now.");
   }
   tool.print(text + "\n");
   return kDone;
@@ -258,18 +261,31 @@ int report_moved(const Tool& tool, const vault::CareResult<vault::CareService::M
   return kDone;
 }
 
-int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& entries) {
+int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& entries,
+                   const RecordCards& cards) {
+  const auto card_of = [&](const vault::HistoryEntry& entry) {
+    const auto found = cards.find(entry.record);
+    return found == cards.end() ? std::string() : found->second;
+  };
   if (tool.json()) {
     JsonObject out = json_object();
     Poco::JSON::Array list;
-    for (const vault::HistoryEntry& entry : entries) list.add(entry_json(entry));
+    for (const vault::HistoryEntry& entry : entries) {
+      JsonObject item = entry_json(entry);
+      set_text(item, "iccid", card_of(entry));
+      list.add(item);
+    }
     out.set("history", list);
     tool.print(out);
     return kDone;
   }
   std::string text;
   for (const vault::HistoryEntry& entry : entries) {
-    text += cat(base::to_hex(base::View(entry.record).first(4)), "  ", entry_text(entry), "\n");
+    std::string card = card_of(entry);
+    // Ids of records that were imported together differ at their ends only.
+    if (card.empty()) card = "record " + base::to_hex(base::View(entry.record).last(5));
+    card.resize(std::max(card.size(), kIccidColumn), ' ');
+    text += cat(card, "  ", entry_text(entry), "\n");
   }
   tool.print(text);
   return kDone;

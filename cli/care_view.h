@@ -1,6 +1,7 @@
 // What customer care and operations see of the vault's answers: text or JSON, never content or key.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,10 @@ int report_failure(const Tool& tool, const vault::CareFailure& failure);
 int report_view(const Tool& tool, const vault::CareView& view);
 int report_unlocked(const Tool& tool, const vault::CareService::Unlocked& done);
 int report_moved(const Tool& tool, const vault::CareResult<vault::CareService::Moved>& result);
-int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& entries);
+// ICCIDs by record; empty for a record that is gone.
+using RecordCards = std::map<vault::RecordId, std::string>;
+int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& entries,
+                   const RecordCards& cards);
 int report_audit(const Tool& tool, const std::vector<vault::AuditFault>& faults);
 
 std::string view_text(const vault::CareView& view);
