@@ -26,6 +26,8 @@ struct TerminalSettings {
   std::size_t most_buffer = 1500;       // granted by OPEN CHANNEL
   int connect_timeout_ms = 10'000;
   std::function<void()> before_connect;  // may wait
+  // In place of a TCP connection: gives a connected stream socket, or -1.
+  std::function<int(const ServerAddress&)> connect;
 };
 
 // What the screen shows and waits for.
@@ -93,6 +95,8 @@ class Terminal {
 
   // terminal_bip.cpp
   void open_channel(const Command& command);
+  std::unique_ptr<Channel> connect(const ServerAddress& server, std::size_t buffer,
+                                   Channel::Failed& failed);
   void close_channel(const Command& command);
   void send_data(const Command& command);
   void receive_data(const Command& command);

@@ -48,7 +48,7 @@ void Terminal::open_channel(const Command& command) {
   if (!server || granted == 0) return finish(General::data_not_understood, std::move(tail));
   if (settings_.before_connect) settings_.before_connect();
   Channel::Failed failed{};
-  channel_ = Channel::connect(*server, granted, cuts_, settings_.connect_timeout_ms, failed);
+  channel_ = connect(*server, granted, failed);
   if (!channel_) {
     report_({"channel", "no connection to " + to_string(*server), {}});
     if (failed == Channel::Failed::timed_out) {
@@ -62,6 +62,15 @@ void Terminal::open_channel(const Command& command) {
   objects.add(tag::kChannelStatus, {0x80 | kChannel, 0x00});
   objects.add(tail);
   finish(granted < wanted ? General::performed_modified : General::performed, std::move(objects));
+}
+
+std::unique_ptr<Channel> Terminal::connect(const ServerAddress& server, std::size_t buffer,
+                                           Channel::Failed& failed) {
+  if (!settings_.connect) {
+    return Channel::connect(server, buffer, cuts_, settings_.connect_timeout_ms, failed);
+  }
+  const int socket = settings_.connect(server);
+  return socket < 0 ? nullptr : std::make_unique<Channel>(socket, buffer, cuts_);
 }
 
 // Answers for a command that names another channel, or none that is open.

@@ -1,0 +1,279 @@
+// The terminal keeps the rules of the BIP buffers: pieces of at most 237 octets, data available
+// when the buffer becomes filled and again for a rest, a drop only after the data, its errors.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "card/commands.h"
+#include "card/terminal.h"
+#include "tests/support/card_world.h"
+
+using namespace card;
+
+namespace {
+
+// Issues commands one by one and keeps what comes back.
+struct Puppet : ToolkitApplet {
+  void terminal_profile(base::View) override {}
+  bool envelope(base::View data) override {
+    envelopes.push_back(decode_envelope(data).value());
+    return true;
+  }
+  bool terminal_response(base::View data) override {
+    responses.push_back(decode_response(data).value());
+    return true;
+  }
+  void status() override { ++polls; }
+  base::View pending() const override { return waiting; }
+  void fetched() override { waiting.clear(); }
+
+  base::Bytes waiting;
+  std::vector<Envelope> envelopes;
+  std::vector<Response> responses;
+  int polls = 0;
+};
+
+struct Fixture {
+  Fixture() {
+    TerminalSettings settings;
+    settings.most_buffer = 1000;
+    settings.connect = [this](const ServerAddress& server) {
+      named = server;
+      if (!reachable) return -1;
+      int ends[2];
+      BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+      peer = ends[0];
+      return ends[1];
+    };
+    terminal.emplace(uicc, phone, settings, nullptr, [](const Event&) {});
+    terminal->power_on(now);
+    ask(commands::set_up_event_list({event::kDataAvailable, event::kChannelStatus}));
+  }
+  ~Fixture() {
+    if (peer >= 0) ::close(peer);
+  }
+
+  void settle() {
+    while (terminal->step(now)) continue;
+  }
+  // Runs one command; nothing: the terminal waits for the user.
+  const Response& ask(const Command& command) {
+    puppet.waiting = encode(command);
+    terminal->select(1);  // any envelope, so that the terminal hears of the waiting command
+    settle();
+    BOOST_REQUIRE(!puppet.responses.empty());
+    return puppet.responses.back();
+  }
+  const Response& open(std::uint16_t buffer = 800) {
+    return ask(commands::open_channel({{10, 1, 2, 3}, 4321}, buffer));
+  }
+  void peer_sends(std::size_t octets) {
+    const base::Bytes data(octets, 0x5A);
+    BOOST_REQUIRE(::send(peer, data.data(), data.size(), 0) == static_cast<ssize_t>(data.size()));
+  }
+  std::size_t events(std::uint8_t event) const {
+    return static_cast<std::size_t>(
+        std::count_if(puppet.envelopes.begin(), puppet.envelopes.end(), [&](const Envelope& e) {
+          const auto list = e.objects.find(tag::kEventList);
+          return list && (*list)[0] == event;
+        }));
+  }
+  static std::string of(const Response& response, std::uint16_t tag) {
+    const auto value = response.objects.find(tag);
+    return value ? base::to_hex(*value) : "none";
+  }
+
+  card::Card card = card_test::test_card(card_test::kIccid);
+  Phone phone;
+  Puppet puppet;
+  Uicc uicc{card, puppet};
+  std::optional<Terminal> terminal;
+  base::Now now{1000, 1'790'000'000'000};
+  ServerAddress named;
+  int peer = -1;
+  bool reachable = true;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(terminal, Fixture)
+
+BOOST_AUTO_TEST_CASE(a_channel_opens_where_the_card_says) {
+  const Response& response = open();
+  BOOST_TEST(response.ok());
+  BOOST_TEST(of(response, tag::kChannelStatus) == "8100");
+  BOOST_TEST(of(response, tag::kBufferSize) == "0320");
+  BOOST_TEST(to_string(named) == "10.1.2.3:4321");
+  BOOST_TEST(of(ask(commands::channel_status()), tag::kChannelStatus) == "8100");
+}
+
+BOOST_AUTO_TEST_CASE(a_smaller_buffer_is_performed_with_modification) {
+  const Response& response = open(1400);
+  BOOST_CHECK(response.result == General::performed_modified);
+  BOOST_TEST(of(response, tag::kBufferSize) == "03E8");
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_opened_has_its_cause) {
+  reachable = false;
+  BOOST_TEST(base::to_hex(open().additional) == "07");
+  reachable = true;
+  BOOST_TEST(open().ok());
+  BOOST_TEST(base::to_hex(open().additional) == "01");  // no second channel
+  Command udp = commands::open_channel({{1, 2, 3, 4}, 5}, 800);
+  ask(commands::close_channel(1));
+  ObjectList objects;
+  objects.add(tag::kBearer, {0x03}).add(tag::kBufferSize, {0x03, 0x20});
+  objects.add(tag::kTransport, {0x01, 0x10, 0x00}).add(tag::kOtherAddress, {0x21, 1, 2, 3, 4});
+  udp.objects = objects;
+  BOOST_TEST(base::to_hex(ask(udp).additional) == "06");
+  udp.objects = ObjectList();
+  BOOST_CHECK(ask(udp).result == General::values_missing);
+}
+
+BOOST_AUTO_TEST_CASE(channels_that_are_not_open_are_refused) {
+  BOOST_TEST(base::to_hex(ask(commands::close_channel(1)).additional) == "02");
+  open();
+  BOOST_TEST(base::to_hex(ask(commands::close_channel(2)).additional) == "03");
+  BOOST_TEST(base::to_hex(ask(commands::receive_data(3, 10)).additional) == "03");
+  BOOST_TEST(ask(commands::close_channel(1)).ok());
+  BOOST_TEST(of(ask(commands::channel_status()), tag::kChannelStatus) == "0000");
+}
+
+BOOST_AUTO_TEST_CASE(the_tx_buffer_waits_for_immediate) {
+  open();
+  const base::Bytes half(240, 0x11);
+  BOOST_TEST(of(ask(commands::send_data(1, half, false)), tag::kChannelDataLength) == "FF");
+  BOOST_TEST(of(ask(commands::send_data(1, half, false)), tag::kChannelDataLength) == "FF");
+  BOOST_TEST(of(ask(commands::send_data(1, half, false)), tag::kChannelDataLength) == "50");
+  BOOST_TEST(!ask(commands::send_data(1, half, false)).ok());  // does not fit
+  char buffer[1000];
+  BOOST_TEST(::recv(peer, buffer, sizeof buffer, 0) == -1);
+  BOOST_TEST(of(ask(commands::send_data(1, {}, true)), tag::kChannelDataLength) == "FF");
+  BOOST_TEST(::recv(peer, buffer, sizeof buffer, 0) == 720);
+}
+
+BOOST_AUTO_TEST_CASE(data_are_announced_once_and_again_for_a_rest) {
+  open();
+  peer_sends(300);
+  settle();
+  BOOST_TEST(events(event::kDataAvailable) == 1u);
+  peer_sends(10);  // the buffer is filled already
+  settle();
+  BOOST_TEST(events(event::kDataAvailable) == 1u);
+  const Response first = ask(commands::receive_data(1, 0xFF));
+  BOOST_TEST(first.objects.find(tag::kChannelData)->size() == 237u);
+  BOOST_TEST(of(first, tag::kChannelDataLength) == "49");
+  BOOST_TEST(events(event::kDataAvailable) == 2u);  // 73 octets are left
+  const Response second = ask(commands::receive_data(1, 0xED));
+  BOOST_CHECK(second.result == General::missing_information);
+  BOOST_TEST(second.objects.find(tag::kChannelData)->size() == 73u);
+  BOOST_TEST(of(second, tag::kChannelDataLength) == "00");
+  BOOST_TEST(events(event::kDataAvailable) == 2u);
+  peer_sends(1);
+  settle();
+  BOOST_TEST(events(event::kDataAvailable) == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(replies_of_every_awkward_size_arrive_whole) {
+  for (std::size_t size : {1u, 127u, 128u, 236u, 237u, 238u, 255u, 256u, 474u, 800u}) {
+    open();
+    peer_sends(size);
+    settle();
+    std::size_t got = 0;
+    for (std::string left = "FF"; left != "00";) {
+      const Response part = ask(commands::receive_data(1, 0xED));
+      got += part.objects.find(tag::kChannelData)->size();
+      left = of(part, tag::kChannelDataLength);
+    }
+    BOOST_TEST(got == size);
+    ask(commands::close_channel(1));
+    ::close(std::exchange(peer, -1));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_rx_buffer_is_as_large_as_granted) {
+  open(100);
+  peer_sends(300);
+  settle();
+  BOOST_TEST(of(ask(commands::receive_data(1, 50)), tag::kChannelDataLength) == "32");
+}
+
+BOOST_AUTO_TEST_CASE(a_drop_is_told_after_the_data) {
+  open();
+  peer_sends(20);
+  ::close(std::exchange(peer, -1));
+  settle();
+  BOOST_TEST(events(event::kDataAvailable) == 1u);
+  BOOST_TEST(events(event::kChannelStatus) == 0u);
+  const Response data = ask(commands::receive_data(1, 0xED));
+  BOOST_TEST(data.objects.find(tag::kChannelData)->size() == 20u);
+  settle();
+  BOOST_TEST(events(event::kChannelStatus) == 1u);
+  BOOST_TEST(of(ask(commands::channel_status()), tag::kChannelStatus) == "0105");
+  BOOST_TEST(base::to_hex(ask(commands::send_data(1, base::Bytes(3, 1), true)).additional) == "02");
+  BOOST_TEST(events(event::kChannelStatus) == 1u);
+  BOOST_TEST(ask(commands::close_channel(1)).ok());
+}
+
+BOOST_AUTO_TEST_CASE(cuts_break_the_link_after_exactly_so_many_octets) {
+  for (std::size_t cut : {0u, 1u, 239u, 240u, 241u, 500u}) {
+    open();
+    terminal->cuts().after_sent = cut;
+    for (int i = 0; i < 3; ++i) ask(commands::send_data(1, base::Bytes(240, 1), true));
+    char buffer[1000];
+    ssize_t got = ::recv(peer, buffer, sizeof buffer, 0);
+    BOOST_TEST(got == static_cast<ssize_t>(cut));
+    ask(commands::close_channel(1));
+    ::close(std::exchange(peer, -1));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(timers_expire_stop_and_tell_what_is_left) {
+  BOOST_TEST(ask(commands::start_timer(2, 90)).ok());
+  now.mono_ms += 30 * base::kSecondMs;
+  Command get = commands::stop_timer(2);
+  get.qualifier = timer::kGet;
+  BOOST_TEST(of(ask(get), tag::kTimerValue) == "001000");
+  BOOST_TEST(ask(commands::stop_timer(2)).ok());
+  BOOST_CHECK(ask(commands::stop_timer(2)).result == General::timer_contradiction);
+  ask(commands::start_timer(2, 90));
+  puppet.envelopes.clear();
+  now.mono_ms += 90 * base::kSecondMs;
+  settle();
+  BOOST_REQUIRE(puppet.envelopes.size() == 1u);
+  BOOST_TEST(base::to_hex(encode(puppet.envelopes[0])) == "D70C82028281A40102A503001003");
+}
+
+BOOST_AUTO_TEST_CASE(the_card_is_polled_as_it_asked) {
+  now.mono_ms += 30 * base::kSecondMs;
+  settle();
+  BOOST_TEST(puppet.polls == 1);
+  ask(commands::poll_interval(600));
+  now.mono_ms += 599 * base::kSecondMs;
+  settle();
+  BOOST_TEST(puppet.polls == 1);
+  now.mono_ms += base::kSecondMs;
+  settle();
+  BOOST_TEST(puppet.polls == 2);
+}
+
+BOOST_AUTO_TEST_CASE(the_user_answers_within_the_form) {
+  puppet.waiting = encode(commands::get_input("Key:", {.digits = true, .least = 3, .most = 4}));
+  terminal->select(1);
+  settle();
+  BOOST_REQUIRE(terminal->prompt().has_value());
+  BOOST_TEST(!terminal->answer("12"));
+  BOOST_TEST(!terminal->answer("12345"));
+  BOOST_TEST(!terminal->answer("12a"));
+  BOOST_TEST(terminal->answer("1234"));
+  BOOST_TEST(of(puppet.responses.back(), tag::kText) == "0431323334");
+}
+
+BOOST_AUTO_TEST_CASE(unknown_commands_are_named_so) {
+  Command command = commands::more_time();
+  command.type = static_cast<CommandType>(0x13);
+  BOOST_CHECK(ask(command).result == General::type_not_understood);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,152 @@
+// Toolkit codec: the conformance vectors of TS 31.124 come out of the builders octet for octet and
+// are read back; whatever octets come, the decoders neither fail nor read past the end.
+#include "card/toolkit.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "card/commands.h"
+#include "card/text.h"
+#include "tests/support/torment.h"
+
+using namespace card;
+
+namespace {
+
+base::Bytes hex(std::string_view text) { return base::from_hex(text).value(); }
+
+// Details and devices of a command to the terminal, then what follows.
+void check(Command command, std::string_view expected) {
+  command.number = 1;
+  BOOST_TEST(base::to_hex(encode(command)) == base::to_hex(hex(expected)));
+  const auto back = decode_command(hex(expected));
+  BOOST_REQUIRE(back);
+  BOOST_TEST(base::to_hex(encode(*back)) == base::to_hex(hex(expected)));
+}
+
+void check(const Envelope& envelope, std::string_view expected) {
+  BOOST_TEST(base::to_hex(encode(envelope)) == base::to_hex(hex(expected)));
+  BOOST_TEST(decode_envelope(hex(expected)).has_value());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(toolkit)
+
+BOOST_AUTO_TEST_CASE(commands_as_in_the_conformance_tests) {
+  check(commands::set_up_menu("Toolkit Menu", {{0x11, "One"}, {0x12, "Two"}}),
+        "D023 8103012500 82028182 850C546F6F6C6B6974204D656E75 8F04114F6E65 8F041254776F");
+  check(commands::poll_interval(20), "D00D 8103010300 82028182 84020114");
+  check(commands::start_timer(1, 5 * 60), "D011 8103012700 82028182 A40101 A503005000");
+  check(commands::stop_timer(1), "D00C 8103012701 82028182 A40101");
+  check(commands::set_up_event_list({0x09}), "D00C 8103010500 82028182 990109");
+  check(commands::local_information(info::kImei), "D009 8103012601 82028182");
+  check(commands::close_channel(1), "D009 8103014100 82028121");
+  check(commands::channel_status(), "D009 8103014400 82028182");
+  check(commands::receive_data(1, 0xC8), "D00C 8103014200 82028121 B701C8");
+  check(commands::send_data(1, hex("0001020304050607"), true),
+        "D013 8103014301 82028121 B6080001020304050607");
+  Command input = commands::get_input("Enter 12345", {.digits = true, .least = 5, .most = 5});
+  check(input, "D01B 8103012300 82028182 8D0C04456E746572203132333435 91020505");
+  Command text = commands::display_text("Toolkit Test 1", Clear::by_user);
+  text.qualifier = 0x80;
+  check(text, "D01A 8103012180 82028102 8D0F04546F6F6C6B697420546573742031");
+}
+
+BOOST_AUTO_TEST_CASE(open_channel_as_a_tcp_client) {
+  check(commands::open_channel({{10, 0, 0, 1}, 6000}, 1400),
+        "D01C 8103014001 82028182 350103 39020578 3C03021770 3E05210A000001");
+}
+
+BOOST_AUTO_TEST_CASE(channel_data_above_127_octets_has_the_long_length) {
+  const base::Bytes encoded = encode(commands::send_data(1, base::Bytes(0xED, 0x55), true));
+  // D0 81 F9, details, devices, then B6 81 ED.
+  BOOST_TEST(base::to_hex({encoded.data(), 3}) == "D081F9");
+  BOOST_TEST(base::to_hex({encoded.data() + 12, 3}) == "B681ED");
+  const auto back = decode_command(encoded);
+  BOOST_REQUIRE(back);
+  BOOST_TEST(back->objects.find(tag::kChannelData)->size() == 0xEDu);
+}
+
+BOOST_AUTO_TEST_CASE(responses_as_in_the_conformance_tests) {
+  const auto opened =
+      decode_response(hex("8103014001 82028281 830100 38028100 350702030403041F02 39020578"));
+  BOOST_REQUIRE(opened);
+  BOOST_TEST(opened->ok());
+  BOOST_TEST(base::to_hex(*opened->objects.find(tag::kChannelStatus)) == "8100");
+  BOOST_TEST(base::to_hex(*opened->objects.find(tag::kBufferSize)) == "0578");
+  const auto refused =
+      decode_response(hex("8103014001 82028281 830122 350702030403041F02 39020578"));
+  BOOST_REQUIRE(refused);
+  BOOST_TEST(!refused->ok());
+  const auto invalid = decode_response(hex("8103014100 82028281 83023A03"));
+  BOOST_REQUIRE(invalid);
+  BOOST_CHECK(invalid->result == General::bip_error);
+  BOOST_TEST(base::to_hex(invalid->additional) == "03");
+  for (const char* text :
+       {"8103014301 82028281 830100 B701FF", "8103014400 82028281 830100 B8028100",
+        "8103012300 82028281 830100 8D06043132333435", "8103010300 82028281 830100 84020114"}) {
+    const auto response = decode_response(hex(text));
+    BOOST_REQUIRE(response);
+    BOOST_TEST(base::to_hex(encode(*response)) == base::to_hex(hex(text)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(envelopes_as_in_the_conformance_tests) {
+  check(menu_selection(2), "D307 82020181 900102");
+  check(data_available(1, 0x1000), "D60E 990109 82028281 B8028100 B701FF");
+  check(link_dropped(1), "D60B 99010A 82028281 B8020105");
+  check(timer_expired(1, 10), "D70C 82028281 A40101 A503000001");
+  BOOST_TEST(decode_envelope(hex("D12D 82028381 06099111223344556677F8 8B1C 0404912143 7F 16 "
+                                 "89101000000000 0D 53686F7274204D657373616765"))
+                 .has_value());
+}
+
+BOOST_AUTO_TEST_CASE(timers_and_durations) {
+  BOOST_TEST(base::to_hex(encode_timer(24 * 3600)) == "420000");
+  BOOST_TEST(decode_timer(hex("325195")).value_or(-1) == 23 * 3600 + 15 * 60 + 59);
+  for (const char* bad : {"0A0000", "A00000", "006600", "000066", "520000", "0000", ""}) {
+    BOOST_TEST(!decode_timer(hex(bad)).has_value());
+  }
+  BOOST_TEST(base::to_hex(encode_duration(255)) == "01FF");
+  BOOST_TEST(base::to_hex(encode_duration(256)) == "0005");
+  BOOST_TEST(decode_duration_ms(hex("021E")).value_or(0) == 3000);
+  BOOST_TEST(!decode_duration_ms(hex("0314")).has_value());
+  BOOST_TEST(!decode_duration_ms(hex("0100")).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(long_tags_keep_their_value) {
+  ObjectList list;
+  list.add(0x8A11, {0x01, 0x02}).add(0x36 | tag::kCr, {0x03});
+  const base::Bytes encoded = list.encode();
+  BOOST_TEST(base::to_hex(encoded) == "7F8A11020102B60103");
+  const auto back = ObjectList::parse(encoded);
+  BOOST_REQUIRE(back);
+  BOOST_TEST(base::to_hex(*back->find(0x0A11)) == "0102");
+  BOOST_TEST(base::to_hex(*back->find(tag::kChannelData)) == "03");
+  BOOST_TEST(!ObjectList::parse(hex("000101")).has_value());
+  BOOST_TEST(!ObjectList::parse(hex("FF0101")).has_value());
+  BOOST_TEST(!ObjectList::parse(hex("7F00010101")).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(every_truncation_and_noise_is_survived) {
+  const base::Bytes command = encode(commands::open_channel({{10, 0, 0, 1}, 6000}, 1400));
+  for (std::size_t size = 0; size < command.size(); ++size) {
+    BOOST_TEST(!decode_command({command.data(), size}).has_value());
+  }
+  base::Bytes longer = command;
+  longer.push_back(0x00);
+  BOOST_TEST(!decode_command(longer).has_value());
+  card_test::torment(command, [](base::View data) {
+    // What is understood can be said again and means the same.
+    if (const auto decoded = decode_command(data)) {
+      const auto again = decode_command(encode(*decoded));
+      BOOST_REQUIRE(again);
+      BOOST_REQUIRE(again->objects.encode() == decoded->objects.encode());
+    }
+    (void)decode_response(data);
+    (void)decode_envelope(data);
+    (void)ObjectList::parse(data);
+  });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
