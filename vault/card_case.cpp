@@ -222,7 +222,7 @@ CardService::Served CardService::Case::serve(const FetchReport& report) {
 }
 
 void CardService::Case::close() {
-  stage_tail();
+  stage_tail(true);
   const bool fetched = channel_.fetch_ != nullptr;
   const bool counter_open = channel_.highest_ && *channel_.highest_ > channel_.committed_;
   if (!fetched && !counter_open) return;

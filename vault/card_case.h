@@ -98,14 +98,14 @@ class CardService::Case {
   std::uint8_t keep_new_image(RecordTx& tx, Record& record, base::View content,
                               const CardChannel::OpenStore& open);
   void rotate_versions(RecordTx& tx, const Record& record, bool newest_pinned);
-  bool stage_tail();
+  bool stage_tail(bool cut = false);
 
   // card_fetch.cpp
   CardAnswer fetch_in_tx(RecordTx& tx, Record& record, const FetchBegin& begin,
                          CardChannel::OpenFetch& open, ImageInfo& image);
   bool load_content(std::unique_ptr<CardChannel::OpenFetch> open, const ImageInfo& image);
   bool reopen_fetch(std::uint32_t transaction);
-  bool epoch_unchanged(std::uint32_t epoch);
+  bool still_permitted(const CardChannel::OpenFetch& fetch);
 
   // card_move.cpp
   CardAnswer try_move(RecordTx& tx, Record& own, const Iccid& previous, const UserKey* key);

@@ -112,13 +112,14 @@ bool CardService::Case::reopen_fetch(std::uint32_t transaction) {
   return load_content(std::move(open), *image);
 }
 
-// Whatever began under an older epoch cannot end. A store that is away at this moment does not
-// undo what the commit of FETCH BEGIN allowed.
-bool CardService::Case::epoch_unchanged(std::uint32_t epoch) {
+// Whatever began under an older epoch cannot end, and a newer fetch ends the older. A store that
+// is away at this moment does not undo what the commit of FETCH BEGIN allowed.
+bool CardService::Case::still_permitted(const CardChannel::OpenFetch& fetch) {
   bool same = false;
   const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
     const Record* record = tx.find(channel_.iccid());
-    same = record != nullptr && record->epoch == epoch;
+    same = record != nullptr && record->epoch == fetch.epoch && record->fetch &&
+           record->fetch->transaction == fetch.transaction;
     return false;
   });
   return same || outcome == Outcome::unavailable;
@@ -137,7 +138,7 @@ CardService::Served CardService::Case::serve(const FetchData& data) {
   }
   const std::size_t size = std::min<std::size_t>(data.max_data, fetch.content.size() - data.offset);
   const bool last = data.offset + size == fetch.content.size();
-  if (last && !epoch_unchanged(fetch.epoch)) return answer(CardResult::no_such_transaction);
+  if (last && !still_permitted(fetch)) return answer(CardResult::no_such_transaction);
   CardAnswer value;
   const auto from = fetch.content.begin() + static_cast<std::ptrdiff_t>(data.offset);
   value.data.assign(from, from + static_cast<std::ptrdiff_t>(size));

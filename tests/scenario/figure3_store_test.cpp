@@ -90,6 +90,8 @@ BOOST_AUTO_TEST_CASE(cut_and_resumed) {
   card.send_data(second, 0, 700, 7);
   card.hang_up();
   lab.tell("-- the link drops");
+  BOOST_TEST(lab.record(kCard).last_error.ends_with("upload cut at 700 of " +
+                                                    std::to_string(second.size()) + " octets"));
   BOOST_TEST((lab.record(kCard).image->digest == base::sha256(first)));
   card.open_channel();
   Answer again = card.begin(second, "", 7);

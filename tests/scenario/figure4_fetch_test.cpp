@@ -149,6 +149,20 @@ BOOST_AUTO_TEST_CASE(lock_ends_an_open_fetch) {
               CardResult::no_such_transaction));
 }
 
+// One open fetch per record: a newer one ends the older.
+BOOST_AUTO_TEST_CASE(newer_fetch_ends_the_older) {
+  const Answer older = card.fetch_begin(card.key);
+  const Answer newer = card.fetch_begin(card.key);
+  const auto last_octet = [&](const Answer& begin) {
+    bip::Fields fields;
+    fields.transaction = *begin.fields.transaction;
+    fields.offset = *begin.fields.total - 1;
+    return card.ask(bip::Ins::fetch_data, std::move(fields)).result;
+  };
+  BOOST_TEST((last_octet(older) == CardResult::no_such_transaction));
+  BOOST_TEST((last_octet(newer) == CardResult::done));
+}
+
 BOOST_AUTO_TEST_CASE(what_did_not_fit_is_kept) {
   Answer begin = card.fetch_begin(card.key);
   bip::Fields fields;
