@@ -164,10 +164,18 @@ class Runner {
     Why why;
     const bv_status status = f(why.out());
     if (status == BV_OK) return true;
-    const std::string text = why.text();
-    log_.error("host",
-               cat(name, " refused: ", status_name(status), text.empty() ? "" : ": ", text));
+    log_refusal(cat(name, " refused: ", status_name(status)), why.text());
     return false;
+  }
+
+  // A plugin may name several faults of its configuration, one a line.
+  void log_refusal(const std::string& what, std::string_view faults) {
+    if (faults.empty()) log_.error("host", what);
+    while (!faults.empty()) {
+      const std::size_t end = std::min(faults.find('\n'), faults.size());
+      if (end > 0) log_.error("host", cat(what, ": ", faults.substr(0, end)));
+      faults.remove_prefix(std::min(end + 1, faults.size()));
+    }
   }
 
   // Empty when the plugin does not tell.
