@@ -77,7 +77,7 @@ class Lab:
                 self.db = MariaDb(self.path("data"), self.path("log"), self.runner)
                 self.db.create()
             self.write_config()
-            self._write_card_keys()
+            self.write_card_keys()
             self.ops("keys", "init")
             self.ops("db", "init")
         except BaseException:
@@ -117,7 +117,7 @@ class Lab:
                            for name, keys in sections.items())
             write_atomically(path, text)
 
-    def _write_card_keys(self):
+    def write_card_keys(self):
         rows = ["iccid,key_set,algorithm,kic,kid,psk"]
         rows += [f"{iccid},{k.key_set},{k.family},{k.kic.hex()},{k.kid.hex()},{secrets.token_hex(16)}"
                  for iccid, k in self.card_keys.items()]
@@ -133,7 +133,7 @@ class Lab:
         if os.path.exists(self.ports_file):
             os.unlink(self.ports_file)
         self.host = Process([self.program("bipvault-host"), "--config", self.host_config],
-                            self.path("log", "host.log"))
+                            self.path("log", "host.log"), cwd=self.path("data"))
         wait_until(self._ports_told, seconds, "the host's ports, " + self.host.log_path)
 
     def _ports_told(self):
@@ -230,7 +230,7 @@ class Lab:
         for iccid in iccids:
             self.card_keys[iccid] = wire.Keys(key_set, family, secrets.token_bytes(16),
                                               secrets.token_bytes(16))
-        self._write_card_keys()
+        self.write_card_keys()
         if self.host and self.host.running():
             self.reload()
 
