@@ -7,6 +7,7 @@
 
 #include <iostream>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "cli/care_view.h"
 #include "cli/import.h"
@@ -132,9 +133,32 @@ int import(Tool& tool) {
   return report_import(tool, report, options.dry_run);
 }
 
+// Why new keys would do harm; empty: they are a first set. A pepper made anew would make the right
+// key of every customer a wrong one.
+std::string in_use_already(const config::Config& config) {
+  int missing = 0;
+  for (const std::string* path :
+       {&config.keys.master_key_file, &config.keys.pepper_file, &config.keys.audit_key_file}) {
+    const bool there = base::check_secret_file(*path).state != base::SecretFile::missing;
+    missing += there ? 0 : 1;
+  }
+  if (missing == 0) return "";
+  const auto schema = db::schema_status(config.store);
+  const bool has_schema = schema && schema->found > 0;
+  if (missing == 3 && !has_schema) return "";
+  return has_schema ? "the database is in use already" : "some of the key files are there";
+}
+
 int keys_init(Tool& tool) {
   const config::Config* config = tool.config(true);
   if (config == nullptr) return tool.code();
+  const std::string in_use = tool.line().has("force") ? "" : in_use_already(*config);
+  if (!in_use.empty()) {
+    return tool.fail(kFailed, in_use +
+                                  ": bring the missing key files back from their copy. New "
+                                  "ones (--force) would make every customer's key wrong, or "
+                                  "the stored content unreadable");
+  }
   const auto created = db::create_key_files(config->keys);
   if (!created) return tool.fail(kFailed, created.error());
   // What was there before is looked at as well.

@@ -51,8 +51,11 @@ std::vector<CommandSpec> other_commands() {
        "create the key files that do not exist",
        "Creates master_key_file, pepper_file and audit_key_file of section [keys], each with one\n"
        "random key and mode 0600. Files that exist are left alone. Keep copies of them apart from\n"
-       "the database's backup: without the master keys stored content cannot be read again.",
-       {}},
+       "the database's backup: without the master keys stored content cannot be read again.\n"
+       "\n"
+       "Refused when only some of the files are missing, or when the database has a schema\n"
+       "already: then keys have been lost, and their copy is what is needed.",
+       {{"force", "", "create them nevertheless"}}},
       {"db init",
        "",
        0,
