@@ -36,6 +36,7 @@ base::Status Gateway::Impl::start() {
     faults_.note(fault, parts_.clock.now(), 1, [] { return std::string(); });
   };
   listener_ = std::make_unique<Listener>(loop_.context(), std::move(hooks));
+  port_ = 0;
   if (!settings_->tcp.empty()) {
     if (auto opened = listener_->open(settings_->tcp); !opened) return opened;
     port_ = listener_->port();
