@@ -1,0 +1,278 @@
+// The tools as processes, on a SQLite store of their own: exit codes, what is printed, and that a
+// document's number appears nowhere.
+#include <boost/test/unit_test.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+#include <utmp.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kDeadlineMs = 20'000;
+constexpr char kNumber[] = "D98765432";
+using Arguments = std::vector<std::string>;
+
+struct Ended {
+  int code = -1;
+  std::string output;
+};
+
+fs::path program(const std::string& name) {
+  return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin" / name;
+}
+
+[[noreturn]] void execute(const std::string& name, Arguments arguments) {
+  const std::string path = program(name);
+  std::vector<char*> argv{const_cast<char*>(path.c_str())};
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  ::execv(path.c_str(), argv.data());
+  _exit(127);
+}
+
+// False when nothing came in time, or the other end is closed.
+bool read_more(int from, std::string& output) {
+  pollfd wait{from, POLLIN, 0};
+  if (::poll(&wait, 1, kDeadlineMs) <= 0) return false;
+  char part[4096];
+  const ssize_t got = ::read(from, part, sizeof part);
+  if (got <= 0) return false;
+  output.append(part, static_cast<std::size_t>(got));
+  return true;
+}
+
+int code_of(pid_t pid) {
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+// Both outputs of a tool whose standard input is `input` and no terminal.
+Ended run(const std::string& name, const Arguments& arguments, const std::string& input = "") {
+  int in[2];
+  int out[2];
+  if (::pipe(in) != 0 || ::pipe(out) != 0) std::abort();
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::dup2(in[0], STDIN_FILENO);
+    ::dup2(out[1], STDOUT_FILENO);
+    ::dup2(out[1], STDERR_FILENO);
+    for (int end : {in[0], in[1], out[0], out[1]}) ::close(end);
+    execute(name, arguments);
+  }
+  ::close(in[0]);
+  ::close(out[1]);
+  const bool written =
+      ::write(in[1], input.data(), input.size()) == static_cast<ssize_t>(input.size());
+  ::close(in[1]);
+  Ended ended;
+  while (read_more(out[0], ended.output)) {
+  }
+  ::close(out[0]);
+  ended.code = code_of(pid);
+  BOOST_TEST(written);
+  return ended;
+}
+
+struct Laboratory {
+  Laboratory() {
+    char name[] = "/tmp/bipvault-cli-XXXXXX";
+    path = ::mkdtemp(name);
+    ini = path / "bipvault.ini";
+    std::ofstream(ini) << run("bipvault-ops", {"config", "defaults"}).output;
+  }
+  ~Laboratory() { fs::remove_all(path); }
+
+  Ended ops(Arguments arguments, const std::string& input = "") const {
+    arguments.insert(arguments.begin(), {"--config", ini});
+    return run("bipvault-ops", arguments, input);
+  }
+  Ended care(Arguments arguments, const std::string& input = std::string(kNumber) + "\n") const {
+    arguments.insert(arguments.begin(), {"--config", ini});
+    return run("bipvault-care", arguments, input);
+  }
+  // With keys, schema and two cards.
+  void set_up() const {
+    BOOST_REQUIRE_EQUAL(ops({"keys", "init"}).code, 0);
+    BOOST_REQUIRE_EQUAL(ops({"db", "init"}).code, 0);
+    const Ended imported = ops({"import", "-"},
+                               "iccid,msisdn\n8986001234567890120,+8613800000001\n"
+                               "8986001234567890138,+8613800000002\n");
+    BOOST_REQUIRE_MESSAGE(imported.code == 0, imported.output);
+  }
+
+  fs::path path;
+  std::string ini;
+};
+
+const Arguments kProof{"--agent", "ann", "--reason", "lost phone", "--document", "passport"};
+
+Arguments proven(Arguments arguments) {
+  arguments.insert(arguments.end(), kProof.begin(), kProof.end());
+  return arguments;
+}
+
+bool contains(const Ended& ended, const std::string& text) {
+  return ended.output.find(text) != std::string::npos;
+}
+
+}  // namespace
+
+// Proves that each step before the first service is named when it is missing, with its exit code.
+BOOST_AUTO_TEST_CASE(first_steps) {
+  const Laboratory lab;
+  const Ended no_keys = lab.ops({"config", "check"});
+  BOOST_TEST(no_keys.code == 3);
+  BOOST_TEST(contains(no_keys, "bipvault-ops --config " + lab.ini + " keys init"));
+  BOOST_TEST(contains(lab.ops({"keys", "init"}), "created"));
+  BOOST_TEST(contains(lab.ops({"keys", "init"}), "exist already"));
+  BOOST_TEST(lab.ops({"config", "check"}).code == 0);
+  BOOST_TEST(lab.ops({"db", "status"}).code == 1);
+  const Ended no_schema = lab.ops({"import", "-"}, "iccid\n8986001234567890120\n");
+  BOOST_TEST(no_schema.code == 4);
+  BOOST_TEST(contains(no_schema, "db init"));
+  BOOST_TEST(lab.ops({"db", "init"}).code == 0);
+  BOOST_TEST(lab.ops({"db", "init"}).code == 1);
+  BOOST_TEST(lab.ops({"db", "upgrade"}).code == 0);
+  BOOST_TEST(lab.ops({"db", "status"}).code == 0);
+  ::chmod((lab.path / "pepper.keys").c_str(), 0644);
+  BOOST_TEST(lab.ops({"keys", "init"}).code == 3);
+  BOOST_TEST(run("bipvault-ops", {"db", "status"}).code == 2);
+  BOOST_TEST(run("bipvault-ops", {"--config", "/nonexistent", "db", "status"}).code == 3);
+}
+
+// Proves an import's counts, its bad lines and its repetition.
+BOOST_AUTO_TEST_CASE(imports) {
+  const Laboratory lab;
+  lab.set_up();
+  const std::string file = lab.path / "cards.txt";
+  std::ofstream(file) << "* vendor\nQuantity: 3\nvar_out: ser_nb/ki\n8986001234567890120 00\n"
+                         "8986001234567890146 11\nnonsense\n";
+  const Ended dry = lab.ops({"import", file, "--dry-run"});
+  BOOST_TEST(contains(dry, "dry run: 2 cards could be imported, 1 bad"));
+  const Ended all = lab.ops({"import", file, "--all-or-nothing"});
+  BOOST_TEST(all.code == 1);
+  BOOST_TEST(contains(all, "created 0"));
+  const Ended good = lab.ops({"import", file});
+  BOOST_TEST(good.code == 1);
+  BOOST_TEST(contains(good, "line 6: 1 fields instead of 2"));
+  BOOST_TEST(contains(good, "created 1, updated 0, unchanged 1, bad 1"));
+  const Ended json = lab.ops({"--json", "import", file});
+  BOOST_TEST(contains(json, "\"unchanged\": 2"));
+  BOOST_TEST(lab.ops({"import", "/nonexistent"}).code == 1);
+  BOOST_TEST(lab.ops({"import", file, "--batch", "0"}).code == 2);
+}
+
+// Proves that care finds a card by number and by ICCID, that every call is in the history, and that
+// the document's number is nowhere: not in an answer, not in the database.
+BOOST_AUTO_TEST_CASE(care_calls) {
+  const Laboratory lab;
+  lab.set_up();
+  const Ended by_number = lab.care(proven({"show", "+8613800000001"}));
+  BOOST_TEST(by_number.code == 0);
+  BOOST_TEST(contains(by_number, "8986001234567890120"));
+  BOOST_TEST(contains(by_number, "...5432"));
+  const Ended by_iccid = lab.care(proven({"--json", "show", "8986 0012 3456 7890 120F"}));
+  BOOST_TEST(by_iccid.code == 0);
+  BOOST_TEST(contains(by_iccid, "\"msisdn_provisioned\": \"+8613800000001\""));
+  BOOST_TEST(lab.care(proven({"show", "+4912345"})).code == 5);
+  BOOST_TEST(lab.care(proven({"unlock", "8986001234567890120"})).code == 1);
+  BOOST_TEST(lab.care(proven({"confirm-move", "8986001234567890120"})).code == 1);
+  BOOST_TEST(lab.care({"show", "8986001234567890120", "--agent", "ann"}).code == 2);
+  BOOST_TEST(lab.care(proven({"show", "8986001234567890120"}), "").code == 2);
+
+  const Ended audit = lab.care({"audit", "8986001234567890120", "--agent", "ann"});
+  BOOST_TEST(audit.code == 0);
+  BOOST_TEST(contains(audit, "shown  agent:ann  reason: lost phone; document: passport ...5432"));
+  BOOST_TEST(contains(lab.care({"audit", "verify"}), "the history is whole"));
+  BOOST_TEST(lab.care({"audit", "--day", "2026-02-30"}).code == 2);
+  for (const Ended& ended : {by_number, by_iccid, audit}) BOOST_TEST(!contains(ended, kNumber));
+  for (const auto& entry : fs::directory_iterator(lab.path)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string content((std::istreambuf_iterator<char>(file)), {});
+    BOOST_TEST(content.find(kNumber) == std::string::npos, entry.path());
+  }
+}
+
+// Proves that an order moves the record to the new card.
+BOOST_AUTO_TEST_CASE(swap_by_order) {
+  const Laboratory lab;
+  lab.set_up();
+  const Ended moved = lab.ops({"--json", "swap", "8986001234567890120", "8986001234567890138"});
+  BOOST_TEST(moved.code == 0);
+  BOOST_TEST(contains(moved, "\"how\": \"moved\""));
+  BOOST_TEST(lab.ops({"swap", "8986001234567890120", "8986001234567890138"}).code == 5);
+  BOOST_TEST(lab.ops({"swap", "8986001234567890138", "8986001234567890138"}).code == 2);
+}
+
+// Proves that on a terminal what is missing is asked for, and the number is not shown.
+BOOST_AUTO_TEST_CASE(questions_on_a_terminal) {
+  const Laboratory lab;
+  lab.set_up();
+  int terminal = -1;
+  const pid_t pid = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+  BOOST_REQUIRE(pid >= 0);
+  if (pid == 0) {
+    execute("bipvault-care", {"--config", lab.ini, "show", "+8613800000001", "--reason", "lost"});
+  }
+  std::string output;
+  const auto answer = [&](const std::string& question, const std::string& text) {
+    while (output.find(question) == std::string::npos) {
+      if (!read_more(terminal, output)) return false;
+    }
+    return ::write(terminal, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  };
+  BOOST_REQUIRE_MESSAGE(answer("Agent: ", "ann\n"), output);
+  BOOST_REQUIRE_MESSAGE(answer("Kind of identity document: ", "passport\n"), output);
+  BOOST_REQUIRE_MESSAGE(answer("(not shown): ", std::string(kNumber) + "\n"), output);
+  while (read_more(terminal, output)) {
+  }
+  ::close(terminal);
+  BOOST_TEST(code_of(pid) == 0);
+  BOOST_TEST(output.find("agent:ann") != std::string::npos, output);
+  BOOST_TEST(output.find("passport\r\n") != std::string::npos);
+  BOOST_TEST(output.find(kNumber) == std::string::npos);
+}
+
+// Proves that a signal during the question ends the tool and leaves the terminal's echo on.
+BOOST_AUTO_TEST_CASE(interrupted_question) {
+  const Laboratory lab;
+  lab.set_up();
+  int terminal = -1;
+  int name = -1;
+  BOOST_REQUIRE_EQUAL(::openpty(&terminal, &name, nullptr, nullptr, nullptr), 0);
+  const pid_t pid = ::fork();
+  BOOST_REQUIRE(pid >= 0);
+  if (pid == 0) {
+    ::close(terminal);
+    if (::login_tty(::dup(name)) != 0) _exit(126);
+    execute("bipvault-care", {"--config", lab.ini, "show", "+8613800000001", "--reason", "lost",
+                              "--agent", "ann", "--document", "passport"});
+  }
+  std::string output;
+  while (output.find("(not shown): ") == std::string::npos) {
+    BOOST_REQUIRE(read_more(terminal, output));
+  }
+  const auto echo = [&] {
+    termios settings{};
+    return ::tcgetattr(name, &settings) == 0 && (settings.c_lflag & ECHO) != 0;
+  };
+  BOOST_TEST(!echo());
+  BOOST_REQUIRE_EQUAL(::write(terminal, "\x03", 1), 1);
+  BOOST_TEST(code_of(pid) == 1000 + SIGINT);
+  BOOST_TEST(echo());
+  ::close(terminal);
+  ::close(name);
+}
