@@ -71,6 +71,12 @@ class Loopback {
     return ::poll(&entry, 1, wait_ms) > 0;
   }
   void shut_down_sending() { ::shutdown(fd_, SHUT_WR); }
+  // Ends with RST instead of FIN.
+  void reset() {
+    const linger at_once{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close();
+  }
   void close() {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;

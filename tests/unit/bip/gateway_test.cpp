@@ -205,6 +205,28 @@ BOOST_AUTO_TEST_CASE(a_store_cut_at_many_places_goes_on_where_the_vault_says) {
   BOOST_TEST((rig.vault.record(rig.card.iccid).image->digest == base::sha256(image)));
 }
 
+BOOST_AUTO_TEST_CASE(a_newcomer_waits_until_the_ended_channel_of_its_card_is_put_away) {
+  Rig rig;
+  const base::Bytes image = image_of(3000);
+  Loopback older = rig.identified();
+  BOOST_TEST((result_of(rig.ask(older, rig.card.store_begin(image, 1))) == CardResult::done));
+  rig.gate.set_open(false);
+  BOOST_REQUIRE(older.send(rig.card.packet(rig.card.store_data(image, 1, 0, 1000), 0x1A)));
+  BOOST_REQUIRE(until([&] { return rig.gate.inside() == 1; }));
+  older.reset();
+  BOOST_REQUIRE(until([&] { return rig.gateway->health().sessions == 0u; }));
+  // The old channel's octets are still with a worker when the card is back.
+  Loopback newer = rig.identified();
+  BOOST_REQUIRE(newer.send(rig.card.packet(rig.card.store_begin(image, 1))));
+  BOOST_REQUIRE(until([&] { return rig.counted("bip.identified") == 2; }));
+  BOOST_TEST(!newer.readable(200));
+  BOOST_TEST(rig.gate.inside() == 1);
+  rig.gate.set_open(true);
+  const auto begin = rig.answer(newer, rig.card);
+  BOOST_TEST((result_of(begin) == CardResult::done));
+  BOOST_TEST(begin->message.fields.offset.value() == 1000u);
+}
+
 BOOST_AUTO_TEST_CASE(half_closing_after_the_last_packet_is_still_answered) {
   Rig rig;
   Loopback link = rig.identified();
