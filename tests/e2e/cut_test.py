@@ -67,9 +67,11 @@ class Cutter:
         return transaction
 
     def held(self):
-        """What the record holds: the octets of its newest image."""
+        """What the record holds: the octets of its newest image; None when it cannot be read."""
         with self.lab.channel(self.card) as channel:
             begun = channel.ask(wire.FETCH_BEGIN, iccid=self.card.iccid, key=self.key)
+            if begun is not None and begun.name == "try later":
+                return None  # the store found that it has another digest than it was kept with
             if begun is None or begun.result != 0:
                 raise CheckFailed(f"FETCH BEGIN: expected done, seen {begun and begun.name}")
             image = b""
@@ -85,7 +87,8 @@ class Cutter:
         """The record is whole, and new only if it may be; then the two images change places."""
         image = self.held()
         if image not in (self.old, self.new):
-            raise CheckFailed(f"{what}: the record is neither the old nor the new image")
+            raise CheckFailed(f"{what}: the record is neither the old nor the new image"
+                              + (", it cannot be read" if image is None else ""))
         if image == self.new:
             if not may_be_new:
                 raise CheckFailed(f"{what}: expected the old image, seen the new one")

@@ -26,9 +26,9 @@ def refused(lab, report, what, *parts):
     for part in parts:
         report.contains(f"{what}: log", log, part)
     lines = [line for line in log.splitlines() if any(part in line for part in parts)]
-    report.evidence(what, re.sub(r"^\S+Z (error|warning) ", "", lines[0])[:110])
-    for line in lines[1:]:
-        report.evidence("", re.sub(r"^\S+Z (error|warning) ", "", line)[:110])
+    for i, line in enumerate(lines):
+        text = re.sub(r"^\S+Z error host (init refused: INVALID: )?", "", line)
+        report.evidence("" if i else what, text.replace(lab.root + "/", "")[:110])
     report.equal(f"{what}: no ports file", os.path.exists(lab.ports_file), False, show="")
 
 
