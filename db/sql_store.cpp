@@ -318,7 +318,7 @@ base::Result<vault::ImportResult> SqlStore::import(base::Now now,
     result = {};
     tx.prefetch(iccids);
     for (const vault::ImportLine& line : lines) {
-      vault::Record* record = tx.find(line.iccid);
+      vault::Record* record = tx.prefetched(line.iccid);
       const bool is_new = record == nullptr;
       if (is_new) record = &tx.create(line.iccid, batch_id(batch));
       const bool changed = complete(*record, line);

@@ -54,8 +54,10 @@ class SqlTx : public vault::RecordTx {
   void note(vault::Record& record, const vault::HistoryNote& note) override;
   std::uint64_t calls_by_agent_today(const std::string& agent) override;
 
-  // Loads many records at once, so that find() of these ICCIDs needs no query of its own.
+  // For bulk work that renames and removes nothing: loads many records at once, then gives the
+  // loaded or created record of an ICCID, or null.
   void prefetch(const std::vector<vault::Iccid>& iccids);
+  vault::Record* prefetched(const vault::Iccid& iccid);
   // The pointer of create() with an id of the caller's choice.
   vault::Record& create(const vault::Iccid& iccid, const vault::RecordId& id);
 

@@ -80,6 +80,10 @@ void CommitQueue::commit_batch(Batch& batch) {
         commit_batch(single);
       }
     }
+  } catch (const SqlError& error) {
+    for (Waiting* waiting : batch) waiting->error = std::current_exception();
+    // After an I/O error or the like a new connection is the way back.
+    if (error.kind() == Kind::other || error.kind() == Kind::lost) writer_.reset();
   } catch (...) {
     for (Waiting* waiting : batch) waiting->error = std::current_exception();
   }

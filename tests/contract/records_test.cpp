@@ -258,6 +258,19 @@ BOOST_AUTO_TEST_CASE(moves_are_kept) {
   });
 }
 
+// A record that was not had from this update is refused as a whole: nothing is written.
+BOOST_AUTO_TEST_CASE(a_strange_record_is_refused) {
+  const Record made = create(iccid(1));
+  Record strange = made;
+  strange.id[0] ^= 1;
+  BOOST_TEST((update([&](RecordTx& tx) {
+                ++tx.find(iccid(1))->epoch;
+                tx.note(strange, {"x", "test", ""});
+                return true;
+              }) == Outcome::unavailable));
+  BOOST_TEST((read(iccid(1)) == made));
+}
+
 // Texts that only inform are cut to their columns, never in the middle of a character.
 BOOST_AUTO_TEST_CASE(long_texts_are_cut) {
   create(iccid(1));

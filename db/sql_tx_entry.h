@@ -1,0 +1,60 @@
+// What SqlTx keeps of a record during an update: shared by its two sources only.
+#pragma once
+
+#include <algorithm>
+
+#include "db/sql_tx.h"
+
+namespace db {
+
+// One image of a record as the function sees it.
+struct SqlTx::Version {
+  vault::ImageInfo info;
+  std::int64_t seq = 0;
+  std::optional<Sealed> fresh;  // added by this update
+  bool changed = false;         // pin or owner
+};
+
+struct SqlTx::Entry {
+  struct Part {
+    std::uint32_t offset = 0;
+    std::uint32_t bytes = 0;
+    BlobId id{};
+    std::optional<Sealed> fresh;
+  };
+
+  explicit Entry(vault::Record&& r) : record(std::move(r)) {}
+
+  vault::Record record;
+  std::optional<vault::Record> loaded;  // nothing: created here
+  bool removed = false;
+  bool touched = false;  // something that hangs on it has changed
+  std::uint64_t last_seq = 0;
+  std::optional<std::vector<Version>> versions;  // newest first
+  std::optional<std::vector<Part>> parts;        // by offset
+  std::vector<PartDrop> part_drops;
+};
+
+// Runs a read. After the first failure nothing is read any more: the function is to see "nothing"
+// quickly, and the update ends with that failure.
+template <class F>
+void SqlTx::guarded(F&& read) {
+  if (failure_) return;
+  try {
+    read();
+  } catch (const SqlError&) {
+    failure_ = std::current_exception();
+  }
+}
+
+// Throws SqlError when the column holds something else.
+template <std::size_t N>
+std::array<std::uint8_t, N> octets(const Row& row, int column) {
+  std::array<std::uint8_t, N> value{};
+  const base::Bytes bytes = row.blob(column);
+  if (bytes.size() != N) throw SqlError(SqlError::Kind::other, 0, "bad octets in a key column");
+  std::copy(bytes.begin(), bytes.end(), value.begin());
+  return value;
+}
+
+}  // namespace db
