@@ -8,7 +8,8 @@ target_compile_options(bipvault_options INTERFACE
 target_include_directories(bipvault_options INTERFACE ${CMAKE_SOURCE_DIR})
 
 if(BIPVAULT_SANITIZE STREQUAL "address")
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined
+    -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 elseif(BIPVAULT_SANITIZE STREQUAL "thread")
   # Boost.Asio's fences, which TSan does not see, stand beside a mutex that it does.
