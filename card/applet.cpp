@@ -44,6 +44,12 @@ Task<> Applet::perform(Job job) {
     case Job::resume:
       co_await back_up(Origin::timer);
       break;
+    case Job::update:
+      co_await back_up(Origin::wake_up);
+      break;
+    case Job::proof:
+      co_await send_proofs();
+      break;
     case Job::restore:
       co_await restore();
       break;
@@ -57,7 +63,7 @@ Task<> Applet::perform(Job job) {
       co_await erase_backup();
       break;
     case Job::identity:
-      co_await report_identity();
+      co_await report_identity(Origin::wake_up);
       break;
   }
 }
@@ -113,7 +119,7 @@ Task<> Applet::tick() {
   Memory& memory = card_.memory;
   const bool first = !memory.identity_known && memory.use_ms >= settings_.first_report_ms;
   if (memory.since_report_ms >= settings_.report_ms) memory.report_due = true;
-  if (first || memory.report_due) co_await report_identity();
+  if (first || memory.report_due) co_await report_identity(Origin::timer);
   if (++ticks_ % kTicksPerCommit == 0) commit_();
 }
 
@@ -126,6 +132,9 @@ bool Applet::envelope(base::View data) {
       return true;
     case envelope::kTimerExpiration:
       on_timer(*event);
+      return true;
+    case envelope::kSmsDownload:
+      on_sms(*event);
       return true;
     case envelope::kEventDownload:
       link_.on_event(*event);

@@ -43,6 +43,7 @@ class Applet : public ToolkitApplet {
   bool envelope(base::View data) override;
   bool terminal_response(base::View data) override { return proactive_.terminal_response(data); }
   void status() override {}
+  base::Bytes envelope_response() override { return std::exchange(envelope_response_, {}); }
   base::View pending() const override { return proactive_.pending(); }
   void fetched() override { proactive_.fetched(); }
 
@@ -54,11 +55,13 @@ class Applet : public ToolkitApplet {
     tick,
     back_up,
     resume,
+    update,
     restore,
     memo,
     status,
     erase,
-    identity
+    identity,
+    proof
   };
   // How a command that may need the user's key went.
   struct Reply {
@@ -110,9 +113,9 @@ class Applet : public ToolkitApplet {
   Task<std::string> restored(Download& download);
 
   // applet_identity.cpp
-  Task<> report_identity();
+  Task<> report_identity(Origin origin);
   Task<> take_over_terminal();
-  Task<bool> send_report(std::string& text);
+  Task<bool> send_report(Origin origin, std::string& text);
   Task<base::Bytes> handset();
   std::optional<IccidOctets> other_card() const;
 
@@ -122,7 +125,16 @@ class Applet : public ToolkitApplet {
   Task<> show_status();
   Task<> erase_backup();
 
+  // applet_wake.cpp
+  void on_sms(const Envelope& event);
+  bip::PacketStatus judge_wake_up(const bip::CommandHead& head, base::View packet,
+                                  std::uint64_t& counter, std::uint8_t& reason);
+  void prove(const bip::CommandHead& head, bip::PacketStatus status, std::uint64_t counter,
+             const Number& to);
+  Task<> send_proofs();
+
   // applet_tell.cpp
+  void tell_wake_up(bip::PacketStatus status, std::uint8_t reason) const;
   void tell_outcome(const std::string& text) const;
   void tell_image(std::size_t octets, const base::Sha256& digest) const;
   void tell_restored(const Restored& counts) const;
@@ -141,6 +153,8 @@ class Applet : public ToolkitApplet {
   int ticks_ = 0;
   base::Bytes profile_;
   std::optional<base::Secret> other_key_;  // of the card before, until it was reported
+  std::deque<base::Bytes> proofs_;         // SMS-SUBMIT that wait for their turn
+  base::Bytes envelope_response_;
   std::optional<Task<>> main_;
 };
 

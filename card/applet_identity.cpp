@@ -15,7 +15,7 @@ std::optional<IccidOctets> Applet::other_card() const {
   return last;
 }
 
-Task<> Applet::report_identity() {
+Task<> Applet::report_identity(Origin origin) {
   Memory& memory = card_.memory;
   if (!memory.identity_known && memory.use_ms >= settings_.first_report_ms) {
     co_await take_over_terminal();
@@ -29,7 +29,7 @@ Task<> Applet::report_identity() {
   std::string text;
   const bool opened = co_await open_link();
   if (opened) {
-    const bool delivered = co_await send_report(text);
+    const bool delivered = co_await send_report(origin, text);
     if (delivered) {
       memory.report_due = false;
       memory.since_report_ms = 0;
@@ -60,14 +60,14 @@ Task<> Applet::take_over_terminal() {
 }
 
 // True: the vault has taken the report, whatever it thinks of it. `text`: for the user.
-Task<bool> Applet::send_report(std::string& text) {
+Task<bool> Applet::send_report(Origin origin, std::string& text) {
   Memory& memory = card_.memory;
   bip::Message message = command(bip::Ins::report);
   message.fields.iccid = card_.iccid;
   message.fields.previous = memory.previous;
   message.fields.number = own_number(card_.files);
   message.fields.handset = co_await handset();
-  message.fields.origin = static_cast<std::uint8_t>(Origin::timer);
+  message.fields.origin = static_cast<std::uint8_t>(origin);
   if (other_key_) message.fields.key = other_key_->clone();
   const Reply reply = co_await ask_vault(message, Cancelled::sends_without_key);
   if (reply.how != Reply::How::answered) co_return false;

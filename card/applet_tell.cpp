@@ -33,4 +33,14 @@ void Applet::tell_identity() const {
            {}});
 }
 
+void Applet::tell_wake_up(bip::PacketStatus status, std::uint8_t reason) const {
+  const auto code = static_cast<std::uint8_t>(status);
+  const std::string words = status != bip::PacketStatus::por_ok ? "refused"
+                            : reason == 0x01                    ? "to update"
+                            : reason == 0x02                    ? "to report"
+                                                                : "without a reason";
+  const std::string hex = base::to_hex({&code, 1});
+  report_({"wake-up", words + ", status " + hex, {{"status", hex}}});
+}
+
 }  // namespace card

@@ -38,6 +38,7 @@ std::array<std::uint8_t, N> fixed(const Object& object, const std::string& name)
 Object::Ptr memory_to_json(const Memory& memory) {
   Object::Ptr json = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
   json->set("counter", memory.counter);
+  json->set("sms_counter", memory.sms_counter);
   json->set("watched", base::to_hex(memory.watched));
   json->set("use_ms", memory.use_ms);
   json->set("since_report_ms", memory.since_report_ms);
@@ -60,6 +61,7 @@ Object::Ptr memory_to_json(const Memory& memory) {
 Memory memory_from_json(const Object& json) {
   Memory memory;
   memory.counter = json.getValue<Poco::UInt64>("counter");
+  memory.sms_counter = json.getValue<Poco::UInt64>("sms_counter");
   memory.watched = fixed<10>(json, "watched");
   memory.use_ms = json.getValue<Poco::Int64>("use_ms");
   memory.since_report_ms = json.getValue<Poco::Int64>("since_report_ms");

@@ -105,6 +105,12 @@ Command close_channel(std::uint8_t channel) {
 
 Command channel_status() { return plain(CommandType::get_channel_status); }
 
+Command send_short_message(base::View tpdu) {
+  Command command = plain(CommandType::send_short_message, 0x00, device::kNetwork);
+  command.objects.add(cr(tag::kSmsTpdu), tpdu);
+  return command;
+}
+
 Command send_data(std::uint8_t channel, base::View data, bool immediate) {
   Command command = plain(CommandType::send_data, immediate ? 0x01 : 0x00, channel_device(channel));
   command.objects.add(cr(tag::kChannelData), data);

@@ -42,6 +42,7 @@ Command refresh(const Path& changed);
 Command open_channel(const ServerAddress& server, std::uint16_t buffer);
 Command close_channel(std::uint8_t channel);
 Command channel_status();
+Command send_short_message(base::View tpdu);
 Command send_data(std::uint8_t channel, base::View data, bool immediate);
 Command receive_data(std::uint8_t channel, std::uint8_t octets);
 

@@ -8,7 +8,6 @@
 namespace card {
 namespace {
 
-constexpr std::array<std::uint8_t, 3> kTar{0xBF, 0xFF, 0x01};
 constexpr std::uint8_t kIdentification = 0x03, kResponsePacket = 0x02, kTagIccid = 0x36;
 constexpr std::uint8_t kSpi = 0x16;           // CC, ciphered, counter higher
 constexpr std::size_t kSendChunk = 240;       // FETCH answers stay below 256 octets
@@ -16,7 +15,14 @@ constexpr std::uint8_t kReceiveChunk = 0xED;  // TERMINAL RESPONSE stays below 2
 constexpr std::uint64_t kCounterStep = 16;    // written ahead, so that most packets write nothing
 constexpr std::uint64_t kCounterJump = 4096;
 
-bip::CommandHead head_for(const OtaKeys& keys, Por por) {
+std::size_t remaining(const Response& response) {
+  const auto left = response.objects.find(tag::kChannelDataLength);
+  return left && left->size() == 1 ? (*left)[0] : 0;
+}
+
+}  // namespace
+
+bip::CommandHead Link::head_for(const OtaKeys& keys, Por por) {
   bip::CommandHead head;
   const std::uint8_t algorithm = keys.family == bip::Family::aes ? 0x02 : 0x05;
   head.spi = {kSpi, static_cast<std::uint8_t>(por)};
@@ -24,13 +30,6 @@ bip::CommandHead head_for(const OtaKeys& keys, Por por) {
   head.tar = kTar;
   return head;
 }
-
-std::size_t remaining(const Response& response) {
-  const auto left = response.objects.find(tag::kChannelDataLength);
-  return left && left->size() == 1 ? (*left)[0] : 0;
-}
-
-}  // namespace
 
 std::uint64_t Link::next_counter() {
   if (counter_in_use_ == 0) counter_in_use_ = card_.memory.counter;  // after power-on

@@ -31,8 +31,12 @@ enum class Por : std::uint8_t { always = 0x19, on_error = 0x1A };  // second SPI
 class Link {
  public:
   static constexpr std::uint8_t kGuardTimer = 3;
+  static constexpr std::array<std::uint8_t, 3> kTar{0xBF, 0xFF, 0x01};
   static constexpr int kGuardSeconds = 120;
   static constexpr std::size_t kMaxPacket = 1400;
+
+  // SPI 16 with that answer, and the card's key set, to the applet's TAR.
+  static bip::CommandHead head_for(const OtaKeys& keys, Por por);
 
   // References outlive the link; `commit` writes the card's memory down.
   Link(Card& card, Proactive& proactive, std::function<void()> commit, Report report)

@@ -44,6 +44,7 @@ Script, one line each, # for comments:
   advance 12h          moves the clock from timer to timer (and --clock-file with it)
   cut after N sent     breaks the connection after N more octets; cut after N received
   save-key FILE        writes the key shown last into a file of mode 0600
+  sms NUMBER HEX|@FILE a binary message has come from NUMBER: its user data with header
   run                  goes on until the card is idle or waits for the user
   expect text REGEX    a text was shown since the last one found (keys show as ***)
   expect result NAME   the last answer of the vault: done, key required, locked, ...

@@ -69,6 +69,7 @@ struct OpenUpload {
 // The applet's non-volatile memory.
 struct Memory {
   std::uint64_t counter = 0;       // highest CNTR that may have been used: written ahead in steps
+  std::uint64_t sms_counter = 0;   // highest CNTR taken from a wake-up
   IccidOctets watched = kNoIccid;  // EF "last ICCID" for which the use is counted
   std::int64_t use_ms = 0;         // cumulative use since then
   std::int64_t since_report_ms = 0;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kLongestWaitMs = 200;
 constexpr std::size_t kKeyFileLimit = 256;
+constexpr std::size_t kSmsFileLimit = 1024;
 
 }  // namespace
 
@@ -103,6 +104,8 @@ bool Runner::perform(const ScriptLine& line) {
       return save_key(line.argument);
     case Verb::run:
       return run_on();
+    case Verb::sms:
+      return sms(line.argument);
     case Verb::expect_text:
       return expect(output_.find_text(line.argument), line);
     case Verb::expect_result:
@@ -159,6 +162,23 @@ bool Runner::key(const std::string& argument) {
   inputs_.push_back({Input::What::text, base::Secret(base::as_bytes(digits))});
   base::wipe(text->data(), text->size());
   return true;
+}
+
+// "NUMBER HEX" or "NUMBER @FILE": user data with its header, as an SMSC would deliver it.
+bool Runner::sms(const std::string& argument) {
+  const auto words = base::split_words(argument);
+  if (words.size() != 2) return fault("sms takes a number and the user data");
+  std::string hex(words[1]);
+  if (hex.starts_with('@')) {
+    auto text = base::read_text_file(hex.substr(1), kSmsFileLimit);
+    if (!text) return fault(text.error());
+    hex = text->substr(0, text->find_first_of("\r\n"));
+  }
+  const auto user_data = base::from_hex(hex);
+  if (!user_data || !terminal_->deliver(std::string(words[0]), *user_data)) {
+    return fault("no user data of at most 140 octets in hexadecimal");
+  }
+  return run_on();
 }
 
 bool Runner::save_key(const std::string& path) {

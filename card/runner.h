@@ -46,6 +46,7 @@ class Runner {
   bool advance(std::int64_t by_ms);
   bool menu(const std::string& text);
   bool key(const std::string& argument);
+  bool sms(const std::string& argument);
   bool save_key(const std::string& path);
   bool expect(bool met, const ScriptLine& line);
   // Until the card is idle or, with nothing left to answer, waits for the user.

@@ -17,7 +17,7 @@ struct Form {
   Wants wants;
 };
 
-constexpr std::array<Form, 12> kForms{{
+constexpr std::array<Form, 13> kForms{{
     {"cut after sent", Verb::cut_sent, Wants::octets},
     {"cut after received", Verb::cut_received, Wants::octets},
     {"expect text", Verb::expect_text, Wants::text},
@@ -30,6 +30,7 @@ constexpr std::array<Form, 12> kForms{{
     {"ok", Verb::ok, Wants::nothing},
     {"ignore", Verb::ignore, Wants::nothing},
     {"run", Verb::run, Wants::nothing},
+    {"sms", Verb::sms, Wants::text},
 }};
 
 // "cut after N sent" has its number in the middle; it is moved to the end for the table.

@@ -22,6 +22,7 @@ struct ScriptLine {
     cut_received,
     save_key,
     run,
+    sms,
     expect_text,
     expect_result
   } verb{};

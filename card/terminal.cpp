@@ -33,10 +33,10 @@ base::Bytes Terminal::profile() {
     int bit;
   };
   constexpr Bit kBits[] = {
-      {1, 1},  {1, 4},  {1, 6},  // profile download, menu selection, timer expiration
-      {2, 1},                    // command result
+      {1, 1},  {1, 2},  {1, 4},  {1, 6},  // profile download, menu selection, timer expiration
+      {2, 1},                             // command result
       {3, 1},  {3, 3},  {3, 4},  {3, 6},  {3, 8},   // DISPLAY TEXT ... REFRESH
-      {4, 6},  {4, 7},                              // SET UP MENU, PROVIDE LOCAL INFORMATION
+      {4, 2},  {4, 6},  {4, 7},                     // SET UP MENU, PROVIDE LOCAL INFORMATION
       {5, 1},  {6, 3},  {6, 4},                     // event list, data available, channel status
       {8, 1},  {8, 2},  {8, 3},                     // timers, date and time
       {12, 1}, {12, 2}, {12, 3}, {12, 4}, {12, 5},  // BIP
@@ -110,9 +110,13 @@ bool Terminal::step(base::Now now) {
   if (prompt_) return false;
   watch_channel();
   if (!envelopes_.empty()) {
-    const base::Bytes data = encode(envelopes_.front());
+    const Envelope event = std::move(envelopes_.front());
     envelopes_.pop_front();
-    exchange(kToolkit, kEnvelope, 0, 0, data);
+    const ApduAnswer answer = exchange(kToolkit, kEnvelope, 0, 0, encode(event));
+    // A proof of receipt in the delivery report.
+    if (event.outer == envelope::kSmsDownload && !answer.data.empty()) {
+      tell_sms(sms_from_, answer.data);
+    }
     return true;
   }
   if (pending_ > 0) {

@@ -54,6 +54,8 @@ class Terminal {
 
   const std::vector<MenuItem>& menu() const { return menu_; }
   void select(std::uint8_t item);
+  // A short message for the card has come (SMS-PP data download). False: too long.
+  bool deliver(const std::string& originator, base::View user_data);
 
   const std::optional<Prompt>& prompt() const { return prompt_; }
   bool answer(std::string_view text);  // to an input; false: the form does not allow it
@@ -92,6 +94,8 @@ class Terminal {
   void local_information(const Command& command);
   void manage_timer(const Command& command);
   void poll_interval(const Command& command);
+  void send_short_message(const Command& command);
+  void tell_sms(const std::string& to, base::View user_data) const;
 
   // terminal_bip.cpp
   void open_channel(const Command& command);
@@ -112,7 +116,8 @@ class Terminal {
   base::Now now_;
   std::size_t pending_ = 0;  // octets of the proactive command that waits for FETCH
   std::deque<Envelope> envelopes_;
-  Command current_;  // being carried out, for the response
+  std::string sms_from_;  // who sent the last short message
+  Command current_;       // being carried out, for the response
   std::optional<Prompt> prompt_;
   std::vector<MenuItem> menu_;
   bool wants_data_ = false, wants_status_ = false;

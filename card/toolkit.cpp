@@ -129,6 +129,14 @@ Envelope link_dropped(std::uint8_t channel) {
   return result;
 }
 
+Envelope sms_download(base::View service_centre, base::View tpdu) {
+  Envelope result{envelope::kSmsDownload, {}};
+  result.objects.add(tag::kDevices | tag::kCr, {device::kNetwork, device::kUicc});
+  result.objects.add(tag::kAddress, service_centre);
+  result.objects.add(tag::kSmsTpdu | tag::kCr, tpdu);
+  return result;
+}
+
 Envelope timer_expired(std::uint8_t id, int seconds) {
   Envelope result{envelope::kTimerExpiration, {}};
   result.objects.add(tag::kDevices | tag::kCr, {device::kTerminal, device::kUicc});

@@ -105,6 +105,8 @@ Envelope menu_selection(std::uint8_t item);
 // `status` as clause 8.56; `waiting` octets in the Rx buffer (255: or more).
 Envelope data_available(std::uint8_t channel, std::size_t waiting);
 Envelope link_dropped(std::uint8_t channel);
+// Address object: TON/NPI and BCD of the service centre (clause 7.1.1.3 of TS 31.111).
+Envelope sms_download(base::View service_centre, base::View tpdu);
 Envelope timer_expired(std::uint8_t id, int seconds);
 
 // Timer value: hours, minutes, seconds in swapped BCD (clause 8.38).

@@ -84,12 +84,14 @@ ApduAnswer Uicc::toolkit(const Apdu& apdu) {
     case kTerminalProfile:
       applet_.terminal_profile(apdu.data);
       return only(sw::kOk);
+    case kGetResponse:
+      return get_response(apdu);
     case kFetch:
       return fetch(apdu);
     case kTerminalResponse:
       return only(applet_.terminal_response(apdu.data) ? sw::kOk : sw::kConditions);
     case kEnvelope:
-      return only(applet_.envelope(apdu.data) ? sw::kOk : sw::kBadData);
+      return envelope(apdu);
     case kStatus:
       applet_.status();
       if (apdu.p2 == 0x0C) return only(sw::kOk);
@@ -97,6 +99,12 @@ ApduAnswer Uicc::toolkit(const Apdu& apdu) {
     default:
       return only(sw::kBadInstruction);
   }
+}
+
+ApduAnswer Uicc::envelope(const Apdu& apdu) {
+  if (!applet_.envelope(apdu.data)) return only(sw::kBadData);
+  response_ = applet_.envelope_response();
+  return only(response_.empty() ? sw::kOk : sized(sw::kMoreData, response_.size()));
 }
 
 ApduAnswer Uicc::fetch(const Apdu& apdu) {

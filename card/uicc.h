@@ -18,6 +18,8 @@ class ToolkitApplet {
   virtual bool envelope(base::View data) = 0;           // false: not understood
   virtual bool terminal_response(base::View data) = 0;  // false: no command is waiting for it
   virtual void status() = 0;
+  // What the last envelope is answered with (a proof of receipt); empty: nothing.
+  virtual base::Bytes envelope_response() { return {}; }
   // The proactive command that waits for FETCH; empty: none.
   virtual base::View pending() const = 0;
   virtual void fetched() = 0;
@@ -62,6 +64,7 @@ class Uicc {
   ApduAnswer read_record(const Apdu& apdu);
   ApduAnswer update_record(const Apdu& apdu);
   ApduAnswer fetch(const Apdu& apdu);
+  ApduAnswer envelope(const Apdu& apdu);
   File* current_file(std::uint8_t short_id);
   base::Bytes control_parameters(const Path& path) const;  // FCP template
 

@@ -272,7 +272,7 @@ BOOST_AUTO_TEST_CASE(the_user_answers_within_the_form) {
 
 BOOST_AUTO_TEST_CASE(unknown_commands_are_named_so) {
   Command command = commands::more_time();
-  command.type = static_cast<CommandType>(0x13);
+  command.type = static_cast<CommandType>(0x12);
   BOOST_CHECK(ask(command).result == General::type_not_understood);
 }
 

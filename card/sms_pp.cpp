@@ -1,0 +1,117 @@
+#include "card/sms_pp.h"
+
+#include "base/time.h"
+
+namespace card {
+namespace {
+
+constexpr std::uint8_t kDeliver = 0x00, kSubmit = 0x01, kTypeMask = 0x03, kHeader = 0x40,
+                       kNoMoreMessages = 0x04;
+constexpr std::uint8_t kDownload = 0x7F, kBinaryForCard = 0xF6;
+constexpr std::uint8_t kCommandElement = 0x70;
+constexpr std::size_t kMostUserData = 140;
+
+void put_address(base::Writer& tpdu, const Number& number) {
+  tpdu.u8(static_cast<std::uint8_t>(number.digits.size())).u8(number.ton_npi);
+  tpdu.bytes(to_bcd(number.digits).value_or(base::Bytes()));
+}
+
+std::optional<Number> take_address(base::Reader& reader) {
+  const std::size_t digits = reader.u8();
+  Number number;
+  number.ton_npi = reader.u8();
+  if (digits > 20) return std::nullopt;
+  number.digits = from_bcd(reader.take((digits + 1) / 2));
+  return number;
+}
+
+void put_user_data(base::Writer& tpdu, base::View user_data) {
+  tpdu.u8(static_cast<std::uint8_t>(user_data.size())).bytes(user_data);
+}
+
+// UDL and UD at the end of a TPDU, 8-bit.
+bool take_user_data(base::Reader& reader, Delivered& message) {
+  const base::View data = reader.take(reader.u8());
+  if (!reader.at_end() || data.size() > kMostUserData) return false;
+  message.user_data.assign(data.begin(), data.end());
+  return true;
+}
+
+}  // namespace
+
+std::optional<Delivered> decode_deliver(base::View tpdu) {
+  base::Reader reader(tpdu);
+  const std::uint8_t first = reader.u8();
+  const auto originator = take_address(reader);
+  if (!originator || (first & kTypeMask) != kDeliver) return std::nullopt;
+  Delivered message;
+  message.originator = *originator;
+  message.has_header = (first & kHeader) != 0;
+  message.pid = reader.u8();
+  message.dcs = reader.u8();
+  reader.take(7);  // time stamp
+  if (!take_user_data(reader, message)) return std::nullopt;
+  return message;
+}
+
+std::optional<base::Bytes> encode_deliver(const Number& originator, base::View user_data,
+                                          std::int64_t utc_ms) {
+  if (user_data.size() > kMostUserData) return std::nullopt;
+  base::Writer tpdu;
+  tpdu.u8(kDeliver | kNoMoreMessages | kHeader);
+  put_address(tpdu, originator);
+  tpdu.u8(kDownload).u8(kBinaryForCard);
+  const base::Civil civil = base::to_civil(utc_ms);
+  for (int part :
+       {civil.year % 100, civil.month, civil.day, civil.hour, civil.minute, civil.second, 0}) {
+    tpdu.u8(static_cast<std::uint8_t>((part % 10) << 4 | part / 10));
+  }
+  put_user_data(tpdu, user_data);
+  return tpdu.take();
+}
+
+std::optional<base::Bytes> encode_submit(const Number& destination, base::View user_data) {
+  if (user_data.size() > kMostUserData) return std::nullopt;
+  base::Writer tpdu;
+  tpdu.u8(kSubmit | kHeader).u8(0x00);
+  put_address(tpdu, destination);
+  tpdu.u8(0x00).u8(kBinaryForCard);
+  put_user_data(tpdu, user_data);
+  return tpdu.take();
+}
+
+std::optional<Delivered> decode_submit(base::View tpdu) {
+  base::Reader reader(tpdu);
+  const std::uint8_t first = reader.u8();
+  reader.u8();  // message reference
+  const auto destination = take_address(reader);
+  if (!destination || (first & kTypeMask) != kSubmit) return std::nullopt;
+  if ((first & 0x18) != 0) return std::nullopt;  // with a validity period: not ours
+  Delivered message;
+  message.originator = *destination;
+  message.has_header = (first & kHeader) != 0;
+  message.pid = reader.u8();
+  message.dcs = reader.u8();
+  if (!take_user_data(reader, message)) return std::nullopt;
+  return message;
+}
+
+std::optional<base::View> command_packet(base::View user_data) {
+  base::Reader reader(user_data);
+  base::Reader header(reader.take(reader.u8()));
+  bool command = false;
+  while (header.ok() && header.left() > 0) {
+    const std::uint8_t element = header.u8();
+    header.take(header.u8());
+    if (element == kCommandElement) command = true;
+    if (element == 0x00 || element == 0x08) return std::nullopt;  // a part of several
+  }
+  if (!reader.ok() || !header.ok() || !command) return std::nullopt;
+  return reader.rest();
+}
+
+base::Bytes response_user_data(base::View response_packet) {
+  return base::Writer().u8(0x02).u8(0x71).u8(0x00).bytes(response_packet).take();
+}
+
+}  // namespace card

@@ -1,0 +1,124 @@
+// Wake-up by SMS: only a packet of the card's own keys, with a counter that rises, makes the applet
+// open a channel; the proof of receipt says what became of it and can be verified.
+#include <boost/test/unit_test.hpp>
+
+#include "card/sms_pp.h"
+#include "tests/support/card_world.h"
+#include "tests/support/torment.h"
+
+using namespace card;
+using card_test::World;
+
+namespace {
+
+constexpr std::uint8_t kPorBySubmit = 0x39, kPorInReport = 0x19;
+
+struct Woken : World {
+  Woken() : World(card_test::test_card(card_test::kIccid)) { fill_card(card, {20, 3, 1}, 1); }
+
+  base::Bytes packet(std::uint8_t reason, std::uint64_t counter, std::uint8_t por = kPorBySubmit) {
+    bip::CommandPacket command;
+    command.head = Link::head_for(card.keys, Por::always);
+    command.head.spi[1] = por;
+    command.counter = counter;
+    command.data = {0x57, 0x01, reason};
+    const bip::KeyView keys{card.keys.kic.view(), card.keys.kid.view()};
+    return bip::wrap_command(bip::Carrier::sms, command, keys).value();
+  }
+  void deliver(const base::Bytes& command_packet) {
+    base::Bytes user_data{0x02, 0x70, 0x00};
+    user_data.insert(user_data.end(), command_packet.begin(), command_packet.end());
+    BOOST_REQUIRE(terminal->deliver("+491710000000", user_data));
+    run();
+  }
+  // The status of the last proof, read with the card's keys.
+  int proof(std::uint8_t por = kPorBySubmit) {
+    for (auto it = events.rbegin(); it != events.rend(); ++it) {
+      if (it->kind != "sms") continue;
+      BOOST_TEST(it->fields.at(0).second == "+491710000000");
+      const base::Bytes data = base::from_hex(it->fields.at(1).second).value();
+      BOOST_TEST(base::to_hex({data.data(), 3}) == "027100");
+      bip::CommandHead head = Link::head_for(card.keys, Por::always);
+      head.spi[1] = por;
+      const bip::KeyView keys{card.keys.kic.view(), card.keys.kid.view()};
+      const auto answer =
+          bip::unwrap_response(bip::Carrier::sms, head, base::View(data).subspan(3), keys);
+      return answer ? static_cast<int>(answer->status) : -1;
+    }
+    return -2;
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(wake, Woken)
+
+BOOST_AUTO_TEST_CASE(an_update_is_a_backup_that_says_why) {
+  deliver(packet(0x01, 5));
+  BOOST_TEST(proof() == 0);
+  BOOST_TEST(vault.image == image());
+  BOOST_TEST(int{vault.commands.at(0).fields.origin.value()} == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_identity_report_can_be_asked_for) {
+  deliver(packet(0x02, 5));
+  BOOST_TEST(vault.log.at(0) == "REPORT done");
+  BOOST_TEST(int{vault.commands.at(0).fields.origin.value()} == 1);
+}
+
+BOOST_AUTO_TEST_CASE(the_proof_may_be_in_the_delivery_report) {
+  deliver(packet(0x02, 5, kPorInReport));
+  BOOST_TEST(proof(kPorInReport) == 0);
+  BOOST_TEST(vault.log.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_repeated_counter_is_refused) {
+  deliver(packet(0x02, 5));
+  deliver(packet(0x02, 5));
+  BOOST_TEST(proof() == 2);
+  deliver(packet(0x02, 6));
+  BOOST_TEST(vault.log.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(what_does_not_verify_does_nothing) {
+  base::Bytes forged = packet(0x01, 5);
+  forged.back() ^= 1;
+  deliver(forged);
+  BOOST_TEST(proof() == 1);
+  base::Bytes elsewhere = packet(0x01, 6);
+  elsewhere[7] ^= 1;  // TAR
+  deliver(elsewhere);
+  BOOST_TEST(proof() == 9);
+  base::Bytes weak = packet(0x01, 7);
+  weak[3] = 0x12;  // not ciphered
+  deliver(weak);
+  BOOST_TEST(proof() == 0x0A);
+  BOOST_TEST(vault.connections == 0u);
+  BOOST_TEST(card.memory.sms_counter == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_published_download_is_read) {
+  const auto tpdu = base::from_hex("0404912143 7F16 89101000000000 0D 53686F7274204D657373616765");
+  const auto message = decode_deliver(tpdu.value());
+  BOOST_REQUIRE(message);
+  BOOST_TEST(message->originator.digits == "1234");
+  BOOST_TEST(base::as_text(message->user_data) == "Short Message");
+  const auto osmocom = base::from_hex("02 7000 00281516191212B00001");
+  BOOST_TEST(command_packet(osmocom.value()).has_value());
+  BOOST_TEST(!command_packet(base::from_hex("0770000003010201AA").value()).has_value());
+  BOOST_TEST(!command_packet(base::from_hex("027100AA").value()).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(noise_is_survived) {
+  const base::Bytes good = encode_deliver({0x91, "491710000000"}, packet(0x01, 1), 0).value();
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    BOOST_TEST(!decode_deliver({good.data(), size}).has_value());
+  }
+  card_test::torment(good, [](base::View data) {
+    (void)decode_deliver(data);
+    (void)decode_submit(data);
+    (void)command_packet(data);
+  });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
