@@ -3,7 +3,7 @@
   sources   folders' arrows, forbidden words, long lines and files, on the text alone
   headers   every header of the product compiles by itself
   binary    what the built plugin exports, imports and runs when it is loaded
-  texts     key table = example INI = manual
+  texts     key table = example INI = manual; every counter stands in the manual
   self      that each rule above finds what it is for
 Prints file:line: rule for each violation and ends with 1 if there was one.
 """
@@ -320,6 +320,28 @@ def check_texts(source, ops, report):
                    "does not hold what `bipvault-ops config reference` prints")
 
 
+COUNTER = re.compile(r'"((?:bip|vault|db)\.[a-z_]+)"')
+
+
+def counters_of(text):
+    return set(COUNTER.findall(text))
+
+
+def check_counters(source, report):
+    """Every counter of the sources stands in the manual."""
+    manual = (source / "docs/operations.md").read_text()
+    seen = 0
+    for name, path in files_of(source, CODE):
+        if name.split("/")[0] not in IN_PLUGIN:
+            continue
+        for counter in sorted(counters_of(path.read_text())):
+            seen += 1
+            if f"`{counter}`" not in manual:
+                report.add(name, 1, f"docs/operations.md does not name the counter {counter}")
+    if seen < 30:
+        report.add(source, 0, f"only {seen} counters found: wrong folder")
+
+
 # ---- self -------------------------------------------------------------------------------------
 
 # (file, line of it, part of the rule that must be found; empty: none may be)
@@ -397,6 +419,7 @@ def main():
         check_binary(options.build, options.plugin, options.release, report)
     elif options.part == "texts":
         check_texts(options.source, options.ops, report)
+        check_counters(options.source, report)
     else:
         check_self(report)
     return report.end()
