@@ -250,7 +250,8 @@ class Runner {
   }
 
   bool drained() {
-    const auto sessions = json_member(health(), "sessions");
+    const std::string text = health();
+    const auto sessions = json_member(text, "sessions");
     return !sessions || *sessions == "0";
   }
 
