@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 
 namespace db {
 
@@ -18,6 +19,9 @@ namespace {
 struct Close {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
+
+// Two scans at once would meet each other's directory descriptors while they are being closed.
+std::mutex scan_mutex;
 
 bool leads_to(int descriptor, const Settings& settings) {
   sockaddr_storage peer{};
@@ -38,6 +42,7 @@ bool leads_to(int descriptor, const Settings& settings) {
 }  // namespace
 
 CloseOnExec::Sockets CloseOnExec::inherited_sockets() {
+  std::lock_guard lock(scan_mutex);
   Sockets found;
   const std::unique_ptr<DIR, Close> directory(::opendir("/proc/self/fd"));
   if (!directory) return found;
