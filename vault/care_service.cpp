@@ -147,6 +147,15 @@ class CareService::Call {
     return failure;
   }
 
+  // The frame of every call of an agent: who calls, which record, then `body` in one transaction.
+  std::optional<CareFailure> by_agent(const CareCall& call, const std::string& who,
+                                      const Body& body) {
+    if (auto fault = fault_of(call)) return fault;
+    auto target = resolve(who);
+    if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
+    return run(std::get<Record>(target), "agent:" + call.agent, body);
+  }
+
   std::string detail(const CareCall& call, const std::string& extra) const {
     const base::View number = call.document_number.view();
     return tidy(extra + (extra.empty() ? "" : "; ") + "reason: " + tidy(call.reason)) +
@@ -168,14 +177,10 @@ class CareService::Call {
 
 CareResult<CareView> CareService::show(const CareCall& call, const std::string& who,
                                        base::Now now) {
-  if (auto fault = fault_of(call)) return *fault;
   Call care(*this, now);
-  auto target = care.resolve(who);
-  if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
   std::optional<CareView> view;
-  const auto failure = care.run(
-      std::get<Record>(target), "agent:" + call.agent,
-      [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+  const auto failure =
+      care.by_agent(call, who, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
         tx.note(record, {"shown", "agent:" + call.agent, care.detail(call, "")});
         view = CareView{
             record, state_of(record, now), attempts_left(record), versions_of(tx, record), {}, {},
@@ -199,16 +204,13 @@ CareResult<CareView> CareService::show(const CareCall& call, const std::string& 
 
 CareResult<CareService::Unlocked> CareService::unlock(const CareCall& call, const std::string& who,
                                                       bool reset_key, base::Now now) {
-  if (auto fault = fault_of(call)) return *fault;
   Call care(*this, now);
-  auto target = care.resolve(who);
-  if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
-  Unlocked done{std::get<Record>(target).iccid};
-  const auto failure = care.run(
-      std::get<Record>(target), "agent:" + call.agent,
-      [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
-        done.was_locked = record.locked_at != 0;
-        if (!done.was_locked && record.wrong_keys == 0 && record.foreign_wrong == 0 && !reset_key) {
+  std::optional<Unlocked> done;
+  const auto failure =
+      care.by_agent(call, who, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+        done = Unlocked{record.iccid, record.locked_at != 0, reset_key, 0};
+        if (!done->was_locked && record.wrong_keys == 0 && record.foreign_wrong == 0 &&
+            !reset_key) {
           return fail(CareError::wrong_state, "the record is not locked and no attempt is used");
         }
         if (reset_key && record.key_state == KeyState::none) {
@@ -218,41 +220,36 @@ CareResult<CareService::Unlocked> CareService::unlock(const CareCall& call, cons
         record.timed_once = false;
         record.foreign_wrong = 0;
         record.reset_until = reset_key ? now.utc_ms + kResetWindow : record.reset_until;
-        done.key_reset = reset_key;
-        done.reset_until = record.reset_until;
+        done->reset_until = record.reset_until;
         tx.note(record, {reset_key ? "unlocked_key_reset" : "unlocked", "agent:" + call.agent,
                          care.detail(call, "")});
         return std::nullopt;
       });
   if (failure) return *failure;
-  log_.info("vault", base::cat("card ", done.iccid.digits(), " unlocked by agent ", call.agent,
+  log_.info("vault", base::cat("card ", done->iccid.digits(), " unlocked by agent ", call.agent,
                                reset_key ? ", key reset" : ""));
-  return done;
+  return *done;
 }
 
 CareResult<CareService::Moved> CareService::confirm_move(const CareCall& call,
                                                          const std::string& new_iccid,
                                                          base::Now now) {
-  if (auto fault = fault_of(call)) return *fault;
   Call care(*this, now);
-  auto target = care.resolve(new_iccid);
-  if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
   std::optional<Moved> done;
-  const auto failure =
-      care.run(std::get<Record>(target), "agent:" + call.agent,
-               [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
-                 for (const PendingMove& move : tx.moves_to(record.iccid)) {
-                   Record* old_record = tx.find(move.old_record);
-                   if (old_record == nullptr || move_expired(move, policy_, now)) continue;
-                   done = Moved{old_record->iccid, record.iccid, "moved"};
-                   const MoveOutcome outcome =
-                       move_record(tx, *old_record, done->new_iccid,
-                                   {true, "agent:" + call.agent, care.detail(call, "")}, now);
-                   if (outcome == MoveOutcome::merged) done->how = "merged";
-                   return std::nullopt;
-                 }
-                 return fail(CareError::wrong_state, "no change of card is pending for this card");
-               });
+  const auto failure = care.by_agent(
+      call, new_iccid, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+        for (const PendingMove& move : tx.moves_to(record.iccid)) {
+          Record* old_record = tx.find(move.old_record);
+          if (old_record == nullptr || move_expired(move, policy_, now)) continue;
+          done = Moved{old_record->iccid, record.iccid, "moved"};
+          const MoveOutcome outcome =
+              move_record(tx, *old_record, done->new_iccid,
+                          {true, "agent:" + call.agent, care.detail(call, "")}, now);
+          if (outcome == MoveOutcome::merged) done->how = "merged";
+          return std::nullopt;
+        }
+        return fail(CareError::wrong_state, "no change of card is pending for this card");
+      });
   if (failure) return *failure;
   log_.info("vault", base::cat("record of ", done->old_iccid.digits(), " moved to ",
                                done->new_iccid.digits(), " by agent ", call.agent));
@@ -262,14 +259,10 @@ CareResult<CareService::Moved> CareService::confirm_move(const CareCall& call,
 CareResult<CareService::Moved> CareService::reject_move(const CareCall& call,
                                                         const std::string& new_iccid,
                                                         base::Now now) {
-  if (auto fault = fault_of(call)) return *fault;
   Call care(*this, now);
-  auto target = care.resolve(new_iccid);
-  if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
   std::optional<Moved> done;
-  const auto failure = care.run(
-      std::get<Record>(target), "agent:" + call.agent,
-      [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+  const auto failure = care.by_agent(
+      call, new_iccid, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
         for (const PendingMove& move : tx.moves_to(record.iccid)) {
           done = Moved{move.old_iccid, record.iccid, "rejected"};
           tx.drop_move(move.id);

@@ -41,14 +41,6 @@ struct Trusting : Fixture {
   Trusting() : Fixture(policy()) {}
 };
 
-template <class T>
-const T& good(const vault::CareResult<T>& result) {
-  if (const auto* failure = std::get_if<vault::CareFailure>(&result)) {
-    BOOST_FAIL(failure->text);
-  }
-  return std::get<T>(result);
-}
-
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(figure_2, Fixture)

@@ -24,14 +24,6 @@ struct Fixture {
   const base::Bytes image = example_image(60, 'a');
 };
 
-template <class T>
-const T& good(const vault::CareResult<T>& result) {
-  if (const auto* failure = std::get_if<vault::CareFailure>(&result)) {
-    BOOST_FAIL(failure->text);
-  }
-  return std::get<T>(result);
-}
-
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(figure_4, Fixture)

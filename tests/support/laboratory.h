@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "bip/key_crypto.h"
@@ -80,6 +81,15 @@ class CardInHand {
   Laboratory& lab_;
   std::unique_ptr<bip::Session> session_;
 };
+
+// What customer care was given; throws what it was told instead.
+template <class T>
+const T& good(const vault::CareResult<T>& result) {
+  if (const auto* failure = std::get_if<vault::CareFailure>(&result)) {
+    throw std::runtime_error(failure->text);
+  }
+  return std::get<T>(result);
+}
 
 base::Bytes example_image(int entries, char fill);
 std::string wrong_key(const std::string& right);     // other digits, good check digit
