@@ -134,7 +134,7 @@ Card card_from_json(const Object& json) {
 template <class T, class Read>
 base::Result<T> read_json(const std::string& path, Read read) {
   const auto text = base::read_text_file(path, kLargestFile);
-  if (!text) return base::Error{text.error()};
+  if (!text) return base::Error{path + ": " + text.error()};
   try {
     Poco::JSON::Parser parser;
     const auto json = parser.parse(*text).extract<Object::Ptr>();

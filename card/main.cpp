@@ -247,7 +247,7 @@ int run(const Arguments& arguments) {
   const auto options = run_options(arguments);
   if (!options) return wrong_use(options.error());
   const auto text = read_script(arguments.get("script"));
-  if (!text) return failed(text.error());
+  if (!text) return failed(arguments.get("script") + ": " + text.error());
   const auto lines = parse_script(*text);
   if (!lines) return wrong_use("script " + lines.error());
   Runner runner(*options, stdout);

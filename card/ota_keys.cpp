@@ -44,7 +44,7 @@ std::optional<OtaKeys> keys_of(const std::vector<std::string>& row, const Column
 
 base::Result<OtaKeys> read_ota_keys(const std::string& csv_path, const IccidOctets& iccid) {
   auto lines = base::Lines::open(csv_path);
-  if (!lines) return base::Error{lines.error()};
+  if (!lines) return base::Error{csv_path + ": " + lines.error()};
   base::CsvReader csv(*lines);
   if (const auto opened = csv.open(); !opened) return base::Error{csv_path + ": " + opened.error()};
   const auto at = columns(csv);

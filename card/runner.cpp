@@ -157,7 +157,7 @@ bool Runner::key(const std::string& argument) {
     return true;
   }
   auto text = base::read_text_file(argument.substr(1), kKeyFileLimit);
-  if (!text) return fault(text.error());
+  if (!text) return fault(argument.substr(1) + ": " + text.error());
   const auto digits = std::string_view(*text).substr(0, text->find_first_of(" \r\n"));
   inputs_.push_back({Input::What::text, base::Secret(base::as_bytes(digits))});
   base::wipe(text->data(), text->size());
@@ -171,7 +171,7 @@ bool Runner::sms(const std::string& argument) {
   std::string hex(words[1]);
   if (hex.starts_with('@')) {
     auto text = base::read_text_file(hex.substr(1), kSmsFileLimit);
-    if (!text) return fault(text.error());
+    if (!text) return fault(hex.substr(1) + ": " + text.error());
     hex = text->substr(0, text->find_first_of("\r\n"));
   }
   const auto user_data = base::from_hex(hex);
