@@ -68,7 +68,7 @@ class Applet : public ToolkitApplet {
     enum class How : std::uint8_t { answered, lost, cancelled } how = How::lost;
     Answer answer;
   };
-  enum class Cancelled : std::uint8_t { ends, sends_without_key };
+  enum class Cancelled : std::uint8_t { ends, sends_without_key, not_asked };
 
   // applet.cpp
   Task<> run();

@@ -64,6 +64,7 @@ std::string Applet::refusal(const Answer& answer) {
 }
 
 // Sends `message` until the vault's answer is not about the key any more. The key stays in it.
+// not_asked: nobody is at the phone, which counts as cancelled.
 Task<Applet::Reply> Applet::ask_vault(bip::Message& message, Cancelled on_cancel) {
   for (bool cancelled = false;;) {
     auto answer = co_await link_.exchange(message);
@@ -71,6 +72,7 @@ Task<Applet::Reply> Applet::ask_vault(bip::Message& message, Cancelled on_cancel
     if (!wants_key(*answer) || cancelled) {
       co_return Reply{Reply::How::answered, std::move(*answer)};
     }
+    if (on_cancel == Cancelled::not_asked) co_return Reply{Reply::How::cancelled, {}};
     const std::string prompt = key_prompt(*answer);
     message.fields.key = co_await ask_key(prompt);
     if (message.fields.key) continue;

@@ -57,11 +57,13 @@ Task<std::string> Applet::store(const base::Bytes& image, Origin origin) {
   begin.fields.number = own_number(card_.files);
   for (int attempt = 0; attempt < kBegins; ++attempt) {
     begin.fields.transaction = upload->transaction;
-    const Reply reply = co_await ask_vault(begin, Cancelled::ends);
+    const auto on_cancel = origin == Origin::timer ? Cancelled::not_asked : Cancelled::ends;
+    const Reply reply = co_await ask_vault(begin, on_cancel);
     if (reply.how == Reply::How::cancelled) {
       upload.reset();
       commit_();
-      co_return "Nothing was backed up.";
+      co_return origin == Origin::timer ? "The backup was interrupted. Please start it again."
+                                        : "Nothing was backed up.";
     }
     if (reply.how == Reply::How::lost) co_return co_await interrupted("Connection lost. ");
     std::optional<Answer> end;

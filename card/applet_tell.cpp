@@ -29,7 +29,7 @@ void Applet::tell_refused_data(const Answer& answer) const {
 void Applet::tell_identity() const {
   const auto& previous = card_.memory.previous;
   report_({"identity",
-           previous ? "changed from " + iccid_digits(*previous) : "first seen in this phone",
+           previous ? "changed from " + iccid_digits(*previous) : "this phone now knows the card",
            {}});
 }
 

@@ -174,6 +174,22 @@ BOOST_AUTO_TEST_CASE(an_interrupted_upload_goes_on_by_itself) {
   BOOST_TEST(int{again.fields.origin.value()} == 2);
 }
 
+// Cut before the vault had accepted the key: nobody is there to be asked for it.
+BOOST_AUTO_TEST_CASE(an_unasked_attempt_asks_for_no_key) {
+  Backed world;
+  world.answers = {world.key};
+  world.card.files.find(path::memos())->erase();
+  world.terminal->cuts().after_sent = 200;
+  world.menu(Applet::kBackUp);
+  BOOST_TEST(world.outcome() == "Connection lost. The backup goes on later.");
+  world.events.clear();
+  world.answers = {world.key};
+  world.advance(11 * kMinute);
+  BOOST_TEST(!world.shown("key"));
+  BOOST_TEST(world.outcome() == "The backup was interrupted. Please start it again.");
+  BOOST_TEST(!world.card.memory.upload.has_value());
+}
+
 BOOST_AUTO_TEST_CASE(unasked_attempts_end) {
   World world(filled());
   world.reachable = false;
