@@ -102,8 +102,16 @@ KeyCheck CardService::Case::check_key(const Record& record, const UserKey* key) 
   if (!key->check_digit_ok()) return KeyCheck::mistyped;
   if (record.key_state == KeyState::none) return KeyCheck::wrong;
   const auto mac = service_.keys_.key_mac(record.pepper, record.id, key->ascii());
-  if (!mac || !base::equal_constant_time(*mac, record.key_mac)) return KeyCheck::wrong;
-  return KeyCheck::right;
+  if (!mac) {
+    count("vault.pepper_missing");
+    service_.log_.error(
+        "vault", base::cat("pepper ", record.pepper,
+                           " is not in the key file: the "
+                           "key of card ",
+                           record.iccid.digits(), " cannot be checked; answered `try later`"));
+    return KeyCheck::unknowable;
+  }
+  return base::equal_constant_time(*mac, record.key_mac) ? KeyCheck::right : KeyCheck::wrong;
 }
 
 // Applies the key rule to the record: what it costs is written whatever comes after.

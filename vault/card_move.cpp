@@ -69,7 +69,9 @@ CardAnswer CardService::Case::pend(RecordTx& tx, Record& own, const Record& old_
 // Budgets of their own: nobody can lock or try a stranger's record through a change of card.
 CardAnswer CardService::Case::foreign_key(RecordTx& tx, Record& own, Record& old_record,
                                           const UserKey& key) {
-  if (check_key(old_record, &key) == KeyCheck::right) {
+  const KeyCheck check = check_key(old_record, &key);
+  if (check == KeyCheck::unknowable) return CardResult::try_later;
+  if (check == KeyCheck::right) {
     if (old_record.key_state == KeyState::issued) old_record.key_state = KeyState::active;
     return move_now(tx, old_record, "right key");
   }

@@ -66,6 +66,7 @@ CardAnswer CardService::Case::begin_in_tx(RecordTx& tx, Record& record, const St
   if (barred(record, now_, value)) return value;
   if (begin.total == 0) return CardResult::malformed;
   if (begin.total > policy_.max_image_bytes) {
+    count("vault.too_large");
     value.result = CardResult::too_large;
     value.total = policy_.max_image_bytes;
     return value;

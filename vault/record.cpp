@@ -97,6 +97,9 @@ Decision decide(const Record& record, const Command& command, const Policy& poli
     case KeyCheck::mistyped:
       decision.result = CardResult::mistyped_key;
       break;
+    case KeyCheck::unknowable:  // a fault of operations must not lock a subscriber out
+      decision.result = CardResult::try_later;
+      break;
     default:
       take_wrong_key(decision, policy, now);
       break;

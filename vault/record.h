@@ -147,7 +147,13 @@ enum class CardResult : std::uint8_t {
 inline constexpr int kAttempts = 3;  // wrong keys until LOCKED
 
 enum class Use { store, fetch, erase };
-enum class KeyCheck { absent, mistyped, wrong, right };
+enum class KeyCheck {
+  absent,
+  mistyped,
+  wrong,
+  right,
+  unknowable,  // the pepper under which the record's key was made is not in the key file
+};
 
 struct Command {
   Use use = Use::store;

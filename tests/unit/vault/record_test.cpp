@@ -80,6 +80,14 @@ BOOST_AUTO_TEST_CASE(third_wrong_key_locks_and_says_so) {
   }
 }
 
+// A pepper that operations lost is no wrong key.
+BOOST_AUTO_TEST_CASE(a_key_that_cannot_be_checked_costs_nothing) {
+  const Record record = held_record();
+  const Decision decision = ask(record, Use::fetch, KeyCheck::unknowable);
+  BOOST_TEST((decision.result == CardResult::try_later));
+  BOOST_TEST((decision.after == record));
+}
+
 BOOST_AUTO_TEST_CASE(right_key_forgives_earlier_wrong_ones) {
   Decision decision = ask(held_record(), Use::fetch, KeyCheck::wrong);
   decision = ask(decision.after, Use::fetch, KeyCheck::wrong);
