@@ -252,7 +252,7 @@ def no_identification(b):
 
 # --- stores ----------------------------------------------------------------------------------
 
-@case("image over the limit")
+@case("image over the limit", "vault.too_large")
 def too_large_image(b):
     with b.channel() as channel:
         answer = channel.begin(b"", 6, b.key, total=256 * 1024 + 1, digest=bytes(32))

@@ -71,6 +71,7 @@ class Lab:
 
     def __enter__(self):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" ignores it
         try:
             write_atomically(self.clock_file, "0\n")
             if self.engine == "mysql":
