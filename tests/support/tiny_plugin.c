@@ -5,6 +5,7 @@
  *   else          refused, with the file's first line in `why`
  * Compiled with one TINY_* definition, which names its defect. */
 #include <stdio.h>
+#include <signal.h>
 #include <string.h>
 
 #include "bipvault/ext/check.h"
@@ -157,7 +158,7 @@ static const void *get_extension(bv_plugin *plugin, const char *id) {
 
 static bv_plugin *create(const bv_host *host) {
 #ifdef TINY_CRASHES
-  *(volatile int *)(uintptr_t)8 = 1;
+  raise(SIGSEGV);
 #endif
   if (host == NULL || host->struct_size < sizeof *host || host->abi_major != BV_ABI_MAJOR ||
       host->get_extension == NULL) {
