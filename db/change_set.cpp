@@ -12,10 +12,6 @@ using Kind = SqlError::Kind;
 
 [[noreturn]] void conflict() { throw SqlError(Kind::conflict, 0, "changed by another writer"); }
 
-void must_change_one(std::uint64_t affected) {
-  if (affected != 1) conflict();
-}
-
 // A key that another writer took first is a race, not an error.
 void insert(SqlConnection& connection, std::string_view sql, Params params) {
   try {
@@ -30,9 +26,11 @@ void insert(SqlConnection& connection, std::string_view sql, std::initializer_li
 }
 
 void update_record(SqlConnection& connection, const RecordWrite& write, const vault::OpId& op) {
-  const auto params = update_params(write.record, write.loaded_version, op);
+  std::vector<Param> params;
+  const std::string sql = update_sql(write.changed);
+  append_update(params, write.record, write.changed, write.loaded_version, op);
   try {
-    must_change_one(connection.execute(record_sql().update, params));
+    connection.change_one(sql, params);
   } catch (const SqlError& error) {
     if (error.kind() == Kind::constraint) conflict();  // the new ICCID was taken meanwhile
     throw;
@@ -42,15 +40,14 @@ void update_record(SqlConnection& connection, const RecordWrite& write, const va
 // Frees the ICCID of a record that goes or is renamed, and takes its lock on the way.
 void free_iccid(SqlConnection& connection, const RecordWrite& write) {
   if (write.kind == RecordWrite::Kind::remove) {
-    must_change_one(
-        connection.execute("DELETE FROM records WHERE id = ? AND version = ?",
-                           {base::View(write.record.id), number(write.loaded_version)}));
+    connection.change_one("DELETE FROM records WHERE id = ? AND version = ?",
+                          {base::View(write.record.id), number(write.loaded_version)});
     return;
   }
   const std::string place_holder = "~" + base::to_hex(write.record.id).substr(0, 19);
-  must_change_one(connection.execute(
+  connection.change_one(
       "UPDATE records SET iccid = ? WHERE id = ? AND version = ?",
-      {std::string_view(place_holder), base::View(write.record.id), number(write.loaded_version)}));
+      {std::string_view(place_holder), base::View(write.record.id), number(write.loaded_version)});
 }
 
 void insert_records(SqlConnection& connection, const std::vector<const RecordWrite*>& writes,
@@ -98,9 +95,9 @@ void apply_counters(SqlConnection& connection, const ChangeSet& changes) {
       insert(connection, "INSERT INTO counters (iccid, key_set, value) VALUES (?, ?, ?)",
              {card, number(write.key_set), number(write.value)});
     } else {
-      must_change_one(connection.execute(
+      connection.change_one(
           "UPDATE counters SET value = ? WHERE iccid = ? AND key_set = ? AND value = ?",
-          {number(write.value), card, number(write.key_set), number(write.seen)}));
+          {number(write.value), card, number(write.key_set), number(write.seen)});
     }
   }
 }
@@ -208,6 +205,17 @@ bool ChangeSet::empty() const {
   return records.empty() && counters.empty() && image_adds.empty() && image_changes.empty() &&
          image_drops.empty() && part_drops.empty() && part_adds.empty() && move_adds.empty() &&
          move_drops.empty() && history.empty();
+}
+
+bool ChangeSet::ordinary() const {
+  constexpr std::size_t kFew = 4;
+  const bool all_stay = std::all_of(records.begin(), records.end(), [](const RecordWrite& write) {
+    return write.kind == RecordWrite::Kind::update && !write.renamed;
+  });
+  return all_stay && records.size() <= kFew && counters.size() <= kFew &&
+         image_adds.size() <= kFew && image_changes.size() <= kFew && image_drops.size() <= kFew &&
+         part_adds.size() <= kFew && part_drops.size() <= kFew && history.size() <= kFew &&
+         move_adds.empty() && move_drops.empty();
 }
 
 void apply(SqlConnection& connection, const ChangeSet& changes) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "db/record_row.h"
 #include "db/seal.h"
 #include "db/sql.h"
 #include "vault/ports.h"
@@ -16,6 +17,7 @@ struct RecordWrite {
   Kind kind = Kind::update;
   vault::Record record;              // as it shall be
   std::uint64_t loaded_version = 0;  // update, remove: the version read
+  ColumnSet changed = 0;             // update: what differs from the row read
   bool renamed = false;              // update: another ICCID than the one read
   std::uint64_t last_seq = 0;        // of this update's newest history entry, 0: none
 };
@@ -68,6 +70,8 @@ struct ChangeSet {
   std::vector<vault::HistoryEntry> history;
 
   bool empty() const;
+  // Few statements of few shapes: existing records that keep their ICCID, and what hangs on them.
+  bool ordinary() const;
 };
 
 // Inside an open transaction. Throws SqlError; `conflict` when something is no longer as it was

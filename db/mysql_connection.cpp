@@ -29,8 +29,9 @@ namespace {
 
 using Kind = SqlError::Kind;
 
-// Server and client error numbers by what they mean to a transaction.
-Kind kind_of(int code) {
+}  // namespace
+
+SqlError::Kind mysql_kind(int code) {
   switch (code) {
     case 1205:  // lock wait timeout: leaves the transaction open
     case 1213:  // deadlock, or certification conflict of a cluster
@@ -71,10 +72,12 @@ Kind kind_of(int code) {
   }
 }
 
+namespace {
+
 // Of the server's texts only those of a failed connection are passed on: others may quote values.
 [[noreturn]] void fail(const sql::SQLException& error, const char* what) {
   const int code = error.getErrorCode();
-  const Kind kind = kind_of(code);
+  const Kind kind = mysql_kind(code);
   std::string text = base::cat("mysql: ", what, " failed (", code, ")");
   if (kind == Kind::lost) text += std::string(": ") + error.what();
   throw SqlError(kind, code, std::move(text));
@@ -115,6 +118,9 @@ void bind(sql::PreparedStatement& statement, std::uint32_t index, const Param& p
   }
 }
 
+// Updates name the columns that they change: there are many texts, of which few are common.
+constexpr std::size_t kMostPrepared = 200;
+
 int whole_seconds(std::int64_t ms) {
   return static_cast<int>(std::max<std::int64_t>(1, (ms + 999) / 1000));
 }
@@ -145,6 +151,15 @@ sql::ConnectOptionsMap options_of(const Settings& settings, const base::Secret& 
 }
 
 }  // namespace
+
+std::vector<std::string> session_settings(const Settings& settings) {
+  const int seconds = whole_seconds(settings.query_timeout_ms);
+  return {"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+          "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+          // Ends before the client's own patience does: a lock wait must not look like a lost
+          // server.
+          base::cat("SET SESSION innodb_lock_wait_timeout = ", std::max(1, seconds - 1))};
+}
 
 base::Status take_mysql_driver() {
   std::lock_guard lock(driver_mutex);
@@ -178,16 +193,19 @@ struct MySqlConnection::Session {
   std::unique_ptr<sql::Statement> plain;
   std::map<std::string, std::unique_ptr<sql::PreparedStatement>, std::less<>> prepared;
 
+  sql::PreparedStatement& prepare(std::string_view sql) {
+    const auto found = prepared.find(sql);
+    if (found != prepared.end()) return *found->second;
+    if (prepared.size() >= kMostPrepared) prepared.clear();
+    std::unique_ptr<sql::PreparedStatement> made(
+        connection->prepareStatement(sql::SQLString(sql.data(), sql.size())));
+    return *prepared.emplace(sql, std::move(made)).first->second;
+  }
   sql::PreparedStatement& bound(std::string_view sql, Params params) {
-    auto found = prepared.find(sql);
-    if (found == prepared.end()) {
-      std::unique_ptr<sql::PreparedStatement> made(
-          connection->prepareStatement(sql::SQLString(sql.data(), sql.size())));
-      found = prepared.emplace(sql, std::move(made)).first;
-    }
+    sql::PreparedStatement& statement = prepare(sql);
     std::uint32_t index = 0;
-    for (const Param& param : params) bind(*found->second, ++index, param);
-    return *found->second;
+    for (const Param& param : params) bind(statement, ++index, param);
+    return statement;
   }
 };
 
@@ -218,10 +236,7 @@ MySqlConnection::~MySqlConnection() {
 
 void MySqlConnection::prepare_session(const Settings& settings) {
   const int seconds = whole_seconds(settings.query_timeout_ms);
-  run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
-  run("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'");
-  // Ends before the client's own patience does: a lock wait must not look like a lost server.
-  run(base::cat("SET SESSION innodb_lock_wait_timeout = ", std::max(1, seconds - 1)));
+  for (const std::string& setting : session_settings(settings)) run(setting);
   // MariaDB: a client that vanished in the middle gives its row locks back soon.
   try_run(base::cat("SET SESSION idle_transaction_timeout = ", 2 * seconds));
   if (settings.tls_ca.empty()) return;
@@ -235,7 +250,7 @@ void MySqlConnection::commit() {
     session_->plain->execute("COMMIT");
   } catch (const sql::SQLException& error) {
     const int code = error.getErrorCode();
-    const Kind kind = kind_of(code) == Kind::conflict ? Kind::conflict : Kind::unknown;
+    const Kind kind = mysql_kind(code) == Kind::conflict ? Kind::conflict : Kind::unknown;
     throw SqlError(kind, code, base::cat("mysql: COMMIT failed (", code, ")"));
   }
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/secret.h"
@@ -13,6 +15,11 @@ namespace db {
 // Takes the driver, once per process and guarded. Its first use sets SIGPIPE to "ignore" for the
 // whole process; the host's own disposition is put back before this returns.
 base::Status take_mysql_driver();
+
+// Server and client error numbers by what they mean to a transaction.
+SqlError::Kind mysql_kind(int code);
+// Statements by which every session begins.
+std::vector<std::string> session_settings(const Settings& settings);
 
 // Names a server, and has a password file that can be read.
 base::Result<base::Secret> mysql_password(const Settings& settings);

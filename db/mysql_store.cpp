@@ -42,6 +42,14 @@ void MySqlStore::connect() {
 }
 
 void MySqlStore::write(const ChangeSet& changes) {
+  if (changes.ordinary()) {
+    group_.commit(changes, [&] { write_statements(changes); });
+  } else {
+    write_statements(changes);
+  }
+}
+
+void MySqlStore::write_statements(const ChangeSet& changes) {
   MySqlConnection& use = *connection_;
   use.begin();
   try {

@@ -8,6 +8,7 @@
 
 #include "db/health.h"
 #include "db/mysql_connection.h"
+#include "db/mysql_group.h"
 #include "db/sql_store.h"
 
 namespace db {
@@ -15,8 +16,8 @@ namespace db {
 class MySqlStore : public SqlStore {
  public:
   MySqlStore(const Settings& settings, const base::Secret& password, const FileKeyRing& keys,
-             Health& health)
-      : SqlStore(settings, keys, health), password_(password) {}
+             Health& health, RecordMemory& memory, MySqlGroup& group)
+      : SqlStore(settings, keys, health, memory), password_(password), group_(group) {}
 
  protected:
   SqlConnection& connection() override;
@@ -28,9 +29,11 @@ class MySqlStore : public SqlStore {
   using Clock = std::chrono::steady_clock;
 
   void connect();
+  void write_statements(const ChangeSet& changes);
   Fate look_up_once(const RecordWrite& write, const vault::OpId& op);
 
   const base::Secret& password_;
+  MySqlGroup& group_;
   std::unique_ptr<MySqlConnection> connection_;
   bool connected_before_ = false;
   Clock::time_point not_before_{};   // after a failure to connect: fail at once until then
@@ -44,7 +47,7 @@ class MySqlStoreFactory : public vault::StoreFactory {
       : settings_(settings), password_(std::move(password)), keys_(keys), health_(log, counters) {}
 
   std::unique_ptr<vault::Store> open() override {
-    return std::make_unique<MySqlStore>(settings_, password_, keys_, health_);
+    return std::make_unique<MySqlStore>(settings_, password_, keys_, health_, memory_, group_);
   }
 
  private:
@@ -52,6 +55,8 @@ class MySqlStoreFactory : public vault::StoreFactory {
   const base::Secret password_;
   const FileKeyRing& keys_;
   Health health_;
+  RecordMemory memory_;
+  MySqlGroup group_{settings_, password_};
 };
 
 }  // namespace db

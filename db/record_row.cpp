@@ -158,25 +158,42 @@ constexpr Column kColumns[] = {
     column<&Record::history_mac>("history_mac"),
 };
 
+static_assert(std::size(kColumns) <= 64, "a ColumnSet has 64 bits");
+
 RecordSql build() {
   std::string names;
   std::string marks = "(?, ?, ?";
-  std::string sets;
   for (const Column& c : kColumns) {
     names += std::string(", ") + c.name;
     marks += ", ?";
-    sets += std::string(", ") + c.name + " = ?";
   }
   marks += ")";
   RecordSql sql;
   sql.select = "SELECT id, version" + names + " FROM records";
-  sql.update = "UPDATE records SET version = version + 1, last_op = ?" + sets +
-               " WHERE id = ? AND version = ?";
+  sql.select_with_counter = "SELECT id, version" + names +
+                            ", (SELECT value FROM counters WHERE counters.iccid = ? AND "
+                            "key_set = ?) FROM records WHERE iccid = ?";
   sql.insert = "INSERT INTO records (id, version, last_op" + names + ") VALUES " + marks;
   sql.insert_many = sql.insert;
   for (std::size_t i = 1; i < kRowsPerInsert; ++i) sql.insert_many += ", " + marks;
   return sql;
 }
+
+bool same(const Param& a, const Param& b) {
+  const auto* const octets_a = std::get_if<base::View>(&a);
+  const auto* const octets_b = std::get_if<base::View>(&b);
+  if (octets_a != nullptr && octets_b != nullptr) {
+    return std::equal(octets_a->begin(), octets_a->end(), octets_b->begin(), octets_b->end());
+  }
+  if (a.index() != b.index() || octets_a != nullptr) return false;
+  if (const auto* const value = std::get_if<std::int64_t>(&a)) {
+    return *value == std::get<std::int64_t>(b);
+  }
+  const auto* const text = std::get_if<std::string_view>(&a);
+  return text == nullptr || *text == std::get<std::string_view>(b);
+}
+
+bool has(ColumnSet columns, std::size_t i) { return (columns >> i & 1) != 0; }
 
 }  // namespace
 
@@ -203,15 +220,32 @@ void append_insert(std::vector<Param>& params, const Record& record, const vault
   for (const Column& c : kColumns) params.push_back(c.get(record));
 }
 
-std::vector<Param> update_params(const Record& record, std::uint64_t loaded_version,
-                                 const vault::OpId& op) {
-  std::vector<Param> params;
-  params.reserve(std::size(kColumns) + 3);
+int counter_column() { return 2 + static_cast<int>(std::size(kColumns)); }
+
+ColumnSet changed_columns(const Record& before, const Record& after) {
+  ColumnSet changed = 0;
+  for (std::size_t i = 0; i < std::size(kColumns); ++i) {
+    if (!same(kColumns[i].get(before), kColumns[i].get(after))) changed |= ColumnSet{1} << i;
+  }
+  return changed;
+}
+
+std::string update_sql(ColumnSet columns) {
+  std::string sql = "UPDATE records SET version = version + 1, last_op = ?";
+  for (std::size_t i = 0; i < std::size(kColumns); ++i) {
+    if (has(columns, i)) sql.append(", ").append(kColumns[i].name).append(" = ?");
+  }
+  return sql += " WHERE id = ? AND version = ?";
+}
+
+void append_update(std::vector<Param>& params, const Record& record, ColumnSet columns,
+                   std::uint64_t loaded_version, const vault::OpId& op) {
   params.emplace_back(base::View(op));
-  for (const Column& c : kColumns) params.push_back(c.get(record));
+  for (std::size_t i = 0; i < std::size(kColumns); ++i) {
+    if (has(columns, i)) params.push_back(kColumns[i].get(record));
+  }
   params.emplace_back(base::View(record.id));
   params.emplace_back(number(loaded_version));
-  return params;
 }
 
 void fit(Record& record) {

@@ -11,8 +11,10 @@ namespace db {
 
 // Statement texts that contain the whole list of columns; built once.
 struct RecordSql {
-  std::string select;       // SELECT id, version, ... FROM records (add a WHERE)
-  std::string update;       // parameters: last_op, columns, id, version loaded
+  std::string select;  // SELECT id, version, ... FROM records (add a WHERE)
+  // The same of one card (parameters: ICCID, key set, ICCID) with its replay counter as the last
+  // column, null when there is none.
+  std::string select_with_counter;
   std::string insert;       // parameters: see append_insert
   std::string insert_many;  // kRowsPerInsert rows at once
 };
@@ -22,11 +24,18 @@ const RecordSql& record_sql();
 
 // Throws SqlError when the row is not one that this program wrote.
 vault::Record read_record(const Row& row);
+int counter_column();  // of select_with_counter
+
+// A set of the columns of records, by bits.
+using ColumnSet = std::uint64_t;
+ColumnSet changed_columns(const vault::Record& before, const vault::Record& after);
+// Parameters: see append_update. Raises the version.
+std::string update_sql(ColumnSet columns);
 
 // The parameters borrow from record and op.
 void append_insert(std::vector<Param>& params, const vault::Record& record, const vault::OpId& op);
-std::vector<Param> update_params(const vault::Record& record, std::uint64_t loaded_version,
-                                 const vault::OpId& op);
+void append_update(std::vector<Param>& params, const vault::Record& record, ColumnSet columns,
+                   std::uint64_t loaded_version, const vault::OpId& op);
 
 // Cuts what is only informative (handset, last_error, lock_reason) to the width of its column.
 void fit(vault::Record& record);

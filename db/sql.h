@@ -82,11 +82,19 @@ class SqlConnection {
   // Prepared once per text and connection. execute gives the number of rows affected.
   virtual std::uint64_t execute(std::string_view sql, Params params) = 0;
   virtual void query(std::string_view sql, Params params, const Visit& visit) = 0;
+  // execute() of a statement that must change exactly one row; throws `conflict` when it does not.
+  virtual void change_one(std::string_view sql, Params params) {
+    if (execute(sql, params) == 1) return;
+    throw SqlError(SqlError::Kind::conflict, 0, "changed by another writer");
+  }
   // One statement, not prepared: DDL and settings.
   virtual void run(const std::string& sql) = 0;
 
   std::uint64_t execute(std::string_view sql, std::initializer_list<Param> params) {
     return execute(sql, Params(params.begin(), params.size()));
+  }
+  void change_one(std::string_view sql, std::initializer_list<Param> params) {
+    change_one(sql, Params(params.begin(), params.size()));
   }
   void query(std::string_view sql, std::initializer_list<Param> params, const Visit& visit) {
     query(sql, Params(params.begin(), params.size()), visit);

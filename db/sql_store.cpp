@@ -53,6 +53,7 @@ class SqlStore::Retry {
   // The same in all tries: a commit that was cut off is recognised by it, whenever it surfaces.
   const vault::OpId op = base::random_array<16>();
   std::optional<RecordWrite> suspect;  // of a commit whose fate was open
+  bool trust_memory = true;            // once it was wrong, rows are read
 
   bool may_reconnect() { return !std::exchange(reconnected_, true); }
   // Waits a moment of random length, growing with the tries. False when the time is up.
@@ -69,8 +70,13 @@ class SqlStore::Retry {
   bool reconnected_ = false;
 };
 
-SqlStore::SqlStore(const Settings& settings, const FileKeyRing& keys, Health& health)
-    : settings_(settings), keys_(keys), health_(health), sealer_(keys.master_keys()) {}
+SqlStore::SqlStore(const Settings& settings, const FileKeyRing& keys, Health& health,
+                   RecordMemory& memory)
+    : settings_(settings),
+      keys_(keys),
+      health_(health),
+      memory_(memory),
+      sealer_(keys.master_keys()) {}
 
 Outcome SqlStore::update(base::Now now, const std::function<bool(vault::RecordTx&)>& f) {
   return run(now, [&](SqlTx& tx) { return f(tx); });
@@ -108,20 +114,26 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
     if (fate == Fate::committed) return Outcome::committed;
     if (fate == Fate::unknown) throw SqlError(Kind::lost, 0, "the fate of a commit is unknown");
   }
+  bool from_memory = false;
   {
-    SqlTx tx(reading, sealer_, keys_, now, retry.op);
+    SqlTx tx(reading, sealer_, keys_, now, retry.op, retry.trust_memory ? &memory_ : nullptr);
     const ReadScope scope(reading);
     const bool wanted = f(tx);
     tx.rethrow();
-    if (!wanted) return Outcome::refused;
-    changes = tx.take_changes();
+    if (wanted) changes = tx.take_changes();
     tx.rethrow();
+    from_memory = tx.from_memory();
+    retry.trust_memory = false;
+    // No commit will prove what was remembered: an answer must not rest on it.
+    if (changes.empty() && from_memory) return std::nullopt;
+    if (!wanted) return Outcome::refused;
   }
   health_.reachable();
   if (changes.empty()) return Outcome::unchanged;
   try {
     write(changes);
   } catch (const SqlError& error) {
+    if (error.kind() == Kind::conflict && from_memory) return std::nullopt;
     if (error.kind() != Kind::unknown) throw;
     health_.count("db.unknown_commits");
     if (changes.records.empty()) throw;  // only a counter: nothing that bears our mark
@@ -131,7 +143,22 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
     if (fate == Fate::not_committed) return std::nullopt;
   }
   health_.writable();
+  remember(changes);
   return Outcome::committed;
+}
+
+void SqlStore::remember(ChangeSet& changes) {
+  if (changes.records.size() != 1 || !changes.records.front().record.upload) return;
+  RecordWrite& write = changes.records.front();
+  if (write.kind != RecordWrite::Kind::update) return;
+  RecordMemory::Known known(std::move(write.record));
+  known.record.version = write.loaded_version + 1;
+  for (const CounterWrite& counter : changes.counters) {
+    if (counter.card != known.record.iccid) continue;
+    known.key_set = counter.key_set;
+    known.counter = counter.value;
+  }
+  memory_.keep(std::move(known));
 }
 
 // One reconnect, then the reason.

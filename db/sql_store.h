@@ -8,6 +8,7 @@
 #include "db/change_set.h"
 #include "db/health.h"
 #include "db/key_files.h"
+#include "db/record_memory.h"
 #include "db/seal.h"
 #include "db/settings.h"
 #include "db/sql.h"
@@ -23,7 +24,7 @@ enum class Fate { committed, not_committed, unknown };
 class SqlStore : public vault::Store {
  public:
   // All referenced objects outlive the store.
-  SqlStore(const Settings& settings, const FileKeyRing& keys, Health& health);
+  SqlStore(const Settings& settings, const FileKeyRing& keys, Health& health, RecordMemory& memory);
 
   vault::Outcome update(base::Now now, const std::function<bool(vault::RecordTx&)>& f) override;
   base::Result<base::Bytes> image(const vault::ImageInfo& image) override;
@@ -56,6 +57,7 @@ class SqlStore : public vault::Store {
 
   std::optional<vault::Outcome> attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
                                         Retry& retry);
+  void remember(ChangeSet& changes);
   vault::Outcome run(base::Now now, const std::function<bool(SqlTx&)>& f);
   template <class T, class F>
   base::Result<T> reading(F&& read);
@@ -63,6 +65,7 @@ class SqlStore : public vault::Store {
   const Settings& settings_;
   const FileKeyRing& keys_;
   Health& health_;
+  RecordMemory& memory_;
   Sealer sealer_;
 };
 

@@ -21,8 +21,8 @@ std::string where_sql(const char* where) { return record_sql().select + where; }
 }  // namespace
 
 SqlTx::SqlTx(SqlConnection& connection, const Sealer& sealer, const vault::KeyRing& keys,
-             base::Now now, const vault::OpId& op)
-    : connection_(connection), sealer_(sealer), keys_(keys), now_(now), op_(op) {}
+             base::Now now, const vault::OpId& op, RecordMemory* memory)
+    : connection_(connection), sealer_(sealer), keys_(keys), now_(now), op_(op), memory_(memory) {}
 
 SqlTx::~SqlTx() = default;
 
@@ -61,8 +61,42 @@ SqlTx::Entry* SqlTx::load(const char* where, Param key) {
   return entry;
 }
 
+// The record of the last commit, if this process has just written it. Only the first one of an
+// update: it becomes the guard, so that whatever is written rests on its version.
+bool SqlTx::remember(const Iccid& iccid) {
+  if (memory_ == nullptr || !entries_.empty()) return false;
+  std::optional<RecordMemory::Known> known = memory_->take(iccid);
+  if (!known || failure_) return false;
+  if (known->key_set) counters_[{iccid, *known->key_set}] = {known->counter, known->counter};
+  guard_ = adopt(std::move(known->record));
+  from_memory_ = true;
+  return true;
+}
+
+// A card's record and its counter are nearly always wanted together: one query for both.
+void SqlTx::load_with_counter(const Iccid& card, std::uint8_t key_set) {
+  if (remember(card)) return;
+  guarded([&] {
+    std::optional<Record> record;
+    CounterState counter;
+    connection_.query(
+        record_sql().select_with_counter,
+        {std::string_view(card.digits()), number(key_set), std::string_view(card.digits())},
+        [&](const Row& row) {
+          record = read_record(row);
+          counter.seen = static_cast<vault::Counter>(row.number(counter_column()));
+        });
+    by_iccid_[card.digits()] = nullptr;
+    if (!record) return;  // it may have a counter all the same
+    counter.value = counter.seen;
+    counters_[{card, key_set}] = counter;
+    adopt(std::move(*record));
+  });
+}
+
 Record* SqlTx::find(const Iccid& iccid) {
   Entry* entry = nullptr;
+  if (!by_iccid_.contains(iccid.digits())) remember(iccid);
   const auto known = by_iccid_.find(iccid.digits());
   if (known != by_iccid_.end()) {
     entry = known->second;
@@ -166,6 +200,7 @@ void SqlTx::remove(Record& record) {
 }
 
 SqlTx::CounterState& SqlTx::counter_state(const Iccid& card, std::uint8_t key_set) {
+  if (!by_iccid_.contains(card.digits())) load_with_counter(card, key_set);
   const auto [at, is_new] = counters_.try_emplace({card, key_set});
   if (is_new) {
     guarded([&] {
@@ -245,6 +280,7 @@ void SqlTx::collect_records(ChangeSet& out) {
     write.last_seq = entry->last_seq;
     if (entry->loaded) {
       write.loaded_version = entry->loaded->version;
+      write.changed = changed_columns(*entry->loaded, write.record);
       write.renamed = entry->loaded->iccid != write.record.iccid;
     }
     out.records.push_back(std::move(write));

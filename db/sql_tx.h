@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "db/change_set.h"
+#include "db/record_memory.h"
 #include "db/seal.h"
 #include "db/sql.h"
 #include "vault/ports.h"
@@ -20,9 +21,9 @@ namespace db {
 
 class SqlTx : public vault::RecordTx {
  public:
-  // All referenced objects outlive the transaction.
+  // All referenced objects outlive the transaction. `memory` may be null.
   SqlTx(SqlConnection& connection, const Sealer& sealer, const vault::KeyRing& keys, base::Now now,
-        const vault::OpId& op);
+        const vault::OpId& op, RecordMemory* memory);
   ~SqlTx() override;
 
   vault::Record* find(const vault::Iccid& iccid) override;
@@ -61,6 +62,8 @@ class SqlTx : public vault::RecordTx {
   // The pointer of create() with an id of the caller's choice.
   vault::Record& create(const vault::Iccid& iccid, const vault::RecordId& id);
 
+  // Something seen came from the memory: only a commit proves that it was right.
+  bool from_memory() const { return from_memory_; }
   // Throws what a read has thrown meanwhile.
   void rethrow();
   // What the function has changed. Call once, after it has returned true.
@@ -79,6 +82,8 @@ class SqlTx : public vault::RecordTx {
   void guarded(F&& read);
   Entry* adopt(vault::Record&& loaded);
   Entry* load(const char* where, Param key);
+  bool remember(const vault::Iccid& iccid);
+  void load_with_counter(const vault::Iccid& card, std::uint8_t key_set);
   Entry* find_entry(const vault::RecordId& id);
   Entry& entry_of(const vault::Record& record);
   void load_versions(Entry& entry);
@@ -94,6 +99,8 @@ class SqlTx : public vault::RecordTx {
   const vault::KeyRing& keys_;
   const base::Now now_;
   const vault::OpId op_;
+  RecordMemory* const memory_;
+  bool from_memory_ = false;
   std::exception_ptr failure_;
 
   std::vector<std::unique_ptr<Entry>> entries_;

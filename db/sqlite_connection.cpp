@@ -91,6 +91,9 @@ struct Use {
   }
 };
 
+// Updates name the columns that they change: there are many texts, of which few are common.
+constexpr std::size_t kMostPrepared = 200;
+
 // Made by us with the right mode first: SQLite would use the umask's. WAL and index inherit it.
 void create_file(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -105,12 +108,15 @@ void create_file(const std::string& path) {
 struct SqliteConnection::Cache {
   std::map<std::string, sqlite3_stmt*, std::less<>> statements;
 
-  ~Cache() {
+  ~Cache() { clear(); }
+  void clear() {
     for (auto& [text, statement] : statements) sqlite3_finalize(statement);
+    statements.clear();
   }
   sqlite3_stmt* get(sqlite3* handle, std::string_view sql) {
     const auto found = statements.find(sql);
     if (found != statements.end()) return found->second;
+    if (statements.size() >= kMostPrepared) clear();
     sqlite3_stmt* statement = nullptr;
     if (sqlite3_prepare_v3(handle, sql.data(), static_cast<int>(sql.size()),
                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {

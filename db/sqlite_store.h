@@ -49,8 +49,9 @@ class CommitQueue {
 
 class SqliteStore : public SqlStore {
  public:
-  SqliteStore(const Settings& settings, const FileKeyRing& keys, Health& health, CommitQueue& queue)
-      : SqlStore(settings, keys, health), queue_(queue) {}
+  SqliteStore(const Settings& settings, const FileKeyRing& keys, Health& health,
+              RecordMemory& memory, CommitQueue& queue)
+      : SqlStore(settings, keys, health, memory), queue_(queue) {}
 
  protected:
   SqlConnection& connection() override;
@@ -70,7 +71,7 @@ class SqliteStoreFactory : public vault::StoreFactory {
       : settings_(settings), keys_(keys), health_(log, counters), queue_(settings_) {}
 
   std::unique_ptr<vault::Store> open() override {
-    return std::make_unique<SqliteStore>(settings_, keys_, health_, queue_);
+    return std::make_unique<SqliteStore>(settings_, keys_, health_, memory_, queue_);
   }
   CommitQueue& queue() { return queue_; }
 
@@ -78,6 +79,7 @@ class SqliteStoreFactory : public vault::StoreFactory {
   const Settings settings_;
   const FileKeyRing& keys_;
   Health health_;
+  RecordMemory memory_;
   CommitQueue queue_;
 };
 

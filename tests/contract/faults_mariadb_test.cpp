@@ -128,15 +128,16 @@ BOOST_AUTO_TEST_CASE(cut_after_commit) {
   BOOST_TEST(counters.get("db.unknown_commits") == 2);
 }
 
-// COMMIT arrives at the server after the client has begun to look for it: the look-up waits for
-// the row, and finds it.
+// COMMIT arrives at the server after the client has begun to look for it. Whether the look-up
+// waits for the row and finds it, or a replay is faster and the late one meets another version: it
+// happens once.
 BOOST_AUTO_TEST_CASE(commit_arrives_late) {
   for (const bool noted : {true, false}) {
     const std::uint32_t before = epoch();
-    calls = 0;
+    const int late = proxy.late_commits();
     proxy.arm(Fault::hold_commit, 400);
     BOOST_TEST((bump(noted) == Outcome::committed));
-    BOOST_TEST(calls == 1);
+    while (proxy.late_commits() == late) std::this_thread::yield();
     BOOST_TEST(epoch() == before + 1);
   }
 }

@@ -1,11 +1,12 @@
 // Stands between a client and a MySQL server on unix sockets and breaks what it is told to: the
-// next COMMIT at a chosen point, all connections, or every new one.
+// next COMMIT at a chosen point (and all connections with it), all connections, or every new one.
 #pragma once
 
 #include <atomic>
 #include <list>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace support {
@@ -31,6 +32,7 @@ class MySqlProxy {
   void refuse(bool yes) { refuse_ = yes; }
   void cut_all();
   int commits() const { return commits_; }
+  int late_commits() const { return late_commits_; }  // held ones that the server has answered
 
  private:
   struct Pair;
@@ -38,6 +40,7 @@ class MySqlProxy {
   void accept_all();
   void carry(Pair& pair);
   bool from_client(Pair& pair);
+  static bool commits(Pair& pair, std::string_view payload);
   bool on_commit(Pair& pair);
 
   std::string listen_path_;
@@ -47,6 +50,7 @@ class MySqlProxy {
   std::atomic<int> hold_ms_{0};
   std::atomic<bool> refuse_{false};
   std::atomic<int> commits_{0};
+  std::atomic<int> late_commits_{0};
   std::mutex mutex_;
   std::list<Pair> pairs_;
   std::thread acceptor_;

@@ -1,0 +1,320 @@
+#include "db/mysql_bulk.h"
+
+#include <mysql.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <stdexcept>
+
+#include "base/log.h"
+#include "db/mysql_connection.h"
+
+namespace db {
+
+namespace {
+
+using Kind = SqlError::Kind;
+
+// Takes down what apply() would do.
+class Recorder : public SqlConnection {
+ public:
+  using SqlConnection::change_one;
+  using SqlConnection::execute;
+  using SqlConnection::query;
+  std::uint64_t execute(std::string_view sql, Params params) override {
+    add(sql, params, false);
+    return 1;
+  }
+  void change_one(std::string_view sql, Params params) override { add(sql, params, true); }
+  Dialect dialect() const override { return Dialect::mysql; }
+  void begin() override {}
+  void commit() override {}
+  void rollback() noexcept override {}
+  void query(std::string_view, Params, const Visit&) override { only_writes(); }
+  void run(const std::string&) override { only_writes(); }
+
+  std::vector<RecordedStatement> statements;
+
+ private:
+  [[noreturn]] static void only_writes() { throw std::logic_error("a change set only writes"); }
+  void add(std::string_view sql, Params params, bool one_row) {
+    statements.push_back({std::string(sql), {params.begin(), params.end()}, one_row});
+  }
+};
+
+// The same statement of several stores.
+struct Bulk {
+  std::string sql;
+  bool one_row = false;
+  std::vector<std::vector<Param>> rows;
+};
+
+// Merges lists that all keep to one order of statements, and keeps to it.
+void merge(std::vector<Bulk>& into, std::vector<RecordedStatement>& statements) {
+  std::size_t at = 0;
+  for (RecordedStatement& statement : statements) {
+    const auto same = [&](const Bulk& bulk) { return bulk.sql == statement.sql; };
+    auto found = std::find_if(into.begin(), into.end(), same);
+    if (found == into.end()) {
+      found = into.insert(into.begin() + static_cast<std::ptrdiff_t>(std::min(at, into.size())),
+                          {std::move(statement.sql), statement.one_row, {}});
+    }
+    found->rows.push_back(std::move(statement.params));
+    at = static_cast<std::size_t>(found - into.begin()) + 1;
+  }
+}
+
+constexpr const char* kScriptHead =
+    "BEGIN NOT ATOMIC DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END; ";
+// 1020 is the server's own "record has changed since last read".
+constexpr const char* kOneRow =
+    "IF ROW_COUNT() <> 1 THEN SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1020; END IF; ";
+constexpr const char* kScriptTail = "COMMIT; END";
+
+bool is_large(const RecordedStatement& statement) {
+  constexpr std::size_t kLarge = 1024;
+  return std::any_of(statement.params.begin(), statement.params.end(), [](const Param& param) {
+    const auto* const octets = std::get_if<base::View>(&param);
+    return octets != nullptr && octets->size() >= kLarge;
+  });
+}
+
+// Octets are bound as such: of a string the server looks at every character.
+struct Value {
+  enum_field_types type = MYSQL_TYPE_NULL;
+  long long number = 0;
+  std::string_view octets;
+
+  explicit Value(const Param& param) {
+    if (const auto* value = std::get_if<std::int64_t>(&param)) {
+      type = MYSQL_TYPE_LONGLONG;
+      number = *value;
+    } else if (const auto* text = std::get_if<std::string_view>(&param)) {
+      type = MYSQL_TYPE_STRING;
+      octets = *text;
+    } else if (const auto* blob = std::get_if<base::View>(&param)) {
+      type = MYSQL_TYPE_BLOB;
+      octets = base::as_text(*blob);
+    }
+  }
+  char* data() const { return const_cast<char*>(octets.empty() ? "" : octets.data()); }
+};
+
+// One parameter of all rows, in the arrays that the library wants.
+struct Column {
+  std::vector<long long> numbers;
+  std::vector<char*> texts;
+  std::vector<unsigned long> sizes;
+  std::vector<char> indicators;
+
+  void fill(const std::vector<std::vector<Param>>& rows, std::size_t i, MYSQL_BIND& bind) {
+    bind.buffer_type = MYSQL_TYPE_STRING;
+    for (const std::vector<Param>& row : rows) {
+      const Value value(row[i]);
+      const bool null = value.type == MYSQL_TYPE_NULL;
+      if (!null) bind.buffer_type = value.type;
+      indicators.push_back(null ? STMT_INDICATOR_NULL : STMT_INDICATOR_NONE);
+      numbers.push_back(value.number);
+      texts.push_back(value.data());
+      sizes.push_back(value.octets.size());
+    }
+    bind.u.indicator = indicators.data();
+    bind.length = sizes.data();
+    bind.buffer = texts.data();
+    if (bind.buffer_type == MYSQL_TYPE_LONGLONG) bind.buffer = numbers.data();
+  }
+};
+
+struct CloseHandle {
+  void operator()(MYSQL* handle) const { mysql_close(handle); }
+};
+struct CloseStatement {
+  void operator()(MYSQL_STMT* statement) const { mysql_stmt_close(statement); }
+};
+
+unsigned whole_seconds(std::int64_t ms) {
+  return static_cast<unsigned>(std::max<std::int64_t>(1, (ms + 999) / 1000));
+}
+
+}  // namespace
+
+struct MySqlBulk::Session {
+  std::unique_ptr<MYSQL, CloseHandle> handle;
+  std::map<std::string, std::unique_ptr<MYSQL_STMT, CloseStatement>, std::less<>> prepared;
+
+  [[noreturn]] void fail(unsigned code, const char* what) const {
+    const Kind kind = mysql_kind(static_cast<int>(code));
+    throw SqlError(kind, static_cast<int>(code),
+                   base::cat("mysql: ", what, " failed (", code, ")"));
+  }
+
+  void run(const std::string& sql, bool must = true) const {
+    if (mysql_real_query(handle.get(), sql.data(), sql.size()) == 0 || !must) return;
+    fail(mysql_errno(handle.get()), "statement");
+  }
+
+  MYSQL_STMT* prepare(const std::string& sql) {
+    constexpr std::size_t kMostPrepared = 200;
+    const auto found = prepared.find(sql);
+    if (found != prepared.end()) return found->second.get();
+    if (prepared.size() >= kMostPrepared) prepared.clear();
+    std::unique_ptr<MYSQL_STMT, CloseStatement> made(mysql_stmt_init(handle.get()));
+    if (!made) throw std::bad_alloc();
+    if (mysql_stmt_prepare(made.get(), sql.data(), sql.size()) != 0) {
+      fail(mysql_stmt_errno(made.get()), "prepare");
+    }
+    return prepared.emplace(sql, std::move(made)).first->second.get();
+  }
+
+  void execute(const std::string& sql, const std::vector<Param>& params) {
+    MYSQL_STMT* const statement = prepare(sql);
+    std::vector<MYSQL_BIND> binds(params.size());
+    std::vector<unsigned long> sizes(params.size());
+    std::vector<Value> values(params.begin(), params.end());
+    std::memset(binds.data(), 0, binds.size() * sizeof(MYSQL_BIND));
+    for (std::size_t i = 0; i < params.size(); ++i) {
+      sizes[i] = values[i].octets.size();
+      binds[i].buffer_type = values[i].type;
+      binds[i].buffer = values[i].data();
+      if (values[i].type == MYSQL_TYPE_LONGLONG) binds[i].buffer = &values[i].number;
+      binds[i].length = &sizes[i];
+    }
+    constexpr unsigned kNoArray = 0;
+    mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &kNoArray);
+    if (mysql_stmt_bind_param(statement, binds.data()) != 0 || mysql_stmt_execute(statement) != 0) {
+      fail(mysql_stmt_errno(statement), "statement");
+    }
+    while (mysql_stmt_next_result(statement) == 0) {
+    }
+  }
+
+  // False: some row was not there as it had to be.
+  bool execute(const Bulk& bulk) {
+    MYSQL_STMT* const statement = prepare(bulk.sql);
+    const std::size_t width = bulk.rows.front().size();
+    std::vector<MYSQL_BIND> binds(width);
+    std::vector<Column> columns(width);
+    std::memset(binds.data(), 0, width * sizeof(MYSQL_BIND));
+    for (std::size_t i = 0; i < width; ++i) columns[i].fill(bulk.rows, i, binds[i]);
+    const auto count = static_cast<unsigned>(bulk.rows.size());
+    mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &count);
+    if (mysql_stmt_bind_param(statement, binds.data()) != 0 || mysql_stmt_execute(statement) != 0) {
+      fail(mysql_stmt_errno(statement), "statement");
+    }
+    return !bulk.one_row || mysql_stmt_affected_rows(statement) == count;
+  }
+};
+
+MySqlBulk::MySqlBulk(const Settings& settings, const base::Secret& password)
+    : session_(std::make_unique<Session>()) {
+  session_->handle.reset(mysql_init(nullptr));
+  MYSQL* const handle = session_->handle.get();
+  if (handle == nullptr) throw std::bad_alloc();
+  const unsigned connect_timeout = whole_seconds(settings.connect_timeout_ms);
+  const unsigned query_timeout = whole_seconds(settings.query_timeout_ms);
+  const unsigned off = 0;
+  const my_bool on = 1;
+  mysql_options(handle, MYSQL_OPT_CONNECT_TIMEOUT, &connect_timeout);
+  mysql_options(handle, MYSQL_OPT_READ_TIMEOUT, &query_timeout);
+  mysql_options(handle, MYSQL_OPT_WRITE_TIMEOUT, &query_timeout);
+  mysql_options(handle, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+  mysql_options(handle, MYSQL_OPT_LOCAL_INFILE, &off);
+  if (!settings.tls_ca.empty()) {
+    mysql_options(handle, MYSQL_OPT_SSL_CA, settings.tls_ca.c_str());
+    mysql_options(handle, MYSQL_OPT_SSL_ENFORCE, &on);
+    mysql_options(handle, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &on);
+  }
+  const bool local = !settings.socket.empty();
+  base::Bytes text(password.view().begin(), password.view().end());
+  text.push_back(0);
+  const bool connected =
+      mysql_real_connect(handle, local ? nullptr : settings.host.c_str(), settings.user.c_str(),
+                         reinterpret_cast<const char*>(text.data()), settings.database.c_str(),
+                         settings.port, local ? settings.socket.c_str() : nullptr, 0) != nullptr;
+  base::wipe(text.data(), text.size());
+  if (!connected) {
+    const unsigned code = mysql_errno(handle);
+    throw SqlError(Kind::lost, static_cast<int>(code),
+                   base::cat("mysql: connect failed (", code, ")"));
+  }
+  if (!settings.tls_ca.empty() && mysql_get_ssl_cipher(handle) == nullptr) {
+    throw SqlError(Kind::lost, 0, "mysql: the connection is not encrypted");
+  }
+  for (const std::string& setting : session_settings(settings)) session_->run(setting);
+  session_->run(base::cat("SET SESSION idle_transaction_timeout = ", 2 * query_timeout), false);
+  // Who meets a locked row here is sent to wait by himself.
+  session_->run("SET SESSION innodb_lock_wait_timeout = 1");
+  session_->run("SET SESSION autocommit = 0");
+}
+
+MySqlBulk::~MySqlBulk() = default;
+
+bool MySqlBulk::able() const {
+  unsigned long extended = 0;
+  return mariadb_get_infov(session_->handle.get(), MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES,
+                           &extended) == 0 &&
+         (extended & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
+}
+
+bool MySqlBulk::commit(const std::vector<const ChangeSet*>& changes) {
+  return changes.size() == 1 ? commit_one(*changes.front()) : commit_many(changes);
+}
+
+bool MySqlBulk::commit_one(const ChangeSet& changes) {
+  Recorder recorder;
+  apply(recorder, changes);
+  std::string text = kScriptHead;
+  std::vector<Param> params;
+  try {
+    for (const RecordedStatement& statement : recorder.statements) {
+      if (is_large(statement)) {
+        session_->execute(statement.sql, statement.params);
+        continue;
+      }
+      text.append(statement.sql).append("; ");
+      if (statement.one_row) text += kOneRow;
+      params.insert(params.end(), statement.params.begin(), statement.params.end());
+    }
+    session_->prepare(text += kScriptTail);
+  } catch (const SqlError& error) {
+    return rolled_back(error);
+  }
+  try {
+    session_->execute(text, params);
+  } catch (const SqlError& error) {
+    if (error.kind() != Kind::lost) return rolled_back(error);
+    throw SqlError(Kind::unknown, error.code(), error.text());  // it may have been in the COMMIT
+  }
+  return true;
+}
+
+bool MySqlBulk::commit_many(const std::vector<const ChangeSet*>& changes) {
+  std::vector<Bulk> all;
+  for (const ChangeSet* one : changes) {
+    Recorder recorder;
+    apply(recorder, *one);
+    merge(all, recorder.statements);
+  }
+  try {
+    bool together = true;
+    for (const Bulk& bulk : all) together = together && session_->execute(bulk);
+    if (!together) throw SqlError(Kind::conflict, 0, "changed by another writer");
+  } catch (const SqlError& error) {
+    return rolled_back(error);
+  }
+  if (mysql_commit(session_->handle.get()) == 0) return true;
+  const auto code = static_cast<int>(mysql_errno(session_->handle.get()));
+  const SqlError error(mysql_kind(code), code, base::cat("mysql: COMMIT failed (", code, ")"));
+  if (error.kind() == Kind::conflict) return rolled_back(error);  // certification
+  throw SqlError(Kind::unknown, code, error.text());
+}
+
+// What has failed before the COMMIT has not happened.
+bool MySqlBulk::rolled_back(const SqlError& error) {
+  if (error.kind() == Kind::lost) throw error;
+  session_->run("ROLLBACK");
+  return false;
+}
+
+}  // namespace db

@@ -1,0 +1,59 @@
+// Records that this process has just written and will soon need again: those with an upload under
+// way, between STORE BEGIN and STORE END. Nothing is believed because it is remembered: an update
+// that began with it counts only if its commit finds the version and the counter unchanged,
+// otherwise the row is read. Shared by all stores of a factory. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "base/guarded.h"
+#include "vault/record.h"
+
+namespace db {
+
+class RecordMemory {
+ public:
+  struct Known {
+    explicit Known(vault::Record&& r) : record(std::move(r)) {}
+    vault::Record record;                 // as committed
+    std::optional<std::uint8_t> key_set;  // of the counter committed with it, if one was
+    vault::Counter counter = 0;
+  };
+
+  void keep(Known known) {
+    state_.with([&](State& state) {
+      const std::string iccid = known.record.iccid.digits();
+      if (state.known.insert_or_assign(iccid, std::move(known)).second) {
+        state.order.push_back(iccid);
+      }
+      if (state.order.size() > kMost) {
+        state.known.erase(state.order.front());
+        state.order.pop_front();
+      }
+    });
+  }
+  // Gives it away: who comes next reads the row, or what is kept by then.
+  std::optional<Known> take(const vault::Iccid& iccid) {
+    return state_.with([&](State& state) -> std::optional<Known> {
+      const auto found = state.known.find(iccid.digits());
+      if (found == state.known.end()) return std::nullopt;
+      std::optional<Known> known(std::move(found->second));
+      state.known.erase(found);
+      return known;
+    });
+  }
+
+ private:
+  static constexpr std::size_t kMost = 4096;
+  struct State {
+    std::unordered_map<std::string, Known> known;
+    std::deque<std::string> order;  // of arrival; may name some that are gone
+  };
+  base::Guarded<State> state_{State{}};
+};
+
+}  // namespace db
