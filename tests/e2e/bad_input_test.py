@@ -192,7 +192,8 @@ def letters(b):
 def tlv_lies(b):
     good = wire.message(wire.STATUS, iccid=b.card.iccid)
     for lie in (good[:2] + b"\x0B" + good[3:], good[:2] + b"\x82\xFF\xFF" + good[3:],
-                good[:2] + b"\x84\0\0\0\x0A" + good[3:], good + b"\x87", good + b"\x87\x81", b"\x09\x80"):
+                good[:2] + b"\x84\0\0\0\x0A" + good[3:], good + b"\x87",
+                good + b"\x87\x81", b"\x09\x80"):
         with b.channel() as channel:
             channel.send(b.card.wrap(lie))
             expect(b, channel.receive(), "malformed", True)

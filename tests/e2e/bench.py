@@ -6,7 +6,8 @@ from peer import an_image
 from process import wait_until
 
 # The limits would end a test that misbehaves for a living; one test sets them again.
-SETTINGS = {"bip": {"bad_per_ip": "0", "bad_per_iccid": "0", "close_wait": "0"}, "vault": {"agent_daily_limit": "0"}}
+SETTINGS = {"bip": {"bad_per_ip": "0", "bad_per_iccid": "0", "close_wait": "0"},
+            "vault": {"agent_daily_limit": "0"}}
 
 
 class Bench:

@@ -123,9 +123,13 @@ class Crowd:
             held = one.held()
             if held != one.acknowledged and held not in one.uncertain:
                 raise CheckFailed(f"{one.card.iccid}: expected the image last acknowledged "
-                                  f"({hashlib.sha256(one.acknowledged).hexdigest()[:8]}) or one "
-                                  f"that was under way, seen {hashlib.sha256(held).hexdigest()[:8]}")
+                                  f"({short(one.acknowledged)}) or one that was under way, "
+                                  f"seen {short(held)}")
             self.report.checks += 1
+
+
+def short(image):
+    return hashlib.sha256(image).hexdigest()[:8]
 
 
 def without_a_database(lab, report):
@@ -174,7 +178,7 @@ def main(options):
                         f"{crowd.total('try_later')} try later, {crowd.total('lost')} lost")
         crowd.end()
         crowd.check()
-        report.evidence("records", f"{CARDS} hold what was acknowledged last, or what was under way")
+        report.evidence("records", f"{CARDS} hold the last acknowledged image, or one under way")
         report.evidence("ends repeated", f"{crowd.total('repeated')} whose outcome was open")
         report.equal("history", lab.care("audit", "verify").out.strip(), "the history is whole")
         wait_until(lambda: lab.health()["state"] == "running", 20, "state running")

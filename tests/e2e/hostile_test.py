@@ -103,7 +103,7 @@ def resident(b):
 
 
 def crowd(b):
-    """10,000 connections at once that never identify; then they are gone, and so is what they cost."""
+    """10,000 connections at once that never identify; then they and what they cost are gone."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < CROWD + 200:
         raise CheckFailed(f"10,000 connections need {CROWD + 200} descriptors, the limit is {hard}")
@@ -114,7 +114,8 @@ def crowd(b):
             sockets.append(socket.create_connection(("127.0.0.1", b.lab.port), 30))
         wait_until(lambda: b.lab.health()["sessions"] >= CROWD, 60, "10,000 sessions")
         during = resident(b)
-        b.report.true("memory with 10,000 connections", during - before < CROWD * MOST_PER_CONNECTION,
+        b.report.true("memory with 10,000 connections",
+                      during - before < CROWD * MOST_PER_CONNECTION,
                       f"{(during - before) // CROWD} octets each")
         b.still_works()
         b.lab.move_clock(MINUTE)

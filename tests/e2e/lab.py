@@ -49,7 +49,8 @@ class Lab:
         self.runner = Runner(self.path("out"))
         self.clock_file = self.path("etc", "clock")
         self.lives = 0  # of cards in phones, so far
-        self.config, self.host_config = self.path("etc", "bipvault.ini"), self.path("etc", "host.ini")
+        self.config = self.path("etc", "bipvault.ini")
+        self.host_config = self.path("etc", "host.ini")
         self.ports_file = self.path("data", "ports.json")
         self.card_keys, self.ports = {}, {}
         self.host = self.db = None
@@ -120,8 +121,8 @@ class Lab:
 
     def write_card_keys(self):
         rows = ["iccid,key_set,algorithm,kic,kid,psk"]
-        rows += [f"{iccid},{k.key_set},{k.family},{k.kic.hex()},{k.kid.hex()},{secrets.token_hex(16)}"
-                 for iccid, k in self.card_keys.items()]
+        rows += [f"{iccid},{k.key_set},{k.family},{k.kic.hex()},{k.kid.hex()}," +
+                 secrets.token_hex(16) for iccid, k in self.card_keys.items()]
         write_secret(self.path("etc", "cards.csv"), "\n".join(rows) + "\n")
 
     # --- platform ----------------------------------------------------------------------------
@@ -139,7 +140,8 @@ class Lab:
 
     def _ports_told(self):
         if not self.host.running():
-            raise ProcessError(f"bipvault-host ended with {self.host.code}: {self.host.log().strip()}")
+            raise ProcessError(f"bipvault-host ended with {self.host.code}: "
+                               f"{self.host.log().strip()}")
         try:
             self.ports = json.loads(read_text(self.ports_file))
         except (OSError, ValueError):

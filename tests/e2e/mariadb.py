@@ -19,7 +19,8 @@ class MariaDb:
         self._data = os.path.join(folder, "mysql")
         self.socket = os.path.join(folder, "s.sock")
         self.password_file = os.path.join(folder, "db.password")
-        self._log, self._runner, self.process = os.path.join(log_folder, "mariadb.log"), runner, None
+        self._log = os.path.join(log_folder, "mariadb.log")
+        self._runner, self.process = runner, None
 
     @staticmethod
     def _user():

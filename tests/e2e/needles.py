@@ -1,4 +1,4 @@
-"""Secrets in every form in which they could lie about: plain, UCS2, packed 7-bit, BCD, hexadecimal."""
+"""Secrets in every form in which they could lie about: plain, UCS2, packed, BCD, hexadecimal."""
 import base64
 import os
 

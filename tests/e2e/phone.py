@@ -52,8 +52,9 @@ class Sim:
                           seconds=seconds + 10)
         life = Life(done, trace)
         if done.code != code:
+            why = life.last("fault") or done.err.strip()
             raise CheckFailed(f"card {self.iccid} in {phone}: expected exit code {code}, seen "
-                              f"{done.code}: {life.last('fault') or done.err.strip()}; {done.path}.out")
+                              f"{done.code}: {why}; {done.path}.out")
         return life
 
 

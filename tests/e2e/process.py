@@ -1,4 +1,4 @@
-"""Processes that a laboratory starts: own group, output in files, gone when their parent is gone."""
+"""Processes that a laboratory starts: own group, output in files, gone with their parent."""
 import ctypes
 import os
 import signal
@@ -36,8 +36,9 @@ class Process:
         self.name, self.log_path = os.path.basename(command[0]), log_path
         with open(log_path, "ab") as log:
             self.log_begin = log.tell()
-            self._popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                           process_group=0, preexec_fn=_dies_with_parent, **options)
+            self._popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                           stderr=log, process_group=0,
+                                           preexec_fn=_dies_with_parent, **options)
 
     @property
     def pid(self):

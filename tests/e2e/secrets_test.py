@@ -40,7 +40,8 @@ class Planted:
                 if line and not line.startswith("#"):
                     self.needles.add(name, of_octets(bytes.fromhex(line.split()[1])))
         if self.lab.db:
-            self.needles.add("database password", of_text(read_text(self.lab.db.password_file).strip()))
+            password = read_text(self.lab.db.password_file).strip()
+            self.needles.add("database password", of_text(password))
 
     def plant_image(self, image):
         """Some of each kind: names in both alphabets, numbers, messages."""

@@ -44,8 +44,9 @@ def bad_ini(lab, report):
     """Six errors of six kinds, all told in one go."""
     with open(lab.config, encoding="utf-8") as file:
         good = file.read()
-    bad = good.replace("[bip]\n", "[bip]\nbach = 16\nworkers = 0\nworkers = 4\nidle_timeout = 3 apples\n"
-                       "this line is none\n") + "[vualt]\nkeep_versions = 3\n"
+    bad = good.replace("[bip]\n", "[bip]\nbach = 16\nworkers = 0\nworkers = 4\n"
+                       "idle_timeout = 3 apples\nthis line is none\n")
+    bad += "[vualt]\nkeep_versions = 3\n"
     write_atomically(lab.config, bad)
     refused(lab, report, "bad INI", "bach", "workers", "idle_timeout", "without '='", "vualt")
     numbers = re.findall(r"bipvault\.ini:(\d+)", lab.host.log())
@@ -58,7 +59,8 @@ def main(options):
     with Lab(options.build, options.engine, options.keep) as lab:
         missing = lab.path("lib", "nothing.so")
         with_config(lab, {"host": {"plugin": missing}}, report, "missing plugin", missing)
-        with_config(lab, {"host": {"plugin": "/usr/bin/env"}}, report, "not a plugin", "/usr/bin/env")
+        program = "/usr/bin/env"
+        with_config(lab, {"host": {"plugin": program}}, report, "not a plugin", program)
         text = lab.path("etc", "text.so")
         write_atomically(text, "no library at all\n")
         with_config(lab, {"host": {"plugin": text}}, report, "a text file", text)
@@ -72,8 +74,8 @@ def main(options):
         refused(lab, report, "key file missing", "pepper.keys")
         os.rename(lab.path("etc", "hidden"), lab.path("etc", "pepper.keys"))
         with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-            with_config(lab, {"bip": {"tcp": f"127.0.0.1:{port}"}}, report, "port in use", str(port))
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            with_config(lab, {"bip": {"tcp": address}}, report, "port in use", address)
         lab.start()
         report.equal("all put right", lab.host.running(), True, "started")
         report.equal("ended with", lab.stop(), 0)

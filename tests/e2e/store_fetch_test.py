@@ -48,8 +48,8 @@ def large(lab, report):
         report.equal(f"256 KiB in blocks of {block}", fetched == image, True,
                      f"equal, {time.monotonic() - began:.1f} s")
     with lab.channel(card) as channel:
-        done(report, "one octet more", channel.begin(b"", 1, key, total=LIMIT + 1, digest=bytes(32)),
-             "too large")
+        answer = channel.begin(b"", 1, key, total=LIMIT + 1, digest=bytes(32))
+        done(report, "one octet more", answer, "too large")
 
 
 def keys(lab, report):
@@ -81,7 +81,8 @@ def resume(lab, report):
     image, transaction, offsets = hashlib.shake_128(b"x").digest(150_000), new_transaction(), []
     for part in range(3):
         with lab.channel(card) as channel:
-            begun = done(report, "BEGIN", channel.begin(image, transaction, key if part == 0 else None))
+            answer = channel.begin(image, transaction, key if part == 0 else None)
+            begun = done(report, "BEGIN", answer)
             offsets.append(begun.offset)
             channel.upload(image[:begun.offset + 40_000], transaction, begun.offset)
             channel.status()
@@ -114,8 +115,8 @@ def versions(lab, report):
             report.equal(f"version {version}", fetched == image, True, show="")
         begun, _ = channel.fetch(key, version=3)
         done(report, "version 3", begun, "nothing stored")
-        many = b"BV\x01" + b"".join(wire.tlv(0xA2, wire.tlv(0x80, b"t%d" % n) + wire.tlv(0x81, b"b"))
-                                    for n in range(20))
+        memos = [wire.tlv(0x80, b"t%d" % n) + wire.tlv(0x81, b"b") for n in range(20)]
+        many = b"BV\x01" + b"".join(wire.tlv(0xA2, memo) for memo in memos)
         done(report, "20 memos", channel.store(many, key))
         shrunk = done(report, "one memo", channel.store(images[0], key))
         report.equal("flags after a shrink", shrunk.flags & 1, 1, "the image before is pinned")

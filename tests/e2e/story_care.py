@@ -88,8 +88,9 @@ def history(s):
 
     r.step("Everything went through BIP channels that the cards' proactive commands had opened.")
     opened, sent, received = s.channels()
-    r.true("channels", opened and sent and received, show=f"{opened} OPEN CHANNEL, {sent} SEND DATA, "
-           f"{received} RECEIVE DATA in {len(s.traces)} traces")
+    r.true("channels", opened and sent and received,
+           show=f"{opened} OPEN CHANNEL, {sent} SEND DATA, {received} RECEIVE DATA "
+                f"in {len(s.traces)} traces")
     counters = lab.health()["counters"]
     r.evidence("platform since restart", f"{counters['bip.proven']} proven channels, "
                f"{counters['bip.packets']} packets")

@@ -70,7 +70,8 @@ def open_channel(lab, report, path):
     report.true("OPEN CHANNEL was seen", rows)
     bearer, buffer, transport, port, coding = rows[0]
     report.equal("OPEN CHANNEL", (int(bearer, 0), int(transport, 0), int(port), int(coding, 0)),
-                 (3, 2, lab.port, 0x21), f"default bearer, TCP client, port {port}, buffer {buffer}")
+                 (3, 2, lab.port, 0x21),
+                 f"default bearer, TCP client, port {port}, buffer {buffer}")
 
 
 def main(options):
