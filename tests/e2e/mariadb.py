@@ -1,7 +1,6 @@
 """A private MariaDB server: own data directory and socket, durable, no port, no configuration of
 the machine. As root or as any user."""
 import os
-import pwd
 import secrets
 import signal
 
@@ -17,6 +16,9 @@ class MariaDb:
 
     def __init__(self, folder, log_folder, runner):
         self._data = os.path.join(folder, "mysql")
+        # Its temporary tables, which servers side by side must not share.
+        self._environment = {**os.environ, "TMPDIR": os.path.join(folder, "tmp")}
+        os.makedirs(self._environment["TMPDIR"])
         self.socket = os.path.join(folder, "s.sock")
         self.password_file = os.path.join(folder, "db.password")
         self._log = os.path.join(log_folder, "mariadb.log")
@@ -24,13 +26,14 @@ class MariaDb:
 
     @staticmethod
     def _user():
-        return ["--user=" + pwd.getpwuid(os.getuid()).pw_name]
+        return ["--user=root"] if os.getuid() == 0 else []
 
     def create(self):
         """New data directory, server running, database and account as bipvault.ini names them."""
         made = self._runner.run(
             ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal",
-             "--skip-test-db", "--basedir=/usr", "--datadir=" + self._data, *self._user()])
+             "--skip-test-db", "--basedir=/usr", "--datadir=" + self._data, *self._user()],
+            env=self._environment)
         if made.code:
             raise ProcessError(f"mariadb-install-db: {made.text()}")
         self.start()
@@ -44,7 +47,7 @@ class MariaDb:
         self.process = Process(
             ["/usr/sbin/mariadbd", "--no-defaults", "--datadir=" + self._data,
              "--socket=" + self.socket, "--pid-file=" + self._data + ".pid", *self._user(),
-             *DURABLE, *SMALL], self._log)
+             *DURABLE, *SMALL], self._log, env=self._environment)
         wait_until(self._answers, 60, "MariaDB server, " + self._log)
 
     def _answers(self):
