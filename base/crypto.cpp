@@ -18,6 +18,21 @@ void wipe(void* data, std::size_t size) {
 
 namespace {
 
+// A MAC context whose cipher is chosen already: copying it is cheaper than having the library look
+// the cipher up by its name for every packet. It can be copied only once it has some key.
+EVP_MAC_CTX* cmac_pattern(EVP_MAC* cmac, const char* cipher, std::size_t key_size) {
+  static constexpr std::uint8_t kNoKey[32] = {};
+  EVP_MAC_CTX* const context = EVP_MAC_CTX_new(cmac);
+  const OSSL_PARAM params[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, const_cast<char*>(cipher), 0),
+      OSSL_PARAM_construct_end()};
+  if (context == nullptr || EVP_MAC_init(context, kNoKey, key_size, params) != 1) {
+    ERR_clear_error();
+    throw std::bad_alloc();
+  }
+  return context;
+}
+
 // Created once and kept for the life of the process: a destructor would be code that runs after
 // the plugin's destroy, and OpenSSL stays mapped anyway.
 struct Library {
@@ -25,6 +40,9 @@ struct Library {
   EVP_MD* sha256 = EVP_MD_fetch(context, "SHA256", nullptr);
   EVP_MAC* hmac = EVP_MAC_fetch(context, "HMAC", nullptr);
   EVP_MAC* cmac = EVP_MAC_fetch(context, "CMAC", nullptr);
+  EVP_MAC_CTX* cmac128 = cmac_pattern(cmac, "AES-128-CBC", 16);
+  EVP_MAC_CTX* cmac192 = cmac_pattern(cmac, "AES-192-CBC", 24);
+  EVP_MAC_CTX* cmac256 = cmac_pattern(cmac, "AES-256-CBC", 32);
   EVP_CIPHER* gcm = EVP_CIPHER_fetch(context, "AES-256-GCM", nullptr);
   EVP_CIPHER* aes128 = EVP_CIPHER_fetch(context, "AES-128-CBC", nullptr);
   EVP_CIPHER* aes192 = EVP_CIPHER_fetch(context, "AES-192-CBC", nullptr);
@@ -183,16 +201,14 @@ std::optional<Bytes> cbc_decrypt(BlockCipher cipher, View key, View sealed) {
 }
 
 std::optional<std::array<std::uint8_t, 16>> aes_cmac(View key, View data) {
-  const char* name = key.size() == 16   ? "AES-128-CBC"
-                     : key.size() == 24 ? "AES-192-CBC"
-                     : key.size() == 32 ? "AES-256-CBC"
-                                        : nullptr;
-  if (name == nullptr) return std::nullopt;
-  MacContext context(need(EVP_MAC_CTX_new(library().cmac)));
-  const OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, const_cast<char*>(name), 0),
-      OSSL_PARAM_construct_end()};
-  need(EVP_MAC_init(context.get(), key.data(), key.size(), params) == 1);
+  const Library& lib = library();
+  const EVP_MAC_CTX* const pattern = key.size() == 16   ? lib.cmac128
+                                     : key.size() == 24 ? lib.cmac192
+                                     : key.size() == 32 ? lib.cmac256
+                                                        : nullptr;
+  if (pattern == nullptr) return std::nullopt;
+  MacContext context(need(EVP_MAC_CTX_dup(pattern)));
+  need(EVP_MAC_init(context.get(), key.data(), key.size(), nullptr) == 1);
   need(EVP_MAC_update(context.get(), data.data(), data.size()) == 1);
   std::array<std::uint8_t, 16> mac{};
   std::size_t size = 0;
