@@ -13,15 +13,6 @@ namespace {
 constexpr int kLevel = 1;
 constexpr std::size_t kKeySize = 32;
 
-base::Bytes compress(base::View plain) {
-  base::Bytes packed(ZSTD_compressBound(plain.size()));
-  const std::size_t size =
-      ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(), kLevel);
-  if (ZSTD_isError(size) != 0) throw std::bad_alloc();  // with this bound only memory can fail
-  packed.resize(size);
-  return packed;
-}
-
 std::optional<base::Bytes> decompress(base::View packed, std::size_t plain_size) {
   if (ZSTD_getFrameContentSize(packed.data(), packed.size()) != plain_size) return std::nullopt;
   base::Bytes plain(plain_size);
@@ -43,6 +34,30 @@ struct Wiped {
 
 }  // namespace
 
+struct Sealer::Compressor {
+  ZSTD_CCtx* const context = ZSTD_createCCtx();
+
+  Compressor() {
+    if (context == nullptr) throw std::bad_alloc();
+  }
+  Compressor(const Compressor&) = delete;
+  ~Compressor() { ZSTD_freeCCtx(context); }
+
+  base::Bytes operator()(base::View plain) const {
+    base::Bytes packed(ZSTD_compressBound(plain.size()));
+    const std::size_t size = ZSTD_compressCCtx(context, packed.data(), packed.size(), plain.data(),
+                                               plain.size(), kLevel);
+    if (ZSTD_isError(size) != 0) throw std::bad_alloc();  // with this bound only memory can fail
+    packed.resize(size);
+    return packed;
+  }
+};
+
+Sealer::Sealer(const NumberedKeys& master)
+    : master_(master), compressor_(std::make_unique<Compressor>()) {}
+
+Sealer::~Sealer() = default;
+
 Sealed Sealer::seal(const BlobId& id, base::View associated, base::View plain) const {
   const auto newest = master_.rbegin();
   const Wiped data_key;
@@ -51,7 +66,7 @@ Sealed Sealer::seal(const BlobId& id, base::View associated, base::View plain) c
   sealed.master = newest->first;
   sealed.wrapped =
       base::gcm_seal(newest->second.view(), data_key.key, key_binding(id, sealed.master));
-  base::Bytes packed = compress(plain);
+  base::Bytes packed = (*compressor_)(plain);
   sealed.data = base::gcm_seal(data_key.key, packed, associated);
   base::wipe(packed.data(), packed.size());
   return sealed;

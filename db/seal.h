@@ -1,10 +1,12 @@
 // Content at rest: compressed (zstd), then AES-256-GCM under a fresh random data key; the data
 // key wrapped by the newest master key. What the content belongs to is associated data, so that a
-// row put in another's place is refused. Any thread; the keys outlive the sealer.
+// row put in another's place is refused. One thread at a time: the compressor's memory is kept
+// from one content to the next. The keys outlive the sealer.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/bytes.h"
@@ -24,7 +26,9 @@ struct Sealed {
 
 class Sealer {
  public:
-  explicit Sealer(const NumberedKeys& master) : master_(master) {}
+  explicit Sealer(const NumberedKeys& master);
+  ~Sealer();
+  Sealer(const Sealer&) = delete;
 
   Sealed seal(const BlobId& id, base::View associated, base::View plain) const;
   // Nothing when a key is missing, something is not authentic, or the content has another size.
@@ -38,7 +42,10 @@ class Sealer {
                                   std::uint32_t offset);
 
  private:
+  struct Compressor;
+
   const NumberedKeys& master_;
+  std::unique_ptr<Compressor> compressor_;
 };
 
 }  // namespace db

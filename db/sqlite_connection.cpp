@@ -159,6 +159,9 @@ SqliteConnection::SqliteConnection(const std::string& path, SqliteMode mode,
     } else {
       run("PRAGMA journal_mode = WAL");
       run("PRAGMA synchronous = FULL");
+      // A page that many transactions write goes to the database file once for all of them: four
+      // times as many as by default, for a log of 16 MiB.
+      run("PRAGMA wal_autocheckpoint = 4000");
       run("PRAGMA secure_delete = ON");  // an erased data key leaves no copy in the file
     }
   } catch (...) {

@@ -22,18 +22,16 @@ void CommitQueue::commit(const ChangeSet& changes) {
   own.changes = &changes;
   std::unique_lock lock(mutex_);
   queue_.push_back(&own);
-  while (!own.done) {
-    if (led_) {
-      changed_.wait(lock, [&] { return own.done || !led_; });
-    } else {
-      lead(lock);
-    }
+  if (led_) {
+    own.changed.wait(lock, [&] { return own.done || own.leads; });
   }
+  while (!own.done) lead(lock);
   lock.unlock();
   if (own.error) std::rethrow_exception(own.error);
 }
 
-// Called and left with the lock held; works without it.
+// Called and left with the lock held; works without it. Wakes those whose changes were dealt with,
+// and the one who leads next.
 void CommitQueue::lead(std::unique_lock<std::mutex>& lock) {
   led_ = true;
   Batch batch;
@@ -44,14 +42,22 @@ void CommitQueue::lead(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   commit_batch(batch);
   lock.lock();
-  for (Waiting* waiting : batch) waiting->done = true;
-  led_ = false;
-  changed_.notify_all();
+  for (Waiting* waiting : batch) {
+    waiting->done = true;
+    waiting->changed.notify_one();
+  }
+  led_ = !queue_.empty();
+  if (led_) {
+    queue_.front()->leads = true;
+    queue_.front()->changed.notify_one();
+  } else {
+    free_.notify_all();
+  }
 }
 
 void CommitQueue::with_writer(const std::function<void(SqliteConnection&)>& f) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return !led_; });
+  free_.wait(lock, [&] { return !led_; });
   f(writer());
 }
 

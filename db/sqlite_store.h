@@ -31,6 +31,8 @@ class CommitQueue {
     const ChangeSet* changes = nullptr;
     std::exception_ptr error;
     bool done = false;
+    bool leads = false;
+    std::condition_variable changed;
   };
   using Batch = std::vector<Waiting*>;
 
@@ -42,7 +44,7 @@ class CommitQueue {
   const Settings& settings_;
   std::unique_ptr<SqliteConnection> writer_;  // the leader's alone
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable free_;  // nobody leads any more
   std::deque<Waiting*> queue_;
   bool led_ = false;
 };
