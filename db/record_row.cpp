@@ -154,6 +154,11 @@ constexpr Column kColumns[] = {
     column<&Record::moved_from>("moved_from"),
     date<&Record::moved_at>("moved_at"),
     column<&Record::moved_by_order>("moved_by_order"),
+    column<&Record::moved_other>("moved_other"),
+    column<&Record::moved_survivor_is_new>("moved_survivor_is_new"),
+    column<&Record::moved_msisdn>("moved_msisdn"),
+    column<&Record::moved_customer>("moved_customer"),
+    column<&Record::moved_language>("moved_language"),
     column<&Record::history_count>("history_count"),
     column<&Record::history_mac>("history_mac"),
 };

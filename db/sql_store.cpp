@@ -223,6 +223,10 @@ base::Result<std::vector<vault::Record>> SqlStore::find_any(
       use.query(record_sql().select + " WHERE msisdn_provisioned = ? ORDER BY iccid LIMIT 100",
                 {std::string_view(number->digits())}, take);
     }
+    for (std::size_t i = 0; found.empty() && i < spellings.size(); ++i) {
+      use.query(record_sql().select + " WHERE moved_from = ?",
+                {std::string_view(spellings[i].digits())}, take);
+    }
     return found;
   });
 }
@@ -239,6 +243,12 @@ base::Result<std::vector<vault::HistoryEntry>> SqlStore::history(const vault::Hi
   if (!query.actor.empty()) {
     sql += " AND actor = ?";
     params.emplace_back(std::string_view(query.actor));
+  }
+  if (query.after) {
+    sql += " AND (record_id > ? OR (record_id = ? AND seq > ?))";
+    params.emplace_back(base::View(query.after->first));
+    params.emplace_back(base::View(query.after->first));
+    params.emplace_back(number(query.after->second));
   }
   sql += " ORDER BY record_id, seq LIMIT ?";
   params.emplace_back(number(std::min<std::uint64_t>(query.limit, INT64_MAX)));

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -98,6 +99,8 @@ struct HistoryQuery {
   std::int64_t from = 0;           // utc_ms, inclusive
   std::int64_t until = INT64_MAX;  // exclusive
   std::size_t limit = 10'000;
+  // Only entries behind this one, for reading page by page: (record, seq) as given out last.
+  std::optional<std::pair<RecordId, std::uint64_t>> after;
 };
 
 struct ImportLine {
@@ -123,7 +126,8 @@ class Store {
 
   // Decrypted content of one version. Error: not there, not authentic, or unavailable.
   virtual base::Result<base::Bytes> image(const ImageInfo& image) = 0;
-  // Every record whose ICCID is among the spellings, or whose provisioned number it is.
+  // Every record whose ICCID is among the spellings, or whose provisioned number it is; if there
+  // is none, those that were moved away from one of the spellings.
   virtual base::Result<std::vector<Record>> find_any(const std::vector<Iccid>& spellings,
                                                      const std::optional<Msisdn>& number) = 0;
   // Oldest first within a record.

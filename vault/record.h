@@ -101,10 +101,16 @@ struct Record {
   std::int64_t stranger_since = 0;      // start of the 30 days of stranger_wrong
   std::int64_t pending_move_until = 0;  // this card claims another record; 0: it does not
 
-  // Set by a move until swap_hold is over, to undo a move that nobody ordered.
+  // The last move, so that one which nobody ordered can be undone within swap_hold: from where,
+  // which record the new card had (gone since), and what provisioning had told of the old card.
   std::optional<Iccid> moved_from;
   std::int64_t moved_at = 0;
   bool moved_by_order = false;
+  RecordId moved_other{};
+  bool moved_survivor_is_new = false;  // a merge in which the new card's record stayed
+  std::optional<Msisdn> moved_msisdn;
+  std::string moved_customer;
+  std::string moved_language;
 
   std::uint64_t history_count = 0;  // entries so far
   base::Sha256 history_mac{};       // HMAC of the newest entry: the head of the chain

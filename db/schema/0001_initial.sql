@@ -64,6 +64,11 @@ CREATE TABLE IF NOT EXISTS records (
   moved_from VARCHAR(20) {ASCII},
   moved_at BIGINT,
   moved_by_order SMALLINT NOT NULL,
+  moved_other VARBINARY(16),
+  moved_survivor_is_new SMALLINT NOT NULL,
+  moved_msisdn VARCHAR(15) {ASCII},
+  moved_customer VARCHAR(255) NOT NULL,
+  moved_language VARCHAR(15) {ASCII} NOT NULL,
   history_count BIGINT NOT NULL,
   history_mac VARBINARY(32)
 ) {NARROW};
