@@ -1,9 +1,10 @@
 #include "card/output.h"
 
+#include <Poco/Exception.h>
 #include <Poco/JSON/Object.h>
+#include <Poco/RegularExpression.h>
 
 #include <algorithm>
-#include <regex>
 #include <sstream>
 
 #include "card/trace.h"
@@ -57,11 +58,16 @@ void Output::print(const Event& event) const {
 }
 
 bool Output::find_text(const std::string& expression) {
-  const std::regex wanted(expression);
-  for (std::size_t i = searched_; i < texts_.size(); ++i) {
-    if (!std::regex_search(texts_[i], wanted)) continue;
-    searched_ = i + 1;
-    return true;
+  try {
+    const Poco::RegularExpression wanted(expression);
+    Poco::RegularExpression::Match found;
+    for (std::size_t i = searched_; i < texts_.size(); ++i) {
+      if (wanted.match(texts_[i], 0, found) == 0) continue;
+      searched_ = i + 1;
+      return true;
+    }
+  } catch (const Poco::Exception&) {
+    return false;  // an expression that takes too long on this text finds nothing
   }
   return false;
 }

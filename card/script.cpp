@@ -1,7 +1,9 @@
 #include "card/script.h"
 
+#include <Poco/Exception.h>
+#include <Poco/RegularExpression.h>
+
 #include <array>
-#include <regex>
 
 #include "base/text.h"
 
@@ -66,9 +68,9 @@ bool take(const Form& form, std::string_view rest, ScriptLine& line) {
 bool good_expression(const ScriptLine& line) {
   if (line.verb != Verb::expect_text) return true;
   try {
-    const std::regex expression(line.argument);
+    const Poco::RegularExpression expression(line.argument);
     return true;
-  } catch (const std::regex_error&) {
+  } catch (const Poco::Exception&) {
     return false;
   }
 }

@@ -42,6 +42,7 @@ bool continuation(std::string_view text, std::size_t at, std::size_t count) {
   return true;
 }
 
+// A code point that UTF-8 may say in 1 + `extra` octets, not less.
 bool acceptable(char32_t value, std::size_t extra) {
   constexpr std::array<char32_t, 4> kLowest{0, 0x80, 0x800, 0x10000};
   return value >= kLowest[extra] && value <= 0x10FFFF && (value < 0xD800 || value > 0xDFFF);
@@ -107,6 +108,7 @@ std::string to_utf8(std::u32string_view text) {
   std::string result;
   const auto put = [&result](char32_t value) { result.push_back(static_cast<char>(value)); };
   for (char32_t c : text) {
+    if (!acceptable(c, 0)) c = kBad;  // a surrogate or none at all
     if (c < 0x80) {
       put(c);
     } else if (c < 0x800) {

@@ -71,6 +71,13 @@ BOOST_AUTO_TEST_CASE(noise_is_survived) {
   });
 }
 
+// A base among the surrogates gives no characters, but the text stays valid UTF-8.
+BOOST_AUTO_TEST_CASE(surrogates_never_reach_utf8) {
+  BOOST_TEST(decode_alpha(hex("8201D82D D3")) == "\uFFFD");
+  BOOST_TEST(decode_alpha(hex("80D83D0041")) == "\uFFFDA");
+  BOOST_TEST(decode_text_string(hex("08DE00")).value() == "\uFFFD");
+}
+
 BOOST_AUTO_TEST_CASE(numbers_and_identifiers) {
   BOOST_TEST(base::to_hex(to_bcd("6082658001").value()) == "0628560810");
   BOOST_TEST(base::to_hex(to_bcd("*100#").value()) == "1A00FB");
