@@ -88,7 +88,7 @@ class Lab:
         return self
 
     def __exit__(self, kind, _value, _trace):
-        self._end(kind is not None and kind is not KeyboardInterrupt)
+        self._end(kind not in (None, KeyboardInterrupt, SystemExit))
 
     def _end(self, failed):
         for process in (self.host, self.db):
