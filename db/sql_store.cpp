@@ -140,6 +140,8 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
     retry.suspect = best_witness(changes.records);
     const Fate fate = look_up(*retry.suspect, retry.op);
     if (fate == Fate::unknown) throw;
+    // A COMMIT that fails again and again is no reason to try for ever.
+    if (fate == Fate::not_committed && !retry.wait()) throw;
     if (fate == Fate::not_committed) return std::nullopt;
   }
   health_.writable();

@@ -115,6 +115,27 @@ BOOST_AUTO_TEST_CASE(cut_before_commit) {
   BOOST_TEST(counters.get("db.unknown_commits") == 2);
 }
 
+// No COMMIT ever reaches the server, though everything else does: `unavailable` when the time is
+// up, not tried for ever, and nothing is written. Ordinary updates and those that create.
+BOOST_AUTO_TEST_CASE(cut_at_every_commit) {
+  proxy.arm(Fault::cut_every_commit);
+  const auto begin = std::chrono::steady_clock::now();
+  BOOST_TEST((bump(true) == Outcome::unavailable));
+  BOOST_TEST((far->update(now, [&](RecordTx& tx) {
+    tx.note(tx.create(iccid(2)), {"created", "test", ""});
+    return true;
+  }) == Outcome::unavailable));
+  // Twice the query time-out, each with one look-up that may be slow.
+  BOOST_TEST((std::chrono::steady_clock::now() - begin < std::chrono::seconds(12)));
+  BOOST_TEST(counters.get("db.unknown_commits") >= 4);
+  BOOST_TEST(log.count("store unavailable") >= 1u);
+  proxy.arm(Fault::none);
+  BOOST_TEST(epoch() == 1u);
+  BOOST_TEST(!read(iccid(2)).has_value());
+  BOOST_TEST((bump_until_well() == Outcome::committed));
+  BOOST_TEST(epoch() == 2u);
+}
+
 // COMMIT happened, its answer was lost: found, not repeated.
 BOOST_AUTO_TEST_CASE(cut_after_commit) {
   for (const bool noted : {true, false}) {

@@ -152,9 +152,10 @@ bool MySqlProxy::commits(Pair& pair, std::string_view payload) {
 // False: the connection ends here.
 bool MySqlProxy::on_commit(Pair& pair) {
   ++commits_;
-  const Fault fault = fault_.exchange(Fault::none);
+  const bool stays = fault_ == Fault::cut_every_commit;
+  const Fault fault = stays ? Fault::cut_every_commit : fault_.exchange(Fault::none);
   if (fault == Fault::none) return true;
-  if (fault == Fault::cut_before_commit) {
+  if (fault == Fault::cut_before_commit || stays) {
     cut_all();
     return false;
   }

@@ -17,6 +17,7 @@ class MySqlProxy {
     none,
     cut_before_commit,  // the COMMIT never reaches the server
     cut_after_commit,   // the server has committed, the client is not told
+    cut_every_commit,   // like the first, and stays armed
     hold_commit,        // the client is cut off; the COMMIT reaches the server later
   };
 
