@@ -47,20 +47,26 @@ void CardService::Case::accept_counter(bool committed) {
   if (committed) channel_.committed_ = counter_;
 }
 
-// The card's record. A card without one whose record was moved away without an order, and who
-// proves itself within swap_hold, gets it back.
+// The card's record. A card whose record was moved away without an order, and who proves itself
+// within swap_hold, gets it back - also when an import has made it an empty record meanwhile.
 Record* CardService::Case::own_record(RecordTx& tx) {
-  if (Record* record = tx.find(channel_.iccid())) return record;
+  Record* record = tx.find(channel_.iccid());
+  if (record != nullptr && (record->image || record->key_state != KeyState::none)) return record;
   Record* moved = tx.find_moved_from(channel_.iccid());
-  if (moved != nullptr && !moved->moved_by_order &&
-      now_.utc_ms < moved->moved_at + policy_.swap_hold) {
-    undo_move(tx, *moved, now_);
+  if (moved != nullptr && unordered_hold(*moved)) {
+    undo_move(tx, *moved);
+    count("vault.moves_undone");
     return tx.find(channel_.iccid());
   }
-  if (!policy_.accept_unknown) return nullptr;
-  Record& record = tx.create(channel_.iccid());
-  tx.note(record, {"created", "card", "accept_unknown"});
-  return &record;
+  if (record != nullptr || !policy_.accept_unknown) return record;
+  record = &tx.create(channel_.iccid());
+  tx.note(*record, {"created", "card", "accept_unknown"});
+  return record;
+}
+
+// Moved on a card's word, and the old card may still object.
+bool CardService::Case::unordered_hold(const Record& record) const {
+  return record.moved_from && !record.moved_by_order && on_hold(record, policy_, now_);
 }
 
 CardService::Served CardService::Case::in_transaction(const Body& body) {
@@ -69,6 +75,7 @@ CardService::Served CardService::Case::in_transaction(const Body& body) {
   const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
     served.answer = CardAnswer();
     to_count_.clear();
+    missing_pepper_ = 0;
     unknown = false;
     const Counter highest = counted_ ? tx.counter(channel_.iccid(), channel_.key_set()) : 0;
     served.replay = check_counter(std::max(highest, channel_.highest_.value_or(0)));
@@ -89,6 +96,13 @@ CardService::Served CardService::Case::in_transaction(const Body& body) {
     return served;
   }
   for (const std::string_view name : to_count_) service_.counters_.add(name);
+  if (missing_pepper_ != 0) {
+    service_.log_.error(
+        "vault", base::cat("pepper ", missing_pepper_,
+                           " is not in the key file: a "
+                           "key of card ",
+                           channel_.iccid().digits(), " cannot be checked; answered `try later`"));
+  }
   if (served.replay == Replay::fresh) accept_counter(outcome == Outcome::committed);
   if (unknown) {
     service_.counters_.add("vault.unknown_card");
@@ -104,11 +118,7 @@ KeyCheck CardService::Case::check_key(const Record& record, const UserKey* key) 
   const auto mac = service_.keys_.key_mac(record.pepper, record.id, key->ascii());
   if (!mac) {
     count("vault.pepper_missing");
-    service_.log_.error(
-        "vault", base::cat("pepper ", record.pepper,
-                           " is not in the key file: the "
-                           "key of card ",
-                           record.iccid.digits(), " cannot be checked; answered `try later`"));
+    missing_pepper_ = record.pepper;
     return KeyCheck::unknowable;
   }
   return base::equal_constant_time(*mac, record.key_mac) ? KeyCheck::right : KeyCheck::wrong;
@@ -151,8 +161,10 @@ UserKey CardService::Case::issue_key(Record& record, std::uint32_t transaction) 
   UserKey key = UserKey::generate(policy_.key_digits);
   record.pepper = service_.keys_.newest_pepper();
   record.key_mac = *service_.keys_.key_mac(record.pepper, record.id, key.ascii());
+  // The window in which a fetch needs no key begins with the first key that nobody confirmed.
+  if (record.key_state != KeyState::issued) record.key_issued_at = now_.utc_ms;
   record.key_state = KeyState::issued;
-  record.key_issued_at = now_.utc_ms;
+  record.epoch += 1;  // what began under the old key cannot end
   record.key_transaction = transaction;
   record.reset_until = 0;
   record.wrong_keys = 0;
@@ -165,6 +177,9 @@ bool CardService::Case::key_is_due(const Record& record) const {
 
 CardService::Served CardService::Case::serve(const KeyConfirm& confirm) {
   return in_transaction([&](RecordTx& tx, Record& record) -> CardAnswer {
+    const RecordState state = state_of(record, now_);
+    if (state == RecordState::locked) return CardResult::locked;
+    if (state == RecordState::suspended) return CardResult::suspended;
     // Once active, a key is never evaluated here: that would be guessing without a count. The
     // confirmation that made it active may be repeated.
     if (record.key_transaction != confirm.transaction || record.key_state == KeyState::none) {
@@ -180,6 +195,7 @@ CardService::Served CardService::Case::serve(const KeyConfirm& confirm) {
 
 CardService::Served CardService::Case::serve(const Erase& erase) {
   return in_transaction([&](RecordTx& tx, Record& record) -> CardAnswer {
+    if (unordered_hold(record)) return CardResult::move_pending;
     const Decision decision = gate(tx, record, Use::erase, pointer(erase.key));
     if (decision.result != CardResult::done) return answer_of(decision);
     for (const ImageInfo& image : tx.images(record)) tx.drop_image(image.id);

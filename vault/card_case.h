@@ -41,8 +41,17 @@ struct CardChannel::OpenStore {
 struct CardChannel::OpenFetch {
   std::uint32_t transaction = 0;
   std::uint32_t epoch = 0;
-  base::Bytes content;
+  base::Secret content;
   std::optional<UserKey> fresh_key;  // leaves with the last octets
+  StagingBudget* budget = nullptr;
+  std::uint64_t taken = 0;
+
+  OpenFetch() = default;
+  OpenFetch(const OpenFetch&) = delete;
+  OpenFetch& operator=(const OpenFetch&) = delete;
+  ~OpenFetch() {
+    if (budget != nullptr) budget->give_back(taken);
+  }
 };
 
 inline constexpr std::int64_t kFetchGrace = 10 * base::kMinuteMs;  // after the end of the channel
@@ -68,6 +77,7 @@ class CardService::Case {
   Replay check_without_store();
   void accept_counter(bool committed);
   Record* own_record(RecordTx& tx);
+  bool unordered_hold(const Record& record) const;
 
   Served answer(CardAnswer value);
 
@@ -92,7 +102,7 @@ class CardService::Case {
   bool resume(Record& record, const StoreBegin& begin, CardChannel::OpenStore& open) const;
   CardAnswer finish_store(RecordTx& tx, Record& record, CardChannel::OpenStore& open);
   CardAnswer keep_same_image(RecordTx& tx, Record& record, const CardChannel::OpenStore& open);
-  CardAnswer repeat_end(Record& record) const;
+  CardAnswer repeat_end(RecordTx& tx, Record& record) const;
   CardAnswer close_store(RecordTx& tx, Record& record, std::uint32_t transaction,
                          std::uint8_t flags);
   std::uint8_t keep_new_image(RecordTx& tx, Record& record, base::View content,
@@ -103,6 +113,9 @@ class CardService::Case {
   // card_fetch.cpp
   CardAnswer fetch_in_tx(RecordTx& tx, Record& record, const FetchBegin& begin,
                          CardChannel::OpenFetch& open, ImageInfo& image);
+  Record* fetch_source(RecordTx& tx, Record& own, const FetchBegin& begin, CardAnswer& refusal);
+  std::optional<ImageInfo> wanted_version(RecordTx& tx, const Record& record, std::uint16_t version,
+                                          bool just_merged);
   bool load_content(std::unique_ptr<CardChannel::OpenFetch> open, const ImageInfo& image);
   bool reopen_fetch(std::uint32_t transaction);
   bool still_permitted(const CardChannel::OpenFetch& fetch);
@@ -110,7 +123,7 @@ class CardService::Case {
   // card_move.cpp
   CardAnswer try_move(RecordTx& tx, Record& own, const Iccid& previous, const UserKey* key);
   CardAnswer move_now(RecordTx& tx, Record& old_record, const std::string& why);
-  CardAnswer pend(RecordTx& tx, Record& own, const Record& old_record) const;
+  CardAnswer pend(RecordTx& tx, Record& own, const Iccid& previous, const Record* old_record) const;
   CardAnswer foreign_key(RecordTx& tx, Record& own, Record& old_record, const UserKey& key);
   bool stands_without_key(const Record& own, const Record& old_record) const;
   Record* found_by_number(RecordTx& tx, const Record& own);
@@ -132,6 +145,7 @@ class CardService::Case {
   Counter counter_ = 0;
   bool counted_ = true;
   mutable std::vector<std::string_view> to_count_;
+  mutable std::uint32_t missing_pepper_ = 0;
 };
 
 inline const UserKey* pointer(const std::optional<UserKey>& key) { return key ? &*key : nullptr; }

@@ -15,7 +15,9 @@ std::uint32_t fresh_transaction() {
 }
 
 // How long a permit lives that no channel's end has dated (its instance died).
-constexpr std::int64_t kFetchLimit = base::kDayMs;
+constexpr std::int64_t kFetchLimit = base::kHourMs;
+// Octets after which a download under way looks again whether it still may go on.
+constexpr std::uint32_t kLookAgainEvery = 16 * 1024;
 
 }  // namespace
 
@@ -29,37 +31,66 @@ CardService::Served CardService::Case::serve(const FetchBegin& begin) {
   return served;
 }
 
+// The record that is meant: the own one, or another card's that moves here first. Null: refused.
+Record* CardService::Case::fetch_source(RecordTx& tx, Record& own, const FetchBegin& begin,
+                                        CardAnswer& refusal) {
+  const UserKey* key = pointer(begin.key);
+  std::optional<Iccid> from;
+  if (begin.previous && *begin.previous != own.iccid && own.moved_from != *begin.previous) {
+    from = begin.previous;
+  } else if (key != nullptr && !own.image) {
+    if (const Record* old_record = found_by_number(tx, own)) from = old_record->iccid;
+  }
+  const RecordState state = state_of(own, now_);
+  const bool barred = state == RecordState::locked || state == RecordState::suspended;
+  if (!from || barred) return &own;
+  if (own.image && check_key(own, key) == KeyCheck::right) return &own;
+  CardAnswer moved = try_move(tx, own, *from, key);
+  if (moved.result == CardResult::done) return tx.find(channel_.iccid());
+  // With a key in use of its own, a key that is not the other record's counts against this one; and
+  // a claim that waits never hinders the card's own fetch.
+  const bool own_decides =
+      own.key_state == KeyState::active && moved.result != CardResult::conflict;
+  if (own.image && (own_decides || moved.result == CardResult::move_pending)) return &own;
+  refusal = std::move(moved);
+  return nullptr;
+}
+
+// Version as the card counts; asked for the newest right after a merge, it means the old card's.
+std::optional<ImageInfo> CardService::Case::wanted_version(RecordTx& tx, const Record& record,
+                                                           std::uint16_t version,
+                                                           bool just_merged) {
+  if (version == 0 && !just_merged) return record.image;
+  const std::vector<ImageInfo> versions = versions_of(tx, record);
+  if (version == 0) {
+    for (const ImageInfo& image : versions) {
+      const bool bound_to_other = image.bound_record == record.moved_other;
+      if (bound_to_other == record.moved_survivor_is_new) return image;
+    }
+    return record.image;
+  }
+  if (version >= versions.size()) return std::nullopt;
+  return versions[version];
+}
+
 CardAnswer CardService::Case::fetch_in_tx(RecordTx& tx, Record& own, const FetchBegin& begin,
                                           CardChannel::OpenFetch& open, ImageInfo& image) {
-  const UserKey* key = pointer(begin.key);
   if (begin.number) own.msisdn_reported = begin.number;
-  Record* record = &own;
-  if (state_of(own, now_) == RecordState::empty) {
-    CardAnswer moved;
-    bool tried = false;
-    if (begin.previous && *begin.previous != own.iccid) {
-      moved = try_move(tx, own, *begin.previous, key);
-      tried = true;
-    } else if (Record* old = key != nullptr ? found_by_number(tx, own) : nullptr) {
-      moved = try_move(tx, own, old->iccid, key);
-      tried = true;
-    }
-    if (tried && moved.result != CardResult::done) return moved;
-    record = tx.find(channel_.iccid());
-    if (record == nullptr) return CardResult::try_later;
-  }
-  const Decision decision = gate(tx, *record, Use::fetch, key);
+  CardAnswer refusal;
+  const bool own_image = own.image.has_value();
+  const std::int64_t moved_before = own.moved_at;
+  Record* record = fetch_source(tx, own, begin, refusal);
+  if (record == nullptr) return refusal;
+  const Decision decision = gate(tx, *record, Use::fetch, pointer(begin.key));
   if (decision.result != CardResult::done) return answer_of(decision);
-  image = *record->image;
-  if (begin.version > 0) {
-    const std::vector<ImageInfo> versions = versions_of(tx, *record);
-    if (begin.version >= versions.size()) return CardResult::nothing_stored;
-    image = versions[begin.version];
-  }
+  const bool just_merged = own_image && record->moved_at != moved_before;
+  const auto wanted = wanted_version(tx, *record, begin.version, just_merged);
+  if (!wanted) return CardResult::nothing_stored;
+  image = *wanted;
   open.transaction = fresh_transaction();
-  open.epoch = record->epoch;
   open.fresh_key.reset();
   if (decision.fresh_key) open.fresh_key = issue_key(*record, open.transaction);
+  open.epoch = record->epoch;
   record->fetch = FetchPermit{open.transaction, image.id, record->epoch, now_.utc_ms + kFetchLimit};
   tx.note(*record, {"fetched", "card",
                     base::cat("version ", begin.version, ", ", image.bytes, " octets",
@@ -69,11 +100,19 @@ CardAnswer CardService::Case::fetch_in_tx(RecordTx& tx, Record& own, const Fetch
   value.total = image.bytes;
   value.digest = image.digest;
   value.date = image.stored_at;
+  if (flags_of(*record) != 0) value.flags = flags_of(*record);
   return value;
 }
 
 bool CardService::Case::load_content(std::unique_ptr<CardChannel::OpenFetch> open,
                                      const ImageInfo& image) {
+  channel_.fetch_.reset();
+  if (!service_.staging_.take(image.bytes, policy_.staging_bytes)) {
+    service_.counters_.add("vault.staging_full");
+    return false;
+  }
+  open->budget = &service_.staging_;
+  open->taken = image.bytes;
   auto content = store_.image(image);
   if (!content) {
     service_.counters_.add("vault.image_unreadable");
@@ -81,7 +120,7 @@ bool CardService::Case::load_content(std::unique_ptr<CardChannel::OpenFetch> ope
                                            " cannot be read: ", content.error()));
     return false;
   }
-  open->content = content.take();
+  open->content = base::Secret(content.take());
   channel_.fetch_ = std::move(open);
   return true;
 }
@@ -100,12 +139,15 @@ bool CardService::Case::reopen_fetch(std::uint32_t transaction) {
     for (const ImageInfo& version : tx.images(*record)) {
       if (version.id == record->fetch->image) image = version;
     }
+    if (!image) return false;
     open->transaction = transaction;
-    open->epoch = record->epoch;
     open->fresh_key.reset();
     if (record->key_state == KeyState::issued && record->key_transaction == transaction) {
       open->fresh_key = issue_key(*record, transaction);
+      tx.note(*record, {"key_issued", "card", "the fetch went on after a cut"});
+      record->fetch->epoch = record->epoch;
     }
+    open->epoch = record->epoch;
     return true;
   });
   if (outcome == Outcome::unavailable || !image) return false;
@@ -138,10 +180,11 @@ CardService::Served CardService::Case::serve(const FetchData& data) {
   }
   const std::size_t size = std::min<std::size_t>(data.max_data, fetch.content.size() - data.offset);
   const bool last = data.offset + size == fetch.content.size();
-  if (last && !still_permitted(fetch)) return answer(CardResult::no_such_transaction);
+  const bool look_again = last || data.offset % kLookAgainEvery + size >= kLookAgainEvery;
+  if (look_again && !still_permitted(fetch)) return answer(CardResult::no_such_transaction);
   CardAnswer value;
-  const auto from = fetch.content.begin() + static_cast<std::ptrdiff_t>(data.offset);
-  value.data.assign(from, from + static_cast<std::ptrdiff_t>(size));
+  const base::View part = fetch.content.view().subspan(data.offset, size);
+  value.data.assign(part.begin(), part.end());
   if (last && fetch.fresh_key) value.key = fetch.fresh_key->clone();
   return answer(std::move(value));
 }

@@ -43,24 +43,30 @@ CardAnswer CardService::Case::try_move(RecordTx& tx, Record& own, const Iccid& p
     return value;
   }
   Record* old_record = tx.find(previous);
-  if (old_record == nullptr) return CardResult::move_pending;
-  const RecordState state = state_of(*old_record, now_);
-  if (state == RecordState::locked) return pend(tx, own, *old_record);
-  if (state != RecordState::held) return CardResult::move_pending;
+  const RecordState state =
+      old_record == nullptr ? RecordState::empty : state_of(*old_record, now_);
+  // Nobody to move; or moved on a card's word only just now: the one before may still object.
+  const bool waits = state != RecordState::held || unordered_hold(*old_record);
+  const bool claimable = state == RecordState::held || state == RecordState::locked;
+  if (waits) return pend(tx, own, previous, claimable ? old_record : nullptr);
   if (key != nullptr) {
     const bool spent = own.foreign_wrong >= kAttempts || strangers_exhausted(*old_record, now_);
-    return spent ? pend(tx, own, *old_record) : foreign_key(tx, own, *old_record, *key);
+    return spent ? pend(tx, own, previous, old_record) : foreign_key(tx, own, *old_record, *key);
   }
   if (stands_without_key(own, *old_record)) {
     return move_now(tx, *old_record, "known to provisioning");
   }
-  return pend(tx, own, *old_record);
+  return pend(tx, own, previous, old_record);
 }
 
-CardAnswer CardService::Case::pend(RecordTx& tx, Record& own, const Record& old_record) const {
-  const bool before = own.pending_move_until != 0;
-  if (add_pending_move(tx, old_record, own, policy_, now_) && !before) {
-    tx.note(own, {"move_pending", "card", "claims the record of " + old_record.iccid.digits()});
+// The claim is noted and told in the same way whether there is anything to claim or not.
+CardAnswer CardService::Case::pend(RecordTx& tx, Record& own, const Iccid& previous,
+                                   const Record* old_record) const {
+  const bool claims = now_.utc_ms < own.pending_move_until;
+  const bool added = old_record != nullptr && add_pending_move(tx, *old_record, own, policy_, now_);
+  if (added || !claims) {
+    own.pending_move_until = now_.utc_ms + policy_.move_window;
+    tx.note(own, {"move_pending", "card", "claims the record of " + previous.digits()});
     count("vault.moves_pending");
   }
   return CardResult::move_pending;
@@ -82,7 +88,7 @@ CardAnswer CardService::Case::foreign_key(RecordTx& tx, Record& own, Record& old
   count("vault.foreign_wrong_keys");
   tx.note(own, {"foreign_wrong_key", "card", "for the record of " + old_record.iccid.digits()});
   tx.note(old_record, {"stranger_wrong_key", "card", "from card " + own.iccid.digits()});
-  CardAnswer value = pend(tx, own, old_record);
+  CardAnswer value = pend(tx, own, old_record.iccid, &old_record);
   if (own.foreign_wrong < kAttempts && old_record.stranger_wrong < kAttempts) {
     value.result = CardResult::wrong_key;
     value.attempts_left = static_cast<std::uint8_t>(

@@ -92,6 +92,10 @@ CardAnswer CardService::Case::begin_in_tx(RecordTx& tx, Record& record, const St
     const Decision decision = gate(tx, record, Use::store, pointer(begin.key));
     if (decision.result != CardResult::done) return answer_of(decision);
     if (record.upload && record.upload->staged > 0) tx.drop_staged(record);
+    // A number used again for another image: its old result must not answer the new END.
+    if (record.ended_store && record.ended_store->transaction == begin.transaction) {
+      record.ended_store.reset();
+    }
     record.upload = Upload{};
     record.upload->transaction = begin.transaction;
     record.upload->total = begin.total;
@@ -192,14 +196,14 @@ CardService::Served CardService::Case::serve(const StoreEnd& end) {
   Served served = in_transaction([&](RecordTx& tx, Record& record) -> CardAnswer {
     CardAnswer value;
     if (barred(record, now_, value)) return value;
+    if (open != nullptr && writes(record, open->transaction, open->writer)) {
+      return finish_store(tx, record, *open);
+    }
     if (record.ended_store && record.ended_store->transaction == end.transaction &&
         now_.utc_ms < record.ended_store->at + policy_.resume_window) {
-      return repeat_end(record);
+      return repeat_end(tx, record);
     }
-    if (open == nullptr || !writes(record, open->transaction, open->writer)) {
-      return CardResult::no_such_transaction;
-    }
-    return finish_store(tx, record, *open);
+    return CardResult::no_such_transaction;
   });
   const bool over =
       served.replay == Replay::fresh && (served.answer.result == CardResult::done ||
@@ -216,7 +220,11 @@ CardAnswer CardService::Case::finish_store(RecordTx& tx, Record& record,
   }
   if (open.have_all) return keep_same_image(tx, record, open);
   base::Bytes content;
-  if (open.tail_offset > 0) content = tx.staged(record);
+  if (open.tail_offset > 0) {
+    content = tx.staged(record);
+    // A commit whose outcome stayed unknown may have staged what is also still here.
+    content.resize(std::min<std::size_t>(content.size(), open.tail_offset));
+  }
   content.insert(content.end(), open.tail.begin(), open.tail.end());
   if (content.size() != open.total || !has_digest(content, open.digest)) {
     count("vault.digest_mismatch");
@@ -296,7 +304,7 @@ CardAnswer CardService::Case::close_store(RecordTx& tx, Record& record, std::uin
 }
 
 // The answer to an END was lost: the same again; a key that nobody confirmed is replaced.
-CardAnswer CardService::Case::repeat_end(Record& record) const {
+CardAnswer CardService::Case::repeat_end(RecordTx& tx, Record& record) const {
   CardAnswer value;
   const EndedStore& ended = *record.ended_store;
   value.date = record.updated_at;
@@ -304,6 +312,7 @@ CardAnswer CardService::Case::repeat_end(Record& record) const {
   if (ended.issued_key && record.key_state == KeyState::issued &&
       record.key_transaction == ended.transaction) {
     value.key = issue_key(record, ended.transaction);
+    tx.note(record, {"key_issued", "card", "the end of the store was asked for again"});
   }
   return value;
 }

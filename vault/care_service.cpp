@@ -11,6 +11,7 @@ namespace vault {
 namespace {
 
 constexpr std::int64_t kResetWindow = base::kDayMs;
+constexpr std::size_t kDocumentTail = 4;  // characters of a document's number that are kept
 
 bool plain_name(const std::string& name) {
   return !name.empty() && name.size() <= 64 &&
@@ -48,14 +49,15 @@ std::optional<CareFailure> fault_of(const CareCall& call) {
   if (call.document_type.empty()) {
     return fail(CareError::bad_call, "the type of the identity document must be given");
   }
-  if (call.document_number.size() < 4) {
+  // Four characters are kept: the whole number must have more.
+  if (call.document_number.size() <= kDocumentTail) {
     return fail(CareError::bad_call, "the document's number is missing or too short");
   }
   return std::nullopt;
 }
 
-std::string advice_for(const Record& record, RecordState state, base::Now now) {
-  if (now.utc_ms < record.pending_move_until) {
+std::string advice_for(const Record& record, RecordState state, bool claims, base::Now now) {
+  if (claims) {
     return "The new card claims the record of another card. After the identity check: "
            "confirm-move, or reject-move.";
   }
@@ -160,7 +162,7 @@ class CareService::Call {
     const base::View number = call.document_number.view();
     return tidy(extra + (extra.empty() ? "" : "; ") + "reason: " + tidy(call.reason)) +
            "; document: " + tidy(call.document_type) + " ..." +
-           std::string(base::as_text(number.last(4))) + " (" +
+           tidy(std::string(base::as_text(number.last(kDocumentTail)))) + " (" +
            service_.keys_.document_mac(call.document_type, number) + ")";
   }
 
@@ -196,7 +198,10 @@ CareResult<CareView> CareService::show(const CareCall& call, const std::string& 
   if (!history) return fail(CareError::unavailable, history.error());
   view->history = history.take();
   std::erase_if(view->moves, [&](const PendingMove& m) { return move_expired(m, policy_, now); });
-  view->advice = advice_for(view->record, view->state, now);
+  const bool claims = std::any_of(view->moves.begin(), view->moves.end(), [&](const auto& move) {
+    return move.new_iccid == view->record.iccid;
+  });
+  view->advice = advice_for(view->record, view->state, claims, now);
   view->record.key_mac = {};
   view->record.history_mac = {};
   return *view;
@@ -263,6 +268,7 @@ CareResult<CareService::Moved> CareService::reject_move(const CareCall& call,
   std::optional<Moved> done;
   const auto failure = care.by_agent(
       call, new_iccid, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+        done.reset();
         for (const PendingMove& move : tx.moves_to(record.iccid)) {
           done = Moved{move.old_iccid, record.iccid, "rejected"};
           tx.drop_move(move.id);
@@ -279,6 +285,19 @@ CareResult<CareService::Moved> CareService::reject_move(const CareCall& call,
   if (failure) return *failure;
   return *done;
 }
+
+namespace {
+
+// The old number is found under the new one already: an order repeated after a lost answer.
+CareResult<CareService::Moved> repeated_swap(const Record& record, const std::string& old_iccid) {
+  const std::vector<Iccid> spellings = iccid_spellings(old_iccid);
+  const bool moved = record.moved_from && std::find(spellings.begin(), spellings.end(),
+                                                    *record.moved_from) != spellings.end();
+  if (!moved) return fail(CareError::bad_call, "old and new card are the same");
+  return CareService::Moved{*record.moved_from, record.iccid, "moved before"};
+}
+
+}  // namespace
 
 CareResult<CareService::Moved> CareService::swap(const std::string& operator_name,
                                                  const std::string& old_iccid,
@@ -302,7 +321,7 @@ CareResult<CareService::Moved> CareService::swap(const std::string& operator_nam
   }
   const Iccid to = std::get<Record>(new_target).iccid;
   Moved done{std::get<Record>(old_target).iccid, to, "moved"};
-  if (done.old_iccid == to) return fail(CareError::bad_call, "old and new card are the same");
+  if (done.old_iccid == to) return repeated_swap(std::get<Record>(old_target), old_iccid);
   const auto failure =
       care.run(std::get<Record>(old_target), "ops:" + operator_name,
                [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {

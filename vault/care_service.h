@@ -73,7 +73,7 @@ class CareService {
   struct Moved {
     Iccid old_iccid;
     Iccid new_iccid;
-    std::string how;  // "moved", "merged", "rejected"
+    std::string how;  // "moved", "merged", "rejected", "moved before"
   };
   CareResult<Moved> confirm_move(const CareCall& call, const std::string& new_iccid, base::Now now);
   CareResult<Moved> reject_move(const CareCall& call, const std::string& new_iccid, base::Now now);

@@ -1,7 +1,5 @@
 #include "vault/history.h"
 
-#include <map>
-
 namespace vault {
 
 namespace {
@@ -20,60 +18,66 @@ base::Bytes canonical(const HistoryEntry& entry) {
   return out.take();
 }
 
-struct Head {
-  std::string iccid;
-  std::uint64_t count = 0;
-  base::Sha256 mac{};
-};
-using Heads = std::map<RecordId, Head>;
-
-// One chain, walked entry by entry.
-class Chain {
+// The links of all chains, entry after entry in the order (record, seq).
+class Links {
  public:
-  Chain(const KeyRing& keys, std::vector<AuditFault>& faults) : keys_(keys), faults_(faults) {}
+  Links(const KeyRing& keys, std::vector<AuditFault>& faults) : keys_(keys), faults_(faults) {}
 
-  void next(const HistoryEntry& entry, const Heads& heads) {
-    if (!started_ || entry.record != record_) begin(entry.record, heads);
-    if (entry.seq != seq_ + 1) fault(seq_ + 1, "entry missing");
-    if (entry.seq == seq_ + 1 && chain_mac(keys_, mac_, entry) != entry.mac) {
-      fault(entry.seq, "entry changed");
+  void next(const HistoryEntry& entry) {
+    if (!started_ || entry.record != record_) {
+      started_ = true;
+      record_ = entry.record;
+      seq_ = 0;
+      mac_ = {};
+    }
+    if (entry.seq != seq_ + 1) {
+      faults_.push_back({record_, "", seq_ + 1, "entry missing"});
+    } else if (chain_mac(keys_, mac_, entry) != entry.mac) {
+      faults_.push_back({record_, "", entry.seq, "entry changed"});
     }
     seq_ = entry.seq;
     mac_ = entry.mac;
   }
 
-  void finish(const Heads& heads) {
-    if (!started_) return;
-    const auto head = heads.find(record_);
-    if (head == heads.end()) return;  // the record is gone; its chain ends where it ends
-    if (seq_ < head->second.count) fault(seq_ + 1, "entries cut off at the end");
-    if (seq_ > head->second.count || (seq_ == head->second.count && mac_ != head->second.mac)) {
-      fault(seq_, "entries do not end at the record's head");
-    }
-  }
-
  private:
-  void begin(const RecordId& record, const Heads& heads) {
-    finish(heads);
-    started_ = true;
-    record_ = record;
-    seq_ = 0;
-    mac_ = {};
-    const auto head = heads.find(record);
-    iccid_ = head == heads.end() ? "" : head->second.iccid;
-  }
-  void fault(std::uint64_t seq, std::string what) {
-    faults_.push_back({record_, iccid_, seq, std::move(what)});
-  }
-
   const KeyRing& keys_;
   std::vector<AuditFault>& faults_;
   bool started_ = false;
   RecordId record_{};
-  std::string iccid_;
   std::uint64_t seq_ = 0;
   base::Sha256 mac_{};
 };
+
+base::Status check_links(Store& store, const KeyRing& keys, std::vector<AuditFault>& faults) {
+  Links links(keys, faults);
+  HistoryQuery query;
+  for (;;) {
+    const auto page = store.history(query);
+    if (!page) return base::Error{page.error()};
+    for (const HistoryEntry& entry : *page) links.next(entry);
+    if (page->size() < query.limit) return {};
+    query.after = {page->back().record, page->back().seq};
+  }
+}
+
+// The entry at which the record says that its chain ends. Later ones are no fault: the vault goes
+// on writing while this looks.
+base::Status check_head(Store& store, const RecordId& id, const Iccid& iccid, std::uint64_t count,
+                        const base::Sha256& mac, std::vector<AuditFault>& faults) {
+  if (count == 0) return {};
+  HistoryQuery query;
+  query.record = id;
+  query.after = {id, count - 1};
+  query.limit = 1;
+  const auto entry = store.history(query);
+  if (!entry) return base::Error{entry.error()};
+  if (entry->empty() || entry->front().seq != count) {
+    faults.push_back({id, iccid.digits(), count, "entries cut off at the end"});
+  } else if (entry->front().mac != mac) {
+    faults.push_back({id, iccid.digits(), count, "entries do not end at the record's head"});
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -82,29 +86,18 @@ base::Sha256 chain_mac(const KeyRing& keys, const base::Sha256& previous,
   return keys.audit_mac({previous, canonical(entry)});
 }
 
+// Heads first: what is written between the two looks is then behind them.
 base::Result<std::vector<AuditFault>> verify_audit(Store& store, const KeyRing& keys) {
-  Heads heads;
+  std::vector<AuditFault> faults;
+  base::Status heads;
   const base::Status read = store.history_heads(
       [&](const RecordId& id, const Iccid& iccid, std::uint64_t count, const base::Sha256& mac) {
-        heads[id] = {iccid.digits(), count, mac};
+        if (heads) heads = check_head(store, id, iccid, count, mac, faults);
       });
   if (!read) return base::Error{read.error()};
-  HistoryQuery query;
-  query.limit = SIZE_MAX;
-  const auto entries = store.history(query);
-  if (!entries) return base::Error{entries.error()};
-  std::vector<AuditFault> faults;
-  Chain chain(keys, faults);
-  std::map<RecordId, bool> seen;
-  for (const HistoryEntry& entry : *entries) {
-    chain.next(entry, heads);
-    seen[entry.record] = true;
-  }
-  chain.finish(heads);
-  for (const auto& [id, head] : heads) {
-    if (head.count > 0 && !seen.contains(id)) {
-      faults.push_back({id, head.iccid, 1, "entries cut off at the end"});
-    }
+  if (!heads) return base::Error{heads.error()};
+  if (const base::Status links = check_links(store, keys, faults); !links) {
+    return base::Error{links.error()};
   }
   return faults;
 }

@@ -21,9 +21,19 @@ void mark_moved(Record& record, const Iccid& from, const MoveOrder& order, base:
   record.moved_from = from;
   record.moved_at = now.utc_ms;
   record.moved_by_order = order.by_order;
+  record.reset_until = 0;  // was granted to who held the old card
   record.stranger_wrong = 0;
   record.stranger_since = 0;
   raise_epoch(record);
+}
+
+// What an undo must know: the record that goes, and what provisioning had told of the old card.
+void remember(Record& stays, const RecordId& other, const Record& old_record) {
+  stays.moved_other = other;
+  stays.moved_survivor_is_new = stays.id != old_record.id;
+  stays.moved_msisdn = old_record.msisdn_provisioned;
+  stays.moved_customer = old_record.customer;
+  stays.moved_language = old_record.language;
 }
 
 // What provisioning knows of the new card is newer than what it knew of the old one.
@@ -41,6 +51,7 @@ void take_identity(Record& into, const Record& from) {
 void absorb(RecordTx& tx, Record& old_record, Record* empty, const Iccid& to,
             const MoveOrder& order, base::Now now) {
   const Iccid from = old_record.iccid;
+  remember(old_record, empty != nullptr ? empty->id : RecordId{}, old_record);
   if (empty != nullptr) {
     tx.note(*empty, {"absorbed", order.actor, "by the record of " + from.digits()});
     take_identity(old_record, *empty);
@@ -81,7 +92,10 @@ void merge(RecordTx& tx, Record& old_record, Record& present, const MoveOrder& o
   Record& goes = old_stays ? present : old_record;
   const std::optional<ImageInfo> front = present.image;
   const std::int64_t first_stored_at =
-      std::min(old_record.first_stored_at, present.first_stored_at);
+      old_record.first_stored_at == 0
+          ? present.first_stored_at
+          : std::min(old_record.first_stored_at, present.first_stored_at);
+  remember(stays, goes.id, old_record);
   if (old_stays) {
     // The old versions are the survivor's own here: they are the ones to pin.
     give_images(tx, old_record, old_record, pin_until);
@@ -105,11 +119,53 @@ void merge(RecordTx& tx, Record& old_record, Record& present, const MoveOrder& o
 bool is_empty(const Record& record) { return !record.image && record.key_state == KeyState::none; }
 
 // After images have changed hands: the newest one left is the image.
-void settle_image(Record& record, std::vector<ImageInfo> images) {
-  std::sort(images.begin(), images.end(),
-            [](const ImageInfo& a, const ImageInfo& b) { return a.stored_at > b.stored_at; });
+void settle_image(RecordTx& tx, Record& record) {
+  const std::vector<ImageInfo> images = tx.images(record);
   record.image.reset();
   if (!images.empty()) record.image = images.front();
+}
+
+// Does this image of a moved record belong to the card that does not keep the record?
+bool belongs_to_other(const Record& record, const ImageInfo& image) {
+  if (image.bound_record == record.moved_other) return true;
+  return !record.moved_survivor_is_new && image.stored_at > record.moved_at;
+}
+
+// A record cut off from another one: it holds content, so it must have a key; nobody has one yet.
+// A store gives one, a fetch needs customer care.
+void start_over(Record& record, const Record& from) {
+  record.foreign_wrong = from.foreign_wrong;
+  if (!record.image) return;
+  record.first_stored_at = record.image->stored_at;
+  record.updated_at = record.image->stored_at;
+  record.key_state = KeyState::issued;
+  record.pepper = from.pepper;
+}
+
+// Provisioning's words go back to whom they were said of.
+void part_identities(Record& old_side, Record& new_side, const Record& both) {
+  const Record now = both;
+  const auto own = [](const auto& current, const auto& before) {
+    return current == before ? std::decay_t<decltype(current)>{} : current;
+  };
+  new_side.msisdn_provisioned = own(now.msisdn_provisioned, now.moved_msisdn);
+  new_side.customer = own(now.customer, now.moved_customer);
+  new_side.language = own(now.language, now.moved_language);
+  new_side.handset = now.handset;
+  old_side.msisdn_provisioned = now.moved_msisdn;
+  old_side.customer = now.moved_customer;
+  old_side.language = now.moved_language;
+  old_side.handset.clear();
+}
+
+void forget_move(Record& record) {
+  record.moved_from.reset();
+  record.moved_at = 0;
+  record.moved_other = {};
+  record.moved_msisdn.reset();
+  record.moved_customer.clear();
+  record.moved_language.clear();
+  record.moved_survivor_is_new = false;
 }
 
 }  // namespace
@@ -129,28 +185,23 @@ MoveOutcome move_record(RecordTx& tx, Record& old_record, const Iccid& to, const
   return MoveOutcome::merged;
 }
 
-void undo_move(RecordTx& tx, Record& record, base::Now now) {
+void undo_move(RecordTx& tx, Record& record) {
   const Iccid new_iccid = record.iccid;
   const Iccid old_iccid = *record.moved_from;
-  std::vector<ImageInfo> own;
-  std::vector<ImageInfo> others;
-  for (const ImageInfo& image : tx.images(record)) {
-    (image.bound_record == record.id ? own : others).push_back(image);
-  }
-  // Whose record survived the move: after a merge the new card's image is in front.
-  const bool record_is_old =
-      others.empty() || !record.image || record.image->bound_record != record.id;
-  Record& other = tx.create(record_is_old ? new_iccid : old_iccid);
-  record.iccid = record_is_old ? old_iccid : new_iccid;
-  for (const ImageInfo& image : others) tx.update_image(other, image);
-  settle_image(record, std::move(own));
-  settle_image(other, std::move(others));
-  if (other.image) {
-    other.first_stored_at = other.image->stored_at;
-    other.updated_at = other.image->stored_at;
-  }
-  record.moved_from.reset();
-  record.moved_at = now.utc_ms;
+  if (Record* imported = tx.find(old_iccid)) tx.remove(*imported);
+  const bool is_new = record.moved_survivor_is_new;
+  Record& other = tx.create(is_new ? old_iccid : new_iccid);
+  record.iccid = is_new ? new_iccid : old_iccid;
+  std::vector<ImageInfo> given = tx.images(record);
+  std::erase_if(given, [&](const ImageInfo& image) { return !belongs_to_other(record, image); });
+  // Newest first: each goes behind what the new owner has.
+  for (const ImageInfo& image : given) tx.update_image(other, image);
+  settle_image(tx, record);
+  settle_image(tx, other);
+  start_over(other, record);
+  if (is_new) carry_lock(other, record);
+  part_identities(is_new ? other : record, is_new ? record : other, record);
+  forget_move(record);
   raise_epoch(record);
   const std::string what = old_iccid.digits() + " proved itself after the move to " +
                            new_iccid.digits() + " without an order";
@@ -162,13 +213,12 @@ bool move_expired(const PendingMove& move, const Policy& policy, base::Now now) 
   return now.utc_ms >= move.at + policy.move_window;
 }
 
-bool add_pending_move(RecordTx& tx, const Record& old_record, Record& claimant,
+bool add_pending_move(RecordTx& tx, const Record& old_record, const Record& claimant,
                       const Policy& policy, base::Now now) {
   for (const PendingMove& move : tx.moves_to(claimant.iccid)) {
-    if (move.old_record == old_record.id && !move_expired(move, policy, now)) return true;
+    if (!move_expired(move, policy, now)) return false;
     tx.drop_move(move.id);
   }
-  claimant.pending_move_until = 0;
   std::size_t open = 0;
   for (const PendingMove& move : tx.moves_from(old_record.id)) {
     if (move_expired(move, policy, now)) {
@@ -179,17 +229,13 @@ bool add_pending_move(RecordTx& tx, const Record& old_record, Record& claimant,
   }
   if (open >= kMovesPerRecord) return false;
   tx.add_move({0, old_record.id, old_record.iccid, claimant.iccid, now.utc_ms});
-  claimant.pending_move_until = now.utc_ms + policy.move_window;
   return true;
 }
 
 std::vector<ImageInfo> versions_of(RecordTx& tx, const Record& record) {
   std::vector<ImageInfo> images = tx.images(record);
-  std::stable_sort(images.begin(), images.end(), [&](const ImageInfo& a, const ImageInfo& b) {
-    const bool a_first = record.image && a.id == record.image->id;
-    const bool b_first = record.image && b.id == record.image->id;
-    if (a_first != b_first) return a_first;
-    return a.stored_at > b.stored_at;
+  std::stable_partition(images.begin(), images.end(), [&](const ImageInfo& image) {
+    return record.image && image.id == record.image->id;
   });
   return images;
 }

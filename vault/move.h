@@ -27,16 +27,18 @@ MoveOutcome move_record(RecordTx& tx, Record& old_record, const Iccid& to, const
                         base::Now now);
 
 // The old card has proved itself although its record was moved away without an order: the record
-// goes back, the new card keeps what was its own.
-void undo_move(RecordTx& tx, Record& record, base::Now now);
+// goes back with its own images, key and identity; the new card keeps what was its own. A record
+// that import has made under the old ICCID meanwhile, if it is empty, gives way.
+void undo_move(RecordTx& tx, Record& record);
 
-// Notes that the card of `claimant` claims the record. One per new card, at most three per old
-// record; expired ones go. False: no room, nothing was noted.
-bool add_pending_move(RecordTx& tx, const Record& old_record, Record& claimant,
+// Notes that the card of `claimant` claims the record. One claim per new card: an open one must be
+// confirmed, rejected or expire before the next, so that what an agent has looked at is what he
+// confirms. At most three per old record; expired ones go. True: newly noted.
+bool add_pending_move(RecordTx& tx, const Record& old_record, const Record& claimant,
                       const Policy& policy, base::Now now);
 bool move_expired(const PendingMove& move, const Policy& policy, base::Now now);
 
-// Versions as the card counts them: the record's image first, then by date, newest first.
+// Versions as the card counts them: the record's image first, then newest first.
 std::vector<ImageInfo> versions_of(RecordTx& tx, const Record& record);
 
 }  // namespace vault

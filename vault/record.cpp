@@ -27,8 +27,9 @@ void lock(Record& record, const Policy& policy, base::Now now) {
 
 // May this go on without a key, because the user cannot know one yet?
 bool needs_no_key(const Record& record, Use use, const Policy& policy, base::Now now) {
+  if (now.utc_ms < record.reset_until) return true;  // granted by care after any move
+  if (record.image && on_hold(record, policy, now)) return false;
   if (record.key_state == KeyState::none) return true;
-  if (now.utc_ms < record.reset_until) return true;
   if (record.key_state != KeyState::issued) return false;
   // The card has proved itself, so a store is safe at any time: it adds a version. A fetch gives
   // content away and is limited to the time in which a lost answer is likely.
@@ -61,6 +62,10 @@ RecordState state_of(const Record& record, base::Now now) {
   if (record.suspended_at != 0) return RecordState::suspended;
   if (locked_now(record, now)) return RecordState::locked;
   return record.image ? RecordState::held : RecordState::empty;
+}
+
+bool on_hold(const Record& record, const Policy& policy, base::Now now) {
+  return record.moved_at != 0 && now.utc_ms < record.moved_at + policy.swap_hold;
 }
 
 int attempts_left(const Record& record) { return kAttempts - record.wrong_keys; }
@@ -109,7 +114,6 @@ Decision decide(const Record& record, const Command& command, const Policy& poli
 
 void raise_epoch(Record& record) {
   record.epoch += 1;
-  record.upload.reset();
   record.ended_store.reset();
   record.fetch.reset();
 }
@@ -127,6 +131,9 @@ void erase(Record& record) {
   blank.id = record.id;
   blank.version = record.version;
   blank.epoch = record.epoch + 1;
+  blank.foreign_wrong = record.foreign_wrong;  // budgets are care's to give back
+  blank.stranger_wrong = record.stranger_wrong;
+  blank.stranger_since = record.stranger_since;
   blank.history_count = record.history_count;
   blank.history_mac = record.history_mac;
   record = std::move(blank);

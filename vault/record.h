@@ -178,8 +178,11 @@ struct Decision {
 Decision decide(const Record& record, const Command& command, const Policy& policy, base::Now now);
 
 int attempts_left(const Record& record);
+// Within swap_hold of its last move: nothing without a key.
+bool on_hold(const Record& record, const Policy& policy, base::Now now);
 
-// Ends everything that began before: open uploads, fetches and permits.
+// Whatever began before cannot end: uploads and fetches are bound to their epoch. An open upload
+// stays noted, so that its staged octets are found and dropped.
 void raise_epoch(Record& record);
 // Lock gone, wrong keys forgotten (customer care).
 void unlock(Record& record);

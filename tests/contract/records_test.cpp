@@ -49,6 +49,11 @@ void fill(Record& r) {
   r.moved_from = iccid(99);
   r.moved_at = 1'700'000'000'016;
   r.moved_by_order = true;
+  r.moved_other = base::random_array<16>();
+  r.moved_survivor_is_new = true;
+  r.moved_msisdn = msisdn(17);
+  r.moved_customer = "customer before";
+  r.moved_language = "de";
 }
 
 }  // namespace

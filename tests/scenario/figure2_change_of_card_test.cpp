@@ -132,12 +132,29 @@ BOOST_AUTO_TEST_CASE(strangers_cannot_lock_or_try) {
   BOOST_TEST((other.report(kOld, key).result == CardResult::done));
 }
 
-// Unknown, empty, locked and exhausted old cards look alike.
+// Unknown, empty, locked and exhausted old cards look alike, to the last octet of the answer.
 BOOST_AUTO_TEST_CASE(nothing_is_told_about_others) {
-  BOOST_TEST(pending(new_card.report("8944351002100007777", key)));
-  BOOST_TEST(pending(new_card.report(kOther, key)));
   for (int i = 0; i < 3; ++i) old_card.fetch_begin(wrong_key(key));
-  BOOST_TEST(pending(new_card.report(kOld, key)));
+  int n = 0;
+  for (const std::string& previous : {std::string("8944351002100007777"), kOther, kOld}) {
+    const std::string iccid = "894435100210000300" + std::to_string(n++);
+    lab.import(iccid);
+    CardInHand claimant(lab, iccid);
+    const Answer answer = claimant.report(previous, key);
+    BOOST_TEST(pending(answer));
+    BOOST_TEST(int{*answer.fields.record_state} == 0);
+    BOOST_TEST(int{*answer.fields.flags} == int{vault::kFlagMovePending});
+  }
+}
+
+// What an agent has looked at is what he confirms: a claim is not replaced by the next one.
+BOOST_AUTO_TEST_CASE(a_claim_stays_until_it_is_answered) {
+  CardInHand other(lab, kOther);
+  other.back_up(image);
+  BOOST_TEST(pending(new_card.report(kOther)));
+  BOOST_TEST(pending(new_card.report(kOld)));
+  auto care = lab.care();
+  BOOST_TEST(good(care.confirm_move(lab.call(), kNew, lab.now())).old_iccid.digits() == kOther);
 }
 
 // A locked record moves only by order, and stays locked.
@@ -155,6 +172,117 @@ BOOST_AUTO_TEST_CASE(move_undone_by_the_old_card) {
   BOOST_TEST((old_card.restore(key) == image));
   BOOST_TEST((new_card.fetch_begin(key).result == CardResult::nothing_stored));
   BOOST_TEST(vault::verify_audit(*lab.store, *lab.keys)->empty());
+}
+
+// An import in between makes the old card an empty record: it gets its own back all the same.
+BOOST_AUTO_TEST_CASE(move_undone_after_an_import) {
+  new_card.report(kOld, key);
+  lab.import(kOld, "+491721234567", "customer-1");
+  BOOST_TEST((old_card.restore(key) == image));
+}
+
+// What provisioning said of each card is said of it again.
+BOOST_AUTO_TEST_CASE(undo_parts_the_identities) {
+  lab.import(kNew, "+4917200000000", "customer-2");
+  new_card.report(kOld, key);
+  BOOST_TEST(lab.record(kNew).customer == "customer-2");
+  old_card.report();
+  BOOST_TEST(lab.record(kOld).customer == "customer-1");
+  BOOST_TEST(lab.record(kOld).msisdn_provisioned->digits() == "491721234567");
+  BOOST_TEST(lab.record(kNew).customer == "customer-2");
+  BOOST_TEST(lab.record(kNew).msisdn_provisioned->digits() == "4917200000000");
+}
+
+// After a merge: each card gets back exactly what was its own, and what it stored since.
+BOOST_AUTO_TEST_CASE(undo_after_a_merge) {
+  const base::Bytes before = example_image(5, 'n');
+  new_card.begin(before);
+  new_card.send_data(before, 0, before.size());
+  new_card.end();
+  lab.time_passes(base::kMinuteMs, "the key was never seen");
+  BOOST_TEST((new_card.report(kOld, key).result == CardResult::done));
+  lab.time_passes(base::kHourMs, "the new card stores again, under the old one's key");
+  const base::Bytes since = example_image(6, 's');
+  BOOST_TEST((new_card.back_up(since, key, 2).result == CardResult::done));
+  BOOST_TEST((old_card.restore(key) == image));
+  BOOST_TEST((old_card.fetch_begin(key, "", 1).result == CardResult::nothing_stored));
+  const vault::Record record = lab.record(kNew);
+  BOOST_TEST((record.image->digest == base::sha256(since)));
+  BOOST_TEST((new_card.fetch_begin(key).result != CardResult::done), "that key is not its own");
+  BOOST_TEST(vault::verify_audit(*lab.store, *lab.keys)->empty());
+}
+
+// A merge long ago does not confuse a later move and its undo.
+BOOST_AUTO_TEST_CASE(undo_after_an_older_merge) {
+  CardInHand other(lab, kOther);
+  other.back_up(example_image(7, 'x'));
+  auto care = lab.care();
+  good(care.swap("provisioning", kOther, kOld, lab.now()));
+  lab.time_passes(2 * base::kDayMs, "two days later the merged record is moved on a key");
+  BOOST_TEST((new_card.report(kOld, key).result == CardResult::done));
+  BOOST_TEST((old_card.restore(key) == image));
+  BOOST_TEST((old_card.fetch_begin(key, "", 1).result == CardResult::done));
+  BOOST_TEST((new_card.fetch_begin(key).result == CardResult::nothing_stored));
+}
+
+// Moved on a card's word only just now: nobody moves it on, and nobody erases it.
+BOOST_AUTO_TEST_CASE(hold_keeps_the_undo_possible) {
+  new_card.report(kOld, key);
+  CardInHand other(lab, kOther);
+  BOOST_TEST(pending(other.report(kNew, key)));
+  bip::Fields fields;
+  fields.iccid = vault::Iccid::from_digits(kNew)->to_ef();
+  fields.key = base::Secret(base::as_bytes(key));
+  BOOST_TEST(pending(new_card.ask(bip::Ins::erase, std::move(fields))));
+  BOOST_TEST((old_card.restore(key) == image));
+}
+
+// A reset granted to the old card's holder is not the mover's.
+BOOST_AUTO_TEST_CASE(nothing_without_a_key_after_a_move) {
+  auto care = lab.care();
+  good(care.unlock(lab.call(), kOld, true, lab.now()));
+  good(care.swap("provisioning", kOld, kNew, lab.now()));
+  BOOST_TEST((new_card.fetch_begin().result == CardResult::key_required));
+  good(care.unlock(lab.call(), kNew, true, lab.now()));
+  BOOST_TEST((new_card.fetch_begin().result == CardResult::done), "care may reset it anew");
+}
+
+// Three wrong keys for others per card, until care gives them back: an ERASE does not.
+BOOST_AUTO_TEST_CASE(erase_does_not_renew_the_budget) {
+  for (int i = 0; i < 3; ++i) new_card.report(kOld, wrong_key(key));
+  new_card.back_up(image);
+  bip::Fields fields;
+  fields.iccid = vault::Iccid::from_digits(kNew)->to_ef();
+  fields.key = base::Secret(base::as_bytes(new_card.key));
+  BOOST_TEST((new_card.ask(bip::Ins::erase, std::move(fields)).result == CardResult::done));
+  BOOST_TEST(lab.record(kNew).foreign_wrong == 3);
+}
+
+// The new card has stored already, and asks for the old one's content with the old one's key.
+BOOST_AUTO_TEST_CASE(restore_names_the_old_card_after_a_store) {
+  const base::Bytes fresh = example_image(5, 'n');
+  new_card.begin(fresh);
+  new_card.send_data(fresh, 0, fresh.size());
+  new_card.end();
+  BOOST_TEST((new_card.restore(key, kOld) == image));
+  BOOST_TEST((new_card.restore(key) == fresh));
+}
+
+BOOST_AUTO_TEST_CASE(old_key_does_not_count_against_a_key_in_use) {
+  const base::Bytes fresh = example_image(5, 'n');
+  new_card.back_up(fresh);
+  for (int i = 0; i < 4; ++i) {
+    BOOST_TEST((new_card.fetch_begin(key, kOld).result == CardResult::conflict));
+  }
+  BOOST_TEST(lab.record(kNew).wrong_keys == 0);
+  BOOST_TEST((new_card.restore(new_card.key, kOld) == fresh));
+}
+
+BOOST_AUTO_TEST_CASE(swap_may_be_repeated) {
+  auto care = lab.care();
+  good(care.swap("provisioning", kOld, kNew, lab.now()));
+  BOOST_TEST(good(care.swap("provisioning", kOld, kNew, lab.now())).how == "moved before");
+  BOOST_TEST((good(care.show(lab.call(), kOld, lab.now())).record.iccid.digits() == kNew));
 }
 
 BOOST_AUTO_TEST_CASE(move_stands_after_a_day) {
@@ -197,8 +325,10 @@ BOOST_AUTO_TEST_CASE(three_claims_at_most) {
     CardInHand claimant(lab, iccid);
     Answer answer = claimant.report(kOld);
     BOOST_TEST(pending(answer));
-    BOOST_TEST((lab.record(iccid).pending_move_until != 0) == (i < 3));
+    BOOST_TEST(int{*answer.fields.flags} == int{vault::kFlagMovePending});
   }
+  auto care = lab.care();
+  BOOST_TEST(good(care.show(lab.call(), kOld, lab.now())).moves.size() == 3u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -146,6 +146,20 @@ BOOST_AUTO_TEST_CASE(repeated_end_gives_a_fresh_key) {
   BOOST_TEST((card.fetch_begin(lost).result == CardResult::wrong_key));
 }
 
+// A transaction number used again for another image is another transaction.
+BOOST_AUTO_TEST_CASE(number_used_again) {
+  card.back_up(first, "", 1);
+  BOOST_TEST((card.back_up(second, card.key, 1).result == CardResult::done));
+  BOOST_TEST((lab.record(kCard).image->digest == base::sha256(second)));
+}
+
+// Locked: not even the key that was issued is looked at.
+BOOST_AUTO_TEST_CASE(no_confirmation_while_locked) {
+  card.back_up(first);
+  for (int i = 0; i < 3; ++i) card.fetch_begin(wrong_key(card.key));
+  BOOST_TEST((card.confirm(card.key, 1).result == CardResult::locked));
+}
+
 // A key never confirmed is never asked for; each store issues a fresh one.
 BOOST_AUTO_TEST_CASE(unconfirmed_key_locks_nobody_out) {
   card.begin(first);

@@ -93,7 +93,9 @@ vault::Record Laboratory::record(const std::string& iccid) {
 }
 
 bool Laboratory::known(const std::string& iccid) {
-  return !value_of(store->find_any({*vault::Iccid::from_digits(iccid)}, std::nullopt)).empty();
+  const auto number = *vault::Iccid::from_digits(iccid);
+  const auto found = value_of(store->find_any({number}, std::nullopt));
+  return !found.empty() && found.front().iccid == number;
 }
 
 CardInHand::CardInHand(Laboratory& lab, const std::string& number)
