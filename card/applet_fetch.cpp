@@ -45,6 +45,9 @@ Task<std::string> Applet::fetch_image(bip::Message begin) {
     if (!fields.transaction || !fields.total || !fields.digest || *fields.total > kLargest) {
       co_return "The backup cannot be read.";
     }
+    // With the flag the claim still waits: what came is this card's own content.
+    const bool waits = (fields.flags.value_or(0) & 0x02) != 0;
+    if (begin.fields.previous && waits) begin.fields.previous.reset();
     if (begin.fields.previous) {
       card_.memory.moved = begin.fields.previous;
       card_.memory.previous.reset();
