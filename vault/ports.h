@@ -100,7 +100,7 @@ struct HistoryQuery {
   std::int64_t until = INT64_MAX;  // exclusive
   std::size_t limit = 10'000;
   // Only entries behind this one, for reading page by page: (record, seq) as given out last.
-  std::optional<std::pair<RecordId, std::uint64_t>> after;
+  std::optional<std::pair<RecordId, std::uint64_t>> after = std::nullopt;
 };
 
 struct ImportLine {

@@ -70,7 +70,8 @@ DENIED = {
     "__printf_chk", "nice", "setpriority", "prctl",
 }
 # Not pthread_detach: Boost.Asio has it for a thread of its own that is never started; whether we
-# detach one is seen in the sources. The named exception: db saves and restores the host's SIGPIPE around the SQL driver.
+# detach one is seen in the sources. The named exception: db saves and restores the host's SIGPIPE
+# around the SQL driver.
 EXCEPTIONS = {"sigaction": "db"}
 
 # Objects that may run code when the plugin is loaded: Boost.Asio leaves constructors of its own in
