@@ -138,7 +138,8 @@ static bv_status snapshot(bv_plugin *plugin, bv_buffer *out) {
   const struct tiny *tiny = self(plugin);
   char text[128];
   int size = snprintf(text, sizeof text,
-                      "{\"state\": %d, \"ports\": {\"tcp\": 4711}, \"sessions\": %d}", (int)tiny->state, strcmp(tiny->line, "busy") == 0);
+                      "{\"state\": %d, \"ports\": {\"tcp\": 4711}, \"sessions\": %d}",
+                      (int)tiny->state, strcmp(tiny->line, "busy") == 0);
   out->size = (size_t)size;
   if (out->size > out->capacity) return BV_E_TOO_SMALL;
   memcpy(out->data, text, out->size);
