@@ -342,7 +342,8 @@ int main(int count, char** arguments) {
   dup2(file, 2);
   close(file);
   furnish();
-  // Tasks that are there before the plugin (a sanitizer may have one of its own).
+  std::thread([] {}).join();  // TSan has a thread of its own from the first one on
+  // Tasks that are there before the plugin.
   Observer observer(output, names_in("/proc/self/task"));
   const bv_entry* entry = support::load_plugin(arguments[1]);
   if (entry == nullptr) {
