@@ -16,8 +16,10 @@ namespace db {
 class MySqlStore : public SqlStore {
  public:
   MySqlStore(const Settings& settings, const base::Secret& password, const FileKeyRing& keys,
-             Health& health, RecordMemory& memory, MySqlGroup& group)
-      : SqlStore(settings, keys, health, memory), password_(password), group_(group) {}
+             Health& health, RecordMemory& memory, StagedTotal& staged_total, MySqlGroup& group)
+      : SqlStore(settings, keys, health, memory, staged_total),
+        password_(password),
+        group_(group) {}
 
  protected:
   SqlConnection& connection() override;
@@ -47,7 +49,8 @@ class MySqlStoreFactory : public vault::StoreFactory {
       : settings_(settings), password_(std::move(password)), keys_(keys), health_(log, counters) {}
 
   std::unique_ptr<vault::Store> open() override {
-    return std::make_unique<MySqlStore>(settings_, password_, keys_, health_, memory_, group_);
+    return std::make_unique<MySqlStore>(settings_, password_, keys_, health_, memory_,
+                                        staged_total_, group_);
   }
 
  private:
@@ -56,6 +59,7 @@ class MySqlStoreFactory : public vault::StoreFactory {
   const FileKeyRing& keys_;
   Health health_;
   RecordMemory memory_;
+  StagedTotal staged_total_;
   MySqlGroup group_{settings_, password_};
 };
 

@@ -35,6 +35,13 @@ const RecordWrite& best_witness(const std::vector<RecordWrite>& writes) {
   return noted == writes.end() ? writes.front() : *noted;
 }
 
+std::int64_t staged_difference(const ChangeSet& changes) {
+  std::int64_t difference = 0;
+  for (const PartAdd& add : changes.part_adds) difference += add.bytes;
+  for (const PartDrop& drop : changes.part_drops) difference -= drop.bytes;
+  return difference;
+}
+
 template <std::size_t N>
 bool take_octets(std::array<std::uint8_t, N>& value, const base::Bytes& octets) {
   if (octets.size() != N) return false;
@@ -71,11 +78,12 @@ class SqlStore::Retry {
 };
 
 SqlStore::SqlStore(const Settings& settings, const FileKeyRing& keys, Health& health,
-                   RecordMemory& memory)
+                   RecordMemory& memory, StagedTotal& staged_total)
     : settings_(settings),
       keys_(keys),
       health_(health),
       memory_(memory),
+      staged_total_(staged_total),
       sealer_(keys.master_keys()) {}
 
 Outcome SqlStore::update(base::Now now, const std::function<bool(vault::RecordTx&)>& f) {
@@ -111,12 +119,16 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
   if (retry.suspect) {
     // Between the look-up and now the cut-off commit may still have come through.
     const Fate fate = look_up(*retry.suspect, retry.op);
-    if (fate == Fate::committed) return Outcome::committed;
+    if (fate == Fate::committed) {
+      staged_total_.forget();
+      return Outcome::committed;
+    }
     if (fate == Fate::unknown) throw SqlError(Kind::lost, 0, "the fate of a commit is unknown");
   }
   bool from_memory = false;
   {
-    SqlTx tx(reading, sealer_, keys_, now, retry.op, retry.trust_memory ? &memory_ : nullptr);
+    SqlTx tx(reading, sealer_, keys_, now, retry.op, retry.trust_memory ? &memory_ : nullptr,
+             staged_total_);
     const ReadScope scope(reading);
     const bool wanted = f(tx);
     tx.rethrow();
@@ -145,6 +157,7 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
     if (fate == Fate::not_committed) return std::nullopt;
   }
   health_.writable();
+  staged_total_.changed(staged_difference(changes));
   remember(changes);
   return Outcome::committed;
 }

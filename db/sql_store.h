@@ -12,6 +12,7 @@
 #include "db/seal.h"
 #include "db/settings.h"
 #include "db/sql.h"
+#include "db/staged_total.h"
 #include "vault/ports.h"
 
 namespace db {
@@ -24,7 +25,8 @@ enum class Fate { committed, not_committed, unknown };
 class SqlStore : public vault::Store {
  public:
   // All referenced objects outlive the store.
-  SqlStore(const Settings& settings, const FileKeyRing& keys, Health& health, RecordMemory& memory);
+  SqlStore(const Settings& settings, const FileKeyRing& keys, Health& health, RecordMemory& memory,
+           StagedTotal& staged_total);
 
   vault::Outcome update(base::Now now, const std::function<bool(vault::RecordTx&)>& f) override;
   base::Result<base::Bytes> image(const vault::ImageInfo& image) override;
@@ -66,6 +68,7 @@ class SqlStore : public vault::Store {
   const FileKeyRing& keys_;
   Health& health_;
   RecordMemory& memory_;
+  StagedTotal& staged_total_;
   Sealer sealer_;
 };
 

@@ -21,8 +21,14 @@ std::string where_sql(const char* where) { return record_sql().select + where; }
 }  // namespace
 
 SqlTx::SqlTx(SqlConnection& connection, const Sealer& sealer, const vault::KeyRing& keys,
-             base::Now now, const vault::OpId& op, RecordMemory* memory)
-    : connection_(connection), sealer_(sealer), keys_(keys), now_(now), op_(op), memory_(memory) {}
+             base::Now now, const vault::OpId& op, RecordMemory* memory, StagedTotal& staged_total)
+    : connection_(connection),
+      sealer_(sealer),
+      keys_(keys),
+      now_(now),
+      op_(op),
+      memory_(memory),
+      staged_total_(staged_total) {}
 
 SqlTx::~SqlTx() = default;
 

@@ -13,6 +13,7 @@
 
 #include "db/change_set.h"
 #include "db/record_memory.h"
+#include "db/staged_total.h"
 #include "db/seal.h"
 #include "db/sql.h"
 #include "vault/ports.h"
@@ -23,7 +24,7 @@ class SqlTx : public vault::RecordTx {
  public:
   // All referenced objects outlive the transaction. `memory` may be null.
   SqlTx(SqlConnection& connection, const Sealer& sealer, const vault::KeyRing& keys, base::Now now,
-        const vault::OpId& op, RecordMemory* memory);
+        const vault::OpId& op, RecordMemory* memory, StagedTotal& staged_total);
   ~SqlTx() override;
 
   vault::Record* find(const vault::Iccid& iccid) override;
@@ -100,6 +101,7 @@ class SqlTx : public vault::RecordTx {
   const base::Now now_;
   const vault::OpId op_;
   RecordMemory* const memory_;
+  StagedTotal& staged_total_;
   bool from_memory_ = false;
   std::exception_ptr failure_;
 

@@ -180,11 +180,15 @@ void SqlTx::drop_staged(const Record& record) {
 }
 
 std::uint64_t SqlTx::staged_bytes_all() {
-  std::int64_t sum = 0;
-  guarded([&] {
-    connection_.query("SELECT COALESCE(SUM(bytes), 0) FROM staged", {},
-                      [&](const Row& row) { sum = row.number(0); });
-  });
+  const std::optional<std::int64_t> known = staged_total_.get(now_);
+  std::int64_t sum = known.value_or(0);
+  if (!known) {
+    guarded([&] {
+      connection_.query("SELECT COALESCE(SUM(bytes), 0) FROM staged", {},
+                        [&](const Row& row) { sum = row.number(0); });
+      staged_total_.counted(sum);
+    });
+  }
   for (const auto& entry : entries_) {
     for (const PartDrop& drop : entry->part_drops) sum -= drop.bytes;
     if (!entry->parts) continue;
@@ -192,7 +196,7 @@ std::uint64_t SqlTx::staged_bytes_all() {
       if (part.fresh) sum += part.bytes;
     }
   }
-  return static_cast<std::uint64_t>(sum);
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(sum, 0));
 }
 
 std::vector<PendingMove> SqlTx::load_moves(const char* where, Param key) {

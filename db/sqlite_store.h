@@ -52,8 +52,8 @@ class CommitQueue {
 class SqliteStore : public SqlStore {
  public:
   SqliteStore(const Settings& settings, const FileKeyRing& keys, Health& health,
-              RecordMemory& memory, CommitQueue& queue)
-      : SqlStore(settings, keys, health, memory), queue_(queue) {}
+              RecordMemory& memory, StagedTotal& staged_total, CommitQueue& queue)
+      : SqlStore(settings, keys, health, memory, staged_total), queue_(queue) {}
 
  protected:
   SqlConnection& connection() override;
@@ -73,7 +73,7 @@ class SqliteStoreFactory : public vault::StoreFactory {
       : settings_(settings), keys_(keys), health_(log, counters), queue_(settings_) {}
 
   std::unique_ptr<vault::Store> open() override {
-    return std::make_unique<SqliteStore>(settings_, keys_, health_, memory_, queue_);
+    return std::make_unique<SqliteStore>(settings_, keys_, health_, memory_, staged_total_, queue_);
   }
   CommitQueue& queue() { return queue_; }
 
@@ -82,6 +82,7 @@ class SqliteStoreFactory : public vault::StoreFactory {
   const FileKeyRing& keys_;
   Health health_;
   RecordMemory memory_;
+  StagedTotal staged_total_;
   CommitQueue queue_;
 };
 

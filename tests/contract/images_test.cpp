@@ -166,6 +166,31 @@ BOOST_AUTO_TEST_CASE(staged_parts) {
   BOOST_TEST(staged().size() == 20u);
 }
 
+// The sum of all staged octets follows the process's own writes at once, in all its stores, and
+// the rest of the world within a minute: it is not added up at every call.
+BOOST_AUTO_TEST_CASE(staged_sum_is_kept) {
+  create(iccid(1));
+  create(iccid(2));
+  const auto sum = [&] {
+    std::uint64_t bytes = 0;
+    open()->update(now, [&](RecordTx& tx) {
+      bytes = tx.staged_bytes_all();
+      return true;
+    });
+    return bytes;
+  };
+  BOOST_TEST(sum() == 0u);
+  commit([&](RecordTx& tx) { tx.append_staged(*tx.find(iccid(1)), 0, random_content(1000)); });
+  commit([&](RecordTx& tx) { tx.append_staged(*tx.find(iccid(2)), 0, random_content(500)); });
+  BOOST_TEST(sum() == 1500u);
+  raw("UPDATE staged SET bytes = 10000 WHERE bytes = 1000");
+  BOOST_TEST(sum() == 1500u);
+  now.mono_ms += base::kMinuteMs;
+  BOOST_TEST(sum() == 10'500u);
+  commit([&](RecordTx& tx) { tx.drop_staged(*tx.find(iccid(2))); });
+  BOOST_TEST(sum() == 10'000u);
+}
+
 // Whatever is written, the database file never holds plain content: neither image nor part.
 BOOST_AUTO_TEST_CASE(file_holds_no_content, *boost::unit_test::precondition(only_sqlite)) {
   const Record record = create(iccid(1));
