@@ -207,17 +207,18 @@ void SqlTx::remove(Record& record) {
 
 SqlTx::CounterState& SqlTx::counter_state(const Iccid& card, std::uint8_t key_set) {
   if (!by_iccid_.contains(card.digits())) load_with_counter(card, key_set);
-  const auto [at, is_new] = counters_.try_emplace({card, key_set});
+  const auto [place, is_new] = counters_.try_emplace({card, key_set});
+  CounterState& state = place->second;
   if (is_new) {
     guarded([&] {
       connection_.query("SELECT value FROM counters WHERE iccid = ? AND key_set = ?",
                         {std::string_view(card.digits()), number(key_set)}, [&](const Row& row) {
-                          at->second.seen = static_cast<vault::Counter>(row.number(0));
+                          state.seen = static_cast<vault::Counter>(row.number(0));
                         });
     });
-    at->second.value = at->second.seen;
+    state.value = state.seen;
   }
-  return at->second;
+  return state;
 }
 
 vault::Counter SqlTx::counter(const Iccid& card, std::uint8_t key_set) {
