@@ -202,7 +202,9 @@ def store_pairs(how, load, ports, pids, at_once):
             cpu[side].append([1e6 * one / seen["stores"] for one in [seen["cpu"], *used]])
             latency[side].append((seen["p50_ms"], seen["p99_ms"]))
             time.sleep(how.pause)
-    detail = []
+    total = {side: statistics.median(sum(parts) for parts in cpu[side]) for side in ports}
+    detail = [f"by processor time (load, program, server): ratio {total['bare'] / total['real']:.2f}, "
+              f"{total['real']:.0f} us a store beside {total['bare']:.0f} us"]
     for side in ports:
         parts = [statistics.median(column) for column in zip(*cpu[side])]
         names = ["load", "vault" if side == "real" else "bare", "server"]
