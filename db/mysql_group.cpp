@@ -15,6 +15,8 @@ constexpr std::chrono::milliseconds kPatience{100};
 void MySqlGroup::commit(const ChangeSet& changes, const std::function<void()>& alone) {
   Member own;
   own.changes = &changes;
+  Members members;
+  members.reserve(kLargestGroup);  // once others wait for a leader, it must not fail
   std::unique_lock lock(mutex_);
   if (led_) {
     wait_for_leader(lock, own);
@@ -23,7 +25,7 @@ void MySqlGroup::commit(const ChangeSet& changes, const std::function<void()>& a
     own.fate = Fate::leads;
   }
   if (own.fate == Fate::leads) {
-    Members members = take_all();
+    take_all(members);
     lock.unlock();
     members.push_back(&own);
     const Fate fate = commit_together(members);
@@ -53,13 +55,11 @@ void MySqlGroup::wait_for_leader(std::unique_lock<std::mutex>& lock, Member& own
 }
 
 // With the lock held: those who wait become members of the leader's group.
-MySqlGroup::Members MySqlGroup::take_all() {
-  Members members;
+void MySqlGroup::take_all(Members& members) {
   while (!queue_.empty() && members.size() + 1 < kLargestGroup) {
     members.push_back(queue_.front());
     queue_.pop_front();
   }
-  return members;
 }
 
 // With the lock held: the longest waiting one leads the next group.
@@ -76,9 +76,9 @@ void MySqlGroup::hand_over() {
 // must not take the others with it, and each finds out its own reason.
 MySqlGroup::Fate MySqlGroup::commit_together(const Members& members) {
   if (unable_) return Fate::alone;
-  std::vector<const ChangeSet*> changes;
-  for (const Member* member : members) changes.push_back(member->changes);
   try {
+    std::vector<const ChangeSet*> changes;
+    for (const Member* member : members) changes.push_back(member->changes);
     if (!bulk_) {
       auto made = std::make_unique<MySqlBulk>(settings_, password_);
       unable_ = !made->able();

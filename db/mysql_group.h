@@ -37,7 +37,7 @@ class MySqlGroup {
   using Members = std::vector<Member*>;
 
   void wait_for_leader(std::unique_lock<std::mutex>& lock, Member& own);
-  Members take_all();
+  void take_all(Members& members);
   void hand_over();
   Fate commit_together(const Members& members);
 

@@ -62,6 +62,9 @@ void MySqlStore::write_statements(const ChangeSet& changes) {
       use.rollback();
     }
     throw;
+  } catch (...) {
+    disconnect();  // else the next START TRANSACTION would commit what is half done
+    throw;
   }
   try {
     use.commit();
@@ -71,6 +74,9 @@ void MySqlStore::write_statements(const ChangeSet& changes) {
     } else {
       disconnect();
     }
+    throw;
+  } catch (...) {
+    disconnect();
     throw;
   }
 }

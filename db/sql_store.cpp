@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 #include <thread>
 
 #include "base/crypto.h"
+#include "base/log.h"
 #include "db/record_row.h"
 #include "db/sql_tx.h"
 
@@ -107,8 +109,24 @@ Outcome SqlStore::run(base::Now now, const std::function<bool(SqlTx&)>& f) {
       health_.failed(error);
       health_.count("db.unavailable");
       return Outcome::unavailable;
+    } catch (const std::bad_alloc&) {
+      return broken("out of memory");
+    } catch (...) {
+      return broken("an unexpected exception");
     }
   }
+}
+
+// Whatever is half done ends with the connection.
+Outcome SqlStore::broken(const char* why) noexcept {
+  disconnect();
+  try {
+    health_.failed(SqlError(Kind::other, 0, base::cat("update given up: ", why)));
+    health_.count("db.unavailable");
+  } catch (const std::exception&) {
+    // No memory even to say so.
+  }
+  return Outcome::unavailable;
 }
 
 // Nothing: to be tried again.
@@ -193,6 +211,9 @@ base::Result<T> SqlStore::reading(F&& read) {
       }
       health_.failed(error);
       return base::Error{error.text()};
+    } catch (const std::bad_alloc&) {
+      disconnect();
+      return base::Error{"out of memory"};
     }
   }
 }

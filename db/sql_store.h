@@ -1,5 +1,6 @@
 // vault::Store over SQL, the same for both engines. The engines add how a connection is had and
-// how a change set becomes durable. One thread at a time per object.
+// how a change set becomes durable. update() lets no exception out, of its function neither. One
+// thread at a time per object.
 #pragma once
 
 #include <chrono>
@@ -60,6 +61,7 @@ class SqlStore : public vault::Store {
   std::optional<vault::Outcome> attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
                                         Retry& retry);
   void remember(ChangeSet& changes);
+  vault::Outcome broken(const char* why) noexcept;
   vault::Outcome run(base::Now now, const std::function<bool(SqlTx&)>& f);
   template <class T, class F>
   base::Result<T> reading(F&& read);

@@ -20,21 +20,23 @@ void must_have_schema(SqlConnection& connection) {
 void CommitQueue::commit(const ChangeSet& changes) {
   Waiting own;
   own.changes = &changes;
+  Batch room;
+  room.reserve(kLargestBatch);  // once others wait for a leader, it must not fail
   std::unique_lock lock(mutex_);
   queue_.push_back(&own);
   if (led_) {
     own.changed.wait(lock, [&] { return own.done || own.leads; });
   }
-  while (!own.done) lead(lock);
+  while (!own.done) lead(lock, room);
   lock.unlock();
   if (own.error) std::rethrow_exception(own.error);
 }
 
 // Called and left with the lock held; works without it. Wakes those whose changes were dealt with,
 // and the one who leads next.
-void CommitQueue::lead(std::unique_lock<std::mutex>& lock) {
+void CommitQueue::lead(std::unique_lock<std::mutex>& lock, Batch& batch) {
   led_ = true;
-  Batch batch;
+  batch.clear();
   while (!queue_.empty() && batch.size() < kLargestBatch) {
     batch.push_back(queue_.front());
     queue_.pop_front();
@@ -78,7 +80,7 @@ void CommitQueue::commit_batch(Batch& batch) {
     SqliteConnection& connection = writer();
     try {
       commit_together(connection, batch);
-    } catch (const SqlError&) {
+    } catch (...) {
       connection.rollback();
       if (batch.size() == 1) throw;
       for (Waiting* waiting : batch) {
@@ -92,7 +94,10 @@ void CommitQueue::commit_batch(Batch& batch) {
     if (error.kind() == Kind::other || error.kind() == Kind::lost) writer_.reset();
   } catch (...) {
     for (Waiting* waiting : batch) waiting->error = std::current_exception();
+    writer_.reset();
   }
+  // A transaction that could not even be rolled back ends with its connection.
+  if (writer_ && writer_->in_transaction()) writer_.reset();
 }
 
 void CommitQueue::commit_together(SqliteConnection& connection, const Batch& batch) {

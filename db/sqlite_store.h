@@ -36,7 +36,7 @@ class CommitQueue {
   };
   using Batch = std::vector<Waiting*>;
 
-  void lead(std::unique_lock<std::mutex>& lock);
+  void lead(std::unique_lock<std::mutex>& lock, Batch& batch);
   SqliteConnection& writer();
   void commit_batch(Batch& batch);
   void commit_together(SqliteConnection& connection, const Batch& batch);
