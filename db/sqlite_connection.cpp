@@ -152,7 +152,7 @@ SqliteConnection::SqliteConnection(const std::string& path, SqliteMode mode,
   cache_ = std::make_unique<Cache>();
   try {
     sqlite3_extended_result_codes(handle_, 1);
-    sqlite3_busy_timeout(handle_, static_cast<int>(busy_timeout_ms));
+    busy_timeout(busy_timeout_ms);
     run("PRAGMA foreign_keys = ON");
     if (mode == SqliteMode::read) {
       run("PRAGMA query_only = ON");
@@ -174,6 +174,10 @@ SqliteConnection::SqliteConnection(const std::string& path, SqliteMode mode,
 SqliteConnection::~SqliteConnection() {
   cache_.reset();
   sqlite3_close(handle_);
+}
+
+void SqliteConnection::busy_timeout(std::int64_t ms) {
+  sqlite3_busy_timeout(handle_, static_cast<int>(ms));
 }
 
 bool SqliteConnection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }

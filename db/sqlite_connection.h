@@ -31,6 +31,8 @@ class SqliteConnection : public SqlConnection {
   void query(std::string_view sql, Params params, const Visit& visit) override;
   void run(const std::string& sql) override;
 
+  // How long a statement waits for another connection's lock.
+  void busy_timeout(std::int64_t ms);
   // False when SQLite itself has ended the transaction because of an error.
   bool in_transaction() const;
 

@@ -1,5 +1,7 @@
 #include "db/sqlite_store.h"
 
+#include <algorithm>
+
 #include "db/schema.h"
 
 namespace db {
@@ -15,6 +17,12 @@ void must_have_schema(SqlConnection& connection) {
   if (!fault.empty()) throw SqlError(Kind::schema, 0, fault);
 }
 
+std::int64_t ms_until(std::chrono::steady_clock::time_point end) {
+  const auto left = end - std::chrono::steady_clock::now();
+  return std::max<std::int64_t>(
+      0, std::chrono::duration_cast<std::chrono::milliseconds>(left).count());
+}
+
 }  // namespace
 
 void CommitQueue::commit(const ChangeSet& changes) {
@@ -22,14 +30,23 @@ void CommitQueue::commit(const ChangeSet& changes) {
   own.changes = &changes;
   Batch room;
   room.reserve(kLargestBatch);  // once others wait for a leader, it must not fail
+  own.deadline = Clock::now() + std::chrono::milliseconds(settings_.query_timeout_ms);
   std::unique_lock lock(mutex_);
   queue_.push_back(&own);
-  if (led_) {
-    own.changed.wait(lock, [&] { return own.done || own.leads; });
-  }
+  if (led_) wait_for_leader(lock, own);
   while (!own.done) lead(lock, room);
   lock.unlock();
   if (own.error) std::rethrow_exception(own.error);
+}
+
+// Throws when the time is up and no leader has begun with this one.
+void CommitQueue::wait_for_leader(std::unique_lock<std::mutex>& lock, Waiting& own) {
+  const auto called = [&] { return own.done || own.leads; };
+  if (own.changed.wait_until(lock, own.deadline, called)) return;
+  const auto place = std::find(queue_.begin(), queue_.end(), &own);
+  if (place == queue_.end()) return own.changed.wait(lock, called);
+  queue_.erase(place);
+  throw SqlError(Kind::conflict, 0, "sqlite: no turn to write in time");
 }
 
 // Called and left with the lock held; works without it. Wakes those whose changes were dealt with,
@@ -74,10 +91,14 @@ SqliteConnection& CommitQueue::writer() {
 }
 
 // Sets the error of each that was not committed. When the common transaction fails as a whole,
-// each is tried by itself: one that asks for too much must not take the others with it.
+// each is tried by itself: one that asks for too much must not take the others with it. When it
+// cannot even begin, because another process writes, none can: the time of the one who has waited
+// longest is what is spent on it.
 void CommitQueue::commit_batch(Batch& batch) {
   try {
     SqliteConnection& connection = writer();
+    connection.busy_timeout(ms_until(batch.front()->deadline));
+    connection.begin();
     try {
       commit_together(connection, batch);
     } catch (...) {
@@ -102,7 +123,6 @@ void CommitQueue::commit_batch(Batch& batch) {
 
 void CommitQueue::commit_together(SqliteConnection& connection, const Batch& batch) {
   for (Waiting* waiting : batch) waiting->error = nullptr;
-  connection.begin();
   for (Waiting* waiting : batch) {
     connection.execute("SAVEPOINT one", {});
     try {

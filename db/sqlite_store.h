@@ -2,6 +2,7 @@
 // same moment share a transaction (group commit), each in a savepoint of its own.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -21,14 +22,17 @@ class CommitQueue {
  public:
   explicit CommitQueue(const Settings& settings) : settings_(settings) {}
 
-  // Returns when the changes are durable; throws SqlError when they are not.
+  // Returns when the changes are durable; throws SqlError when they are not, `conflict` when they
+  // had to wait longer than the query time-out.
   void commit(const ChangeSet& changes);
   // Runs f on the writer's connection while nobody commits.
   void with_writer(const std::function<void(SqliteConnection&)>& f);
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct Waiting {
     const ChangeSet* changes = nullptr;
+    Clock::time_point deadline;
     std::exception_ptr error;
     bool done = false;
     bool leads = false;
@@ -36,9 +40,11 @@ class CommitQueue {
   };
   using Batch = std::vector<Waiting*>;
 
+  void wait_for_leader(std::unique_lock<std::mutex>& lock, Waiting& own);
   void lead(std::unique_lock<std::mutex>& lock, Batch& batch);
   SqliteConnection& writer();
   void commit_batch(Batch& batch);
+  // In an open transaction.
   void commit_together(SqliteConnection& connection, const Batch& batch);
 
   const Settings& settings_;

@@ -127,6 +127,43 @@ BOOST_AUTO_TEST_CASE(another_process_writes) {
   BOOST_TEST(read(iccid(1))->foreign_wrong == 1);
 }
 
+// A writer outside blocks sixteen stores: each is told within the time-out, not one after the
+// other, and all is well afterwards.
+BOOST_AUTO_TEST_CASE(a_busy_writer_costs_each_one_time_out) {
+  constexpr unsigned kStores = 16;
+  for (unsigned i = 0; i < kStores; ++i) create(iccid(100 + i));
+  db::Settings settings = database.settings();
+  settings.query_timeout_ms = 500;
+  const auto impatient = db::make_store_factory(settings, keys(), log, counters).take();
+  const auto bump_all = [&](Outcome expected) {
+    std::atomic<unsigned> as_expected{0};
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < kStores; ++i) {
+      threads.emplace_back([&, i] {
+        const auto own = impatient->open();
+        as_expected += own->update(now,
+                                   [&](RecordTx& tx) {
+                                     ++tx.find(iccid(100 + i))->epoch;
+                                     return true;
+                                   }) == expected
+                           ? 1u
+                           : 0u;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    return as_expected.load();
+  };
+  BOOST_TEST(bump_all(Outcome::committed) == kStores);
+  const auto other = connect(database.settings());
+  other->begin();
+  const auto begin = std::chrono::steady_clock::now();
+  BOOST_TEST(bump_all(Outcome::unavailable) == kStores);
+  BOOST_TEST((std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(3000)));
+  other->rollback();
+  BOOST_TEST(bump_all(Outcome::committed) == kStores);
+  for (unsigned i = 0; i < kStores; ++i) BOOST_TEST(read(iccid(100 + i))->epoch == 2u);
+}
+
 // A process that is killed while it writes: what it had been told is committed is there, the
 // database opens, and every chain is whole.
 BOOST_AUTO_TEST_CASE(killed_while_writing) {
