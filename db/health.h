@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "base/counters.h"
 #include "base/guarded.h"
@@ -15,9 +16,19 @@ class Health {
  public:
   Health(base::Log& log, base::Counters& counters) : log_(log), counters_(counters) {}
 
-  // Reads work, the schema is right.
+  // Reads work.
   void reachable() {
     clear([](Trouble t) { return t == Trouble::unreachable || t == Trouble::schema; });
+  }
+  // What was found when the schema was looked at; empty: nothing wrong.
+  void schema_seen(const std::string& fault) {
+    state_.with([&](State& state) { state.schema_fault = fault; });
+    if (fault.empty()) return reachable();
+    enter(Trouble::schema, fault);
+  }
+  // What was wrong with the schema when it was last looked at: while it is, nothing is written.
+  std::string schema_fault() const {
+    return state_.with([](const State& state) { return state.schema_fault; });
   }
   // Something was committed.
   void writable() {
@@ -31,6 +42,10 @@ class Health {
 
  private:
   enum class Trouble { none, unreachable, schema, full, broken };
+  struct State {
+    Trouble trouble = Trouble::none;
+    std::string schema_fault;
+  };
 
   static Trouble trouble_of(SqlError::Kind kind) {
     switch (kind) {
@@ -46,18 +61,16 @@ class Health {
     }
   }
   void enter(Trouble trouble, const std::string& text) {
-    const bool is_new = state_.with([&](Trouble& state) {
-      const bool changed = state != trouble;
-      state = trouble;
-      return changed;
-    });
+    const bool is_new =
+        state_.with([&](State& state) { return std::exchange(state.trouble, trouble) != trouble; });
     if (is_new) log_.error("db", "store unavailable: " + text);
   }
   template <class F>
   void clear(F&& ends) {
-    const bool was = state_.with([&](Trouble& state) {
-      const bool over = state != Trouble::none && ends(state);
-      if (over) state = Trouble::none;
+    const bool was = state_.with([&](State& state) {
+      const bool stays = state.trouble == Trouble::schema && !state.schema_fault.empty();
+      const bool over = state.trouble != Trouble::none && !stays && ends(state.trouble);
+      if (over) state.trouble = Trouble::none;
       return over;
     });
     if (was) log_.info("db", "store available again");
@@ -65,7 +78,7 @@ class Health {
 
   base::Log& log_;
   base::Counters& counters_;
-  base::Guarded<Trouble> state_{Trouble::none};
+  base::Guarded<State> state_{State{}};
 };
 
 }  // namespace db

@@ -3,7 +3,6 @@
 #include <thread>
 
 #include "base/crypto.h"
-#include "db/schema.h"
 
 namespace db {
 
@@ -30,8 +29,7 @@ SqlConnection& MySqlStore::connection() {
 void MySqlStore::connect() {
   try {
     auto made = std::make_unique<MySqlConnection>(settings(), password_);
-    const std::string fault = schema_fault(read_schema(*made));
-    if (!fault.empty()) throw SqlError(Kind::schema, 0, fault);
+    must_have_schema(*made);
     connection_ = std::move(made);
   } catch (const SqlError& error) {
     not_before_ = Clock::now() + kPauseAfterFailure;

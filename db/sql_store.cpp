@@ -8,6 +8,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "db/record_row.h"
+#include "db/schema.h"
 #include "db/sql_tx.h"
 
 namespace db {
@@ -160,6 +161,9 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
   }
   health_.reachable();
   if (changes.empty()) return Outcome::unchanged;
+  if (const std::string fault = health_.schema_fault(); !fault.empty()) {
+    throw SqlError(Kind::schema, 0, fault);
+  }
   try {
     write(changes);
   } catch (const SqlError& error) {
@@ -405,13 +409,19 @@ base::Result<vault::ImportResult> SqlStore::import(base::Now now,
 }
 
 base::Status SqlStore::check() {
-  const auto read = reading<bool>([](SqlConnection& use) {
-    bool any = false;
-    use.query("SELECT COUNT(*) FROM schema_version", {}, [&](const Row&) { any = true; });
-    return any;
-  });
-  if (!read) return base::Error{read.error()};
+  const auto status = reading<SchemaStatus>([](SqlConnection& use) { return read_schema(use); });
+  if (!status) return base::Error{status.error()};
+  const std::string fault = schema_fault(*status);
+  health_.schema_seen(fault);
+  if (!fault.empty()) return base::Error{fault};
   return {};
+}
+
+// A connection is not used before its schema has been looked at.
+void SqlStore::must_have_schema(SqlConnection& fresh) {
+  const std::string fault = schema_fault(read_schema(fresh));
+  health_.schema_seen(fault);
+  if (!fault.empty()) throw SqlError(Kind::schema, 0, fault);
 }
 
 }  // namespace db

@@ -52,6 +52,8 @@ class SqlStore : public vault::Store {
   // After `unknown`, and again before f is called anew: waits until the fate can be seen.
   virtual Fate look_up(const RecordWrite& write, const vault::OpId& op) = 0;
 
+  // Throws SqlError `schema` when it is not the one of this build; all stores of the factory know.
+  void must_have_schema(SqlConnection& fresh);
   const Settings& settings() const { return settings_; }
   Health& health() { return health_; }
 

@@ -97,6 +97,37 @@ BOOST_FIXTURE_TEST_CASE(too_new, FreshFixture) {
   BOOST_TEST(ask("SELECT COUNT(*) FROM schema_version") == "2");
 }
 
+// A schema that changes under a running process: the next check notices it and no store of the
+// process writes until it is right again; one line in the log for each change.
+BOOST_FIXTURE_TEST_CASE(changed_while_running, FreshFixture) {
+  create(iccid(1));
+  const auto watch = open();
+  BOOST_TEST(watch->check().ok());
+  const auto bump = [&] {
+    return update([&](RecordTx& tx) {
+      ++tx.find(iccid(1))->epoch;
+      return true;
+    });
+  };
+  raw("INSERT INTO schema_version (version, installed_at) VALUES (9999, 1)");
+  const auto checked = watch->check();
+  BOOST_REQUIRE(!checked.ok());
+  BOOST_TEST(contains(checked.error(), "9999"));
+  for (int i = 0; i < 3; ++i) {
+    BOOST_TEST((bump() == Outcome::unavailable));
+    BOOST_TEST(!watch->check().ok());
+    BOOST_TEST(read(iccid(1))->epoch == 0u);
+  }
+  BOOST_TEST(log.count("store unavailable") == 1u);
+  BOOST_TEST(log.all().size() == 1u);
+  raw("DELETE FROM schema_version WHERE version = 9999");
+  BOOST_TEST(watch->check().ok());
+  BOOST_TEST((bump() == Outcome::committed));
+  BOOST_TEST(read(iccid(1))->epoch == 1u);
+  BOOST_TEST(log.count("available again") == 1u);
+  BOOST_TEST(log.all().size() == 2u);
+}
+
 // An older schema: the reason names the upgrade.
 BOOST_FIXTURE_TEST_CASE(too_old, FreshFixture) {
   raw("UPDATE schema_version SET version = -1");
