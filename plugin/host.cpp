@@ -118,8 +118,11 @@ bool HostClock::ask(base::Now& now) const {
 }
 
 base::Now HostClock::now() const {
+  if (host_.clock() == nullptr) return system_.now();
+  // Threads are not told the time in the order in which they asked: only what was known before the
+  // question can show that the clock itself has jumped back.
+  const Track before = track_.with([](const Track& track) { return track; });
   const base::Now system = system_.now();
-  if (host_.clock() == nullptr) return system;
   base::Now heard;
   const bool good = ask(heard);
   bool changed = false;
@@ -128,8 +131,9 @@ base::Now HostClock::now() const {
     track.failing = !good;
     if (good) track.ahead = {heard.mono_ms - system.mono_ms, heard.utc_ms - system.utc_ms};
     const std::int64_t mono = system.mono_ms + track.ahead.mono_ms;
-    if (mono + track.shift < track.last_mono) track.shift = track.last_mono - mono;
-    track.last_mono = mono + track.shift;
+    const std::int64_t shift = std::max(before.shift, before.last_mono - mono);
+    if (shift > before.shift) track.shift = shift;
+    track.last_mono = std::max(track.last_mono, mono + shift);
     return base::Now{track.last_mono, system.utc_ms + track.ahead.utc_ms};
   });
   if (changed && !good)
