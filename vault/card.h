@@ -114,6 +114,7 @@ class CardChannel {
   std::uint8_t key_set_;
   std::optional<Counter> highest_;  // accepted on this channel or read from the store
   Counter committed_ = 0;           // of it, what the store has
+  Counter noted_ = 0;               // verified, but never held against the store
   std::unique_ptr<OpenStore> store_;
   std::unique_ptr<OpenFetch> fetch_;
 };

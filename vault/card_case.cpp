@@ -248,16 +248,19 @@ CardService::Served CardService::Case::serve(const FetchReport& report) {
 void CardService::Case::close() {
   stage_tail(true);
   const bool fetched = channel_.fetch_ != nullptr;
-  const bool counter_open = channel_.highest_ && *channel_.highest_ > channel_.committed_;
+  const Counter accepted = channel_.highest_.value_or(0);
+  const Counter noted = channel_.noted_;
+  const bool counter_open = std::max(accepted, noted) > channel_.committed_;
   if (!fetched && !counter_open) return;
   const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
     Record* record = tx.find(channel_.iccid());
     if (record == nullptr) return false;
     if (counter_open) {
       const Counter stored = tx.counter(channel_.iccid(), channel_.key_set());
-      if (*channel_.highest_ > stored) {
-        tx.raise_counter(channel_.iccid(), channel_.key_set(), *channel_.highest_);
-      }
+      // One that was only noted is raised to like one that is accepted: not by a jump.
+      const bool jumps = noted == kCounterMax || noted > stored + kCounterMaxJump;
+      const Counter highest = jumps ? accepted : std::max(accepted, noted);
+      if (highest > stored) tx.raise_counter(channel_.iccid(), channel_.key_set(), highest);
     }
     if (fetched && record->fetch && record->fetch->transaction == channel_.fetch_->transaction) {
       record->fetch->until = now_.utc_ms + kFetchGrace;

@@ -1,5 +1,7 @@
 #include "vault/card_service.h"
 
+#include <algorithm>
+
 #include "vault/card_case.h"
 
 namespace vault {
@@ -37,6 +39,10 @@ CardService::Served CardService::handle(Store& store, CardChannel& channel,
                                         const CardCommand& command, Counter counter, bool counted,
                                         base::Now now) {
   return Case(*this, store, channel, now).serve(command, counter, counted);
+}
+
+void CardService::note_counter(CardChannel& channel, Counter counter) {
+  channel.noted_ = std::max(channel.noted_, counter);
 }
 
 void CardService::close(Store& store, CardChannel& channel, base::Now now) {

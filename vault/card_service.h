@@ -40,6 +40,9 @@ class CardService {
   // without replay counter (SPI 00 inside TLS).
   Served handle(Store& store, CardChannel& channel, const CardCommand& command, Counter counter,
                 bool counted, base::Now now);
+  // A verified packet was put off without being handled: its counter is used up all the same, so
+  // that nobody can send a copy of it later. Kept by close().
+  static void note_counter(CardChannel& channel, Counter counter);
   // The channel has ended: keeps what was uploaded so far, and the counter.
   void close(Store& store, CardChannel& channel, base::Now now);
 
