@@ -24,6 +24,7 @@ constexpr std::array<Info, kFaults> kInfo{{
     {"bip.wrap_failed", base::Severity::error, "an answer could not be protected: no keys"},
     {"bip.bad_identification", base::Severity::warning, "no identification packet"},
     {"bip.never_identified", base::Severity::info, "no identification in time"},
+    {"bip.never_proven", base::Severity::info, "identified, but no packet proved it in time"},
     {"bip.second_identification", base::Severity::warning, "identified a second time"},
     {"bip.bad_packet", base::Severity::warning, "not a packet: channel closed"},
     {"bip.packet_too_large", base::Severity::warning, "packet over max_packet: channel closed"},

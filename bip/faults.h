@@ -25,6 +25,7 @@ enum class Fault : std::uint8_t {
   wrap_failed,  // no keys for an answer
   bad_identification,
   never_identified,
+  never_proven,
   second_identification,
   bad_packet,
   packet_too_large,

@@ -30,6 +30,8 @@ std::optional<Fault> fault_of(Session::End end) {
       return Fault::bad_identification;
     case Session::End::never_identified:
       return Fault::never_identified;
+    case Session::End::never_proven:
+      return Fault::never_proven;
     case Session::End::second_identification:
       return Fault::second_identification;
     case Session::End::bad_packet:
@@ -154,7 +156,10 @@ void Gateway::Impl::end(Client& client, base::Now now) {
   if (const auto fault = fault_of(session.end())) {
     faults_.note(*fault, now, 1, [&] { return about(client); });
   }
-  if (session.end() == Session::End::bad_identification) limiter_.failed(client.address, "", now);
+  const bool pretended = session.end() == Session::End::never_proven && !session.put_off();
+  if (pretended || session.end() == Session::End::bad_identification) {
+    limiter_.failed(client.address, "", now);
+  }
   error_code ignored;
   client.socket.close(ignored);
   unschedule(client);

@@ -43,7 +43,7 @@ class Limiter {
 
   bool address_allowed(const Address& address, base::Now now) const;
   bool card_allowed(const std::string& iccid_digits, base::Now now) const;
-  // One failed identification or CC; `iccid_digits` is empty when none was named.
+  // One failed identification, proof or CC; `iccid_digits` is empty when none was named.
   void failed(const Address& address, const std::string& iccid_digits, base::Now now);
   std::size_t entries() const { return addresses_.size() + cards_.size(); }
 

@@ -80,7 +80,7 @@ bool Session::identify(base::Now now) {
   input_.erase(input_.begin(), input_.begin() + static_cast<long>(frame.size));
   if (input_.empty()) base::Bytes().swap(input_);
   phase_ = Phase::open;
-  partial_since_ = now.mono_ms;
+  identified_at_ = partial_since_ = now.mono_ms;
   return true;
 }
 
@@ -164,6 +164,7 @@ void Session::reply(std::unique_ptr<Batch> batch, base::Now now) {
   under_way_ = false;
   card_ = std::move(batch->card);
   proven_ = card_->proven;
+  put_off_ = card_->put_off;
   transfer_ = card_->transfer;
   last_counter_ = card_->last_counter;
   if (card_->channel) key_set_ = card_->channel->key_set();
@@ -172,6 +173,7 @@ void Session::reply(std::unique_ptr<Batch> batch, base::Now now) {
   key_entry_ = batch->key_entry;
   if (!batch->answers.empty()) {
     answered_ = true;
+    answered_at_ = now.mono_ms;
     if (output_.empty()) {
       output_ = std::move(batch->answers);
     } else {
@@ -214,6 +216,13 @@ std::int64_t Session::idle_limit() const {
   return key_entry_ ? settings_->key_entry_timeout : settings_->idle_timeout;
 }
 
+// Who only claims to be a card holds no place for long. An answer may still be fetched.
+std::int64_t Session::proof_deadline() const {
+  if (proven_) return kNever;
+  const std::int64_t proof = identified_at_ + settings_->packet_timeout;
+  return answered_ ? std::max(proof, answered_at_ + settings_->close_wait) : proof;
+}
+
 std::int64_t Session::deadline() const {
   if (phase_ == Phase::closed) return kNever;
   if (phase_ == Phase::identifying) {
@@ -223,8 +232,8 @@ std::int64_t Session::deadline() const {
   if (phase_ == Phase::closing) return active_at_ + settings_->close_wait;
   // Packets that wait for a worker wait on us, unless the card does not fetch its answers.
   if (packets_ > 0) return output().empty() ? kNever : active_at_ + settings_->idle_timeout;
-  if (has_partial()) return partial_since_ + settings_->packet_timeout;
-  return active_at_ + idle_limit();
+  const std::int64_t packet = partial_since_ + settings_->packet_timeout;
+  return std::min(has_partial() ? packet : active_at_ + idle_limit(), proof_deadline());
 }
 
 void Session::on_deadline(base::Now now) {
@@ -233,6 +242,7 @@ void Session::on_deadline(base::Now now) {
     case Phase::identifying:
       return close(End::never_identified);
     case Phase::open:
+      if (packets_ == 0 && now.mono_ms >= proof_deadline()) return close(End::never_proven);
       return close(has_partial() && packets_ == 0 ? End::packet_timeout : End::idle);
     case Phase::closing:
     case Phase::closed:

@@ -28,6 +28,7 @@ class Session {
     by_card,
     bad_identification,
     never_identified,
+    never_proven,  // identified, but no packet has proven it in time
     second_identification,
     bad_packet,
     packet_too_large,
@@ -74,6 +75,8 @@ class Session {
   bool under_way() const { return under_way_; }
   // Of the card's state as of the last batch that came back.
   bool proven() const { return proven_; }
+  // A verified packet was told to come again later: that nothing was proven was our doing.
+  bool put_off() const { return put_off_; }
   std::uint8_t key_set() const { return key_set_; }
   vault::Counter last_counter() const { return last_counter_; }
   const std::optional<vault::Iccid>& iccid() const { return iccid_; }
@@ -89,6 +92,7 @@ class Session {
   void close_later(End why, base::Now now);
   bool has_partial() const { return input_.size() > complete_; }
   std::int64_t idle_limit() const;
+  std::int64_t proof_deadline() const;
 
   std::shared_ptr<const Settings> settings_;
   std::optional<vault::Iccid> iccid_;
@@ -101,6 +105,8 @@ class Session {
   std::size_t sent_ = 0;
 
   std::int64_t opened_at_;
+  std::int64_t identified_at_ = 0;
+  std::int64_t answered_at_ = 0;
   std::int64_t partial_since_ = 0;
   std::int64_t active_at_;  // last octet in or out, last answer
   vault::Counter last_counter_ = 0;
@@ -114,6 +120,7 @@ class Session {
   bool input_ended_ = false;
   bool under_way_ = false;
   bool proven_ = false;
+  bool put_off_ = false;
   bool transfer_ = false;
   bool key_entry_ = false;
   bool draining_ = false;

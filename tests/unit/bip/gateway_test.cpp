@@ -270,6 +270,21 @@ BOOST_AUTO_TEST_CASE(an_idle_channel_is_closed_and_a_typing_user_waited_for) {
   BOOST_TEST(rig.counted("bip.timeouts") == 1);
 }
 
+BOOST_AUTO_TEST_CASE(who_only_claims_to_be_a_card_is_closed_and_counted) {
+  Rig rig([](Settings& s) { s.bad_per_ip = 3; });
+  std::vector<Loopback> links;
+  for (int i = 0; i < 3; ++i) links.push_back(rig.identified());
+  BOOST_REQUIRE(until([&] { return rig.counted("bip.identified") == 3; }));
+  rig.vault.clock.advance(60'000);
+  for (Loopback& link : links) BOOST_TEST(link.closed_by_peer());
+  BOOST_TEST(until([&] { return rig.counted("bip.never_proven") == 3; }));
+  BOOST_TEST(rig.connect().closed_by_peer());
+  BOOST_TEST(rig.counted("bip.limited") == 1);
+  rig.vault.clock.advance(60'000);
+  Loopback link = rig.identified();
+  BOOST_TEST((result_of(rig.ask(link, rig.card.message(Ins::status))) == CardResult::done));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_packet_closes) {
   Rig rig;
   for (const char* text : {"474554202F20485454502F312E31", "0182FFFF"}) {

@@ -45,6 +45,16 @@ void answer(Session& session, std::unique_ptr<Batch> batch, const base::Bytes& o
   session.reply(std::move(batch), at(now));
 }
 
+// A first packet that proves the card, at time 0.
+Session proven() {
+  Session session = identified();
+  session.feed(packet(5), at(0));
+  auto batch = session.next_batch(at(0));
+  batch->card->proven = true;
+  session.reply(std::move(batch), at(0));
+  return session;
+}
+
 // Every packet handed over, in order, when the stream is fed in pieces of the given size.
 struct Trace {
   base::Bytes packets;
@@ -223,7 +233,7 @@ BOOST_AUTO_TEST_CASE(deadlines_of_identification) {
 }
 
 BOOST_AUTO_TEST_CASE(deadlines_of_packets_and_of_idling) {
-  Session session = identified();
+  Session session = proven();
   BOOST_TEST(session.deadline() == 180'000);
   session.feed(hex("01"), at(100'000));
   BOOST_TEST(session.deadline() == 160'000);
@@ -237,14 +247,45 @@ BOOST_AUTO_TEST_CASE(deadlines_of_packets_and_of_idling) {
   session.on_deadline(at(380'000));
   BOOST_TEST((session.end() == End::idle));
 
-  Session partial = identified();
+  Session partial = proven();
   partial.feed(hex("01820500"), at(1000));
   partial.on_deadline(at(61'000));
   BOOST_TEST((partial.end() == End::packet_timeout));
 }
 
+// Who claims to be a card and proves nothing is gone after packet_timeout, whatever it sends: idle,
+// in the middle of a packet, or after an answer that it may still fetch.
+BOOST_AUTO_TEST_CASE(who_proves_nothing_is_not_waited_for) {
+  Session idle = identified();
+  BOOST_TEST(idle.deadline() == 60'000);
+  idle.on_deadline(at(59'999));
+  BOOST_TEST((idle.phase() == Phase::open));
+  idle.on_deadline(at(60'000));
+  BOOST_TEST((idle.end() == End::never_proven));
+
+  Session slow = identified();
+  slow.feed(hex("0182"), at(50'000));
+  BOOST_TEST(slow.deadline() == 60'000);
+  slow.on_deadline(at(60'000));
+  BOOST_TEST((slow.end() == End::never_proven));
+
+  Session refused = identified();
+  refused.feed(packet(5), at(55'000));
+  answer(refused, refused.next_batch(at(55'000)), hex("0201AA"), 58'000);
+  BOOST_TEST(refused.deadline() == 88'000);
+  refused.consume(3, at(80'000));
+  refused.on_deadline(at(88'000));
+  BOOST_TEST((refused.end() == End::never_proven));
+
+  Session waiting = identified();
+  waiting.feed(packet(5), at(1000));
+  BOOST_TEST(waiting.deadline() == Session::kNever);  // it is us who are slow
+  waiting.on_deadline(at(70'000));
+  BOOST_TEST((waiting.phase() == Phase::open));
+}
+
 BOOST_AUTO_TEST_CASE(a_user_who_types_a_key_is_given_time) {
-  Session session = identified();
+  Session session = proven();
   session.feed(packet(5), at(0));
   auto batch = session.next_batch(at(0));
   batch->key_entry = true;
@@ -257,7 +298,7 @@ BOOST_AUTO_TEST_CASE(a_user_who_types_a_key_is_given_time) {
 }
 
 BOOST_AUTO_TEST_CASE(slow_fetching_keeps_the_channel_alive) {
-  Session session = identified();
+  Session session = proven();
   session.feed(packet(5), at(0));
   answer(session, session.next_batch(at(0)), base::Bytes(1000, 2), 0);
   for (int i = 1; i <= 4; ++i) {
@@ -326,7 +367,7 @@ BOOST_AUTO_TEST_CASE(draining_shortens_idling_but_not_a_transfer) {
   session.feed(packet(5), at(0));
   auto batch = session.next_batch(at(0));
   BOOST_TEST(batch->draining);
-  batch->card->transfer = true;
+  batch->card->transfer = batch->card->proven = true;
   answer(session, std::move(batch), {}, 0);
   BOOST_TEST(session.deadline() == 180'000);
 }
