@@ -183,9 +183,7 @@ class Exchange {
       return respond(command, message.code, answer);
     }
     if (begins_something(message.code) && must_wait()) {
-      ++batch_.tally.try_later;
-      CardAnswer answer(CardResult::try_later);
-      return respond(command, message.code, answer);
+      return put_off(command, message.code);
     }
     vault::CardService::Served served =
         parts_.cards.handle(parts_.store, *card_.channel, std::get<vault::CardCommand>(request),
@@ -201,6 +199,15 @@ class Exchange {
     note_transfer(message.code, served.answer.result);
     note_error(command, message.code, transaction, served.answer);
     respond(command, message.code, served.answer);
+  }
+
+  void put_off(const Command& command, std::uint8_t code) {
+    ++batch_.tally.try_later;
+    card_.put_off = true;
+    card_.last_counter = command.counter;
+    vault::CardService::note_counter(*card_.channel, command.counter);
+    CardAnswer answer(CardResult::try_later);
+    respond(command, code, answer);
   }
 
   bool must_wait() const {

@@ -393,6 +393,35 @@ BOOST_AUTO_TEST_CASE(late_or_draining_only_beginnings_are_put_off) {
   BOOST_TEST(late.tally.try_later == 1);
 }
 
+// A packet that was put off is used up: a copy of it is refused on this channel, and on a later one
+// once this has ended. The card itself goes on with its next counter.
+BOOST_AUTO_TEST_CASE(what_was_put_off_cannot_be_replayed) {
+  Rig rig;
+  const base::Bytes packet = rig.card.packet(rig.card.message(Ins::report));
+  Batch put_off = rig.serve(packet, true);
+  BOOST_TEST((result_of(*rig.answer(put_off)) == CardResult::try_later));
+  BOOST_TEST(!rig.channel->proven);
+  BOOST_TEST((rig.status_of(packet) == PacketStatus::counter_low));
+  rig.vault.cards->close(*rig.store, *rig.channel->channel, rig.vault.clock.now());
+  rig.channel = std::make_unique<Card>(rig.card.iccid);
+  BOOST_TEST((rig.status_of(packet) == PacketStatus::counter_low));
+  BOOST_TEST((result_of(rig.ask(rig.card.message(Ins::report))) == CardResult::done));
+}
+
+// What was put off without being held against the store tells nothing about older counters.
+BOOST_AUTO_TEST_CASE(a_replay_that_is_put_off_opens_no_door) {
+  Rig rig;
+  const base::Bytes old_begin = rig.card.packet(rig.card.message(Ins::report));
+  const base::Bytes old_data = rig.card.packet(rig.card.store_data(image_of(100), 1, 0, 100));
+  BOOST_TEST((result_of(rig.ask(rig.card.message(Ins::report))) == CardResult::done));
+  rig.channel = std::make_unique<Card>(rig.card.iccid);
+  rig.serve(old_begin, true);
+  BOOST_TEST((rig.status_of(old_data) == PacketStatus::counter_low));
+  rig.vault.cards->close(*rig.store, *rig.channel->channel, rig.vault.clock.now());
+  rig.channel = std::make_unique<Card>(rig.card.iccid);
+  BOOST_TEST((rig.status_of(old_data) == PacketStatus::counter_low));
+}
+
 BOOST_AUTO_TEST_CASE(answers_stay_within_max_packet) {
   for (std::uint32_t max_packet : {256u, 257u, 300u, 600u, 1400u}) {
     Rig rig;
