@@ -194,11 +194,20 @@ class Exchange {
     if (served.replay == vault::Replay::blocked) {
       return refuse(command, PacketStatus::counter_blocked, Fault::counter_blocked);
     }
+    if (served.replay == vault::Replay::unknown) return unknown(command, message.code);
     card_.last_counter = command.counter;
     card_.proven = true;
     note_transfer(message.code, served.answer.result);
     note_error(command, message.code, transaction, served.answer);
     respond(command, message.code, served.answer);
+  }
+
+  // The store is away, and is not the card's fault. Of data the card repeats what was not answered.
+  void unknown(const Command& command, std::uint8_t code) {
+    const Ins ins = static_cast<Ins>(code);
+    if (ins != Ins::store_data && ins != Ins::fetch_data) return put_off(command, code);
+    card_.put_off = true;
+    ++batch_.tally.dropped;
   }
 
   void put_off(const Command& command, std::uint8_t code) {

@@ -46,7 +46,7 @@ struct Tally {
   std::array<std::uint16_t, kFaults> faults{};
   std::uint16_t packets = 0;
   std::uint16_t answers = 0;
-  std::uint16_t dropped = 0;    // STORE DATA left unanswered after an error
+  std::uint16_t dropped = 0;    // data left unanswered: after an error, or the store was away
   std::uint16_t try_later = 0;  // answered without the store
 
   void add(Fault fault) { ++faults[static_cast<std::size_t>(fault)]; }

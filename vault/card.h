@@ -89,8 +89,9 @@ struct CardAnswer {
   CardAnswer(CardResult r) : result(r) {}
 };
 
-// The replay counter's verdict on a packet (TS 102 225 status octets 02 and 04).
-enum class Replay { fresh, low, blocked };
+// The replay counter's verdict on a packet (TS 102 225 status octets 02 and 04). `unknown`: the
+// store, which has the counter, is away.
+enum class Replay { fresh, low, blocked, unknown };
 
 class StagingBudget;
 

@@ -32,7 +32,7 @@ Replay CardService::Case::check_without_store() {
       highest = tx.counter(channel_.iccid(), channel_.key_set());
       return true;
     });
-    if (outcome == Outcome::unavailable) return Replay::low;
+    if (outcome == Outcome::unavailable) return Replay::unknown;
     channel_.highest_ = highest;
     channel_.committed_ = highest;
   }
