@@ -203,7 +203,8 @@ def store_pairs(how, load, ports, pids, at_once):
             latency[side].append((seen["p50_ms"], seen["p99_ms"]))
             time.sleep(how.pause)
     total = {side: statistics.median(sum(parts) for parts in cpu[side]) for side in ports}
-    detail = [f"by processor time (load, program, server): ratio {total['bare'] / total['real']:.2f}, "
+    detail = ["by processor time (load, program, server): "
+              f"ratio {total['bare'] / total['real']:.2f}, "
               f"{total['real']:.0f} us a store beside {total['bare']:.0f} us"]
     for side in ports:
         parts = [statistics.median(column) for column in zip(*cpu[side])]
