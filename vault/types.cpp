@@ -132,7 +132,9 @@ std::optional<Msisdn> Msisdn::from_bcd(base::View ton_npi_and_bcd) {
   if (ton_npi_and_bcd.size() < 2 || ton_npi_and_bcd.size() > 11) return std::nullopt;
   const auto digits = unpack_bcd(ton_npi_and_bcd.subspan(1));
   if (!digits) return std::nullopt;
-  return from_text(*digits);
+  // Under "international" (TON 1) leading zeros are no prefix.
+  const bool international = (ton_npi_and_bcd[0] & 0x70) == 0x10;
+  return from_text(international ? "+" + *digits : *digits);
 }
 
 base::Bytes Msisdn::to_bcd() const {

@@ -76,6 +76,9 @@ BOOST_AUTO_TEST_CASE(msisdn_forms) {
   BOOST_TEST(Msisdn::from_bcd(*base::from_hex("9194711232547698F0"))->digits() ==
              "49172123456789"
              "0");
+  BOOST_TEST(Msisdn::from_bcd(*base::from_hex("8100947112325476"))->digits() == "491721234567");
+  const auto zeros = Msisdn::from_bcd(*base::from_hex("08000000000000"));  // found by fuzzing
+  BOOST_TEST((Msisdn::from_bcd(zeros->to_bcd()) == zeros));
   for (const char* text : {"", "+", "1234", "+1234567890123456", "+49x72"}) {
     BOOST_TEST(!Msisdn::from_text(text), text);
   }
