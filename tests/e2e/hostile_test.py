@@ -42,10 +42,18 @@ def silent(b):
 
 def slow_packet(b):
     """A packet of a real store, one octet a minute: the second does not come in time."""
-    packet = b.card.wrap(wire.message(wire.STATUS, iccid=b.card.iccid))
     with b.channel() as channel:
+        channel.status()
+        packet = b.card.wrap(wire.message(wire.STATUS, iccid=b.card.iccid))
         channel.send(packet[:1])
         closed_after(b, channel, MINUTE + 1000, "packet in pieces")
+    return "closed after its first minute"
+
+
+def only_claims(b):
+    """Names a card and never proves it: holds its place for a minute, not for the idle time."""
+    with b.channel() as channel:
+        closed_after(b, channel, MINUTE + 1000, "claimed card")
     return "closed after its first minute"
 
 
@@ -168,6 +176,7 @@ def main(options):
                     "no identification in time")
         b.unchanged("nothing at all", silent, "bip.never_identified")
         b.unchanged("slow packet", slow_packet, "bip.timeouts", "time-out")
+        b.unchanged("claimed card", only_claims, "bip.never_proven", "no packet proved it")
         b.unchanged("idle channel", idle, "bip.timeouts")
         b.unchanged("user who types slowly", typing)
         b.unchanged("random octets", random_octets, "bip.bad_identification", "not a packet")

@@ -213,7 +213,9 @@ BOOST_AUTO_TEST_CASE(swap_by_order) {
   const Ended moved = lab.ops({"--json", "swap", "8986001234567890120", "8986001234567890138"});
   BOOST_TEST(moved.code == 0);
   BOOST_TEST(contains(moved, "\"how\": \"moved\""));
-  BOOST_TEST(lab.ops({"swap", "8986001234567890120", "8986001234567890138"}).code == 5);
+  const Ended again = lab.ops({"--json", "swap", "8986001234567890120", "8986001234567890138"});
+  BOOST_TEST(again.code == 0, "an order whose answer was lost may be repeated");
+  BOOST_TEST(contains(again, "\"how\": \"moved before\""));
   BOOST_TEST(lab.ops({"swap", "8986001234567890138", "8986001234567890138"}).code == 2);
 }
 
