@@ -117,13 +117,15 @@ struct SqliteConnection::Cache {
     const auto found = statements.find(sql);
     if (found != statements.end()) return found->second;
     if (statements.size() >= kMostPrepared) clear();
-    sqlite3_stmt* statement = nullptr;
+    // Its place first: a statement that finds no memory to be kept would be lost, and with it the
+    // connection, which cannot be closed then.
+    const auto place = statements.emplace(sql, nullptr).first;
     if (sqlite3_prepare_v3(handle, sql.data(), static_cast<int>(sql.size()),
-                           SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+                           SQLITE_PREPARE_PERSISTENT, &place->second, nullptr) != SQLITE_OK) {
+      statements.erase(place);
       fail(handle, "prepare");
     }
-    statements.emplace(sql, statement);
-    return statement;
+    return place->second;
   }
   sqlite3_stmt* bound(sqlite3* handle, std::string_view sql, Params params) {
     sqlite3_stmt* const statement = get(handle, sql);
