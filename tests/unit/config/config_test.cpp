@@ -151,8 +151,7 @@ BOOST_AUTO_TEST_CASE(absent_keys_have_their_defaults) {
 
 // Proves that the example in the folder is the output of `config defaults`.
 BOOST_AUTO_TEST_CASE(the_example_is_the_defaults) {
-  const std::string source = __FILE__;
-  std::ifstream file(source.substr(0, source.find("tests/unit")) + "config/bipvault.ini");
+  std::ifstream file(BIPVAULT_SOURCE_DIR "/config/bipvault.ini");
   const std::string content((std::istreambuf_iterator<char>(file)), {});
   BOOST_TEST(content == config::defaults_ini());
 }

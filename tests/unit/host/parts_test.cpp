@@ -16,8 +16,7 @@
 
 // Proves that the example in config/ is what `--defaults` prints, and that it is accepted.
 BOOST_AUTO_TEST_CASE(the_example_is_the_defaults) {
-  const std::string source = __FILE__;
-  std::ifstream file(source.substr(0, source.find("tests/unit")) + "config/host.ini");
+  std::ifstream file(BIPVAULT_SOURCE_DIR "/config/host.ini");
   const std::string content((std::istreambuf_iterator<char>(file)), {});
   BOOST_TEST(content == host::example_ini());
   const auto parsed = host::parse_settings(content, "/etc/host.ini");
