@@ -100,7 +100,8 @@ struct bv_plugin {
    * stays whole. Running sessions are not closed. */
   bv_status (*reload)(bv_plugin *plugin, const char *config_path, bv_buffer *why);
   /* [main] running -> draining. Returns at once: listeners closed, newcomers answered "try later",
-   * transfers under way may end until the deadline. bv.health/1 tells when nothing is left. */
+   * transfers under way may end. bv.health/1 tells when nothing is left; deadline_ms is how long
+   * the host means to wait before it calls stop. */
   bv_status (*drain)(bv_plugin *plugin, uint32_t deadline_ms);
   /* [main] running or draining -> ready. Ends the rest and joins every thread of the plugin.
    * BV_E_TIMEOUT: a host call has not returned; the state is `stopping`, call again. */
