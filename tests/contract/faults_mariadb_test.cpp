@@ -283,7 +283,12 @@ BOOST_AUTO_TEST_CASE(server_killed_under_load) {
   std::atomic<std::uint32_t> committed[kThreads] = {};
   std::atomic<std::uint32_t> open_fates[kThreads] = {};
   std::atomic<bool> stop{false};
-  std::vector<std::thread> threads;
+  std::vector<std::jthread> threads;
+  struct Stopper {  // also when the server does not come back
+    std::atomic<bool>& stop;
+    ~Stopper() { stop = true; }
+  };
+  const Stopper stopper{stop};
   for (unsigned i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
       const auto own = open();
@@ -312,7 +317,7 @@ BOOST_AUTO_TEST_CASE(server_killed_under_load) {
     wait_for_more();
   }
   stop = true;
-  for (std::thread& thread : threads) thread.join();
+  threads.clear();
   for (unsigned i = 0; i < kThreads; ++i) {
     const Record record = *read(iccid(100 + i));
     BOOST_TEST(record.epoch >= committed[i]);
