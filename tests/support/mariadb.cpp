@@ -88,6 +88,7 @@ void MariaDb::start() {
                                  "--no-defaults",
                                  "--datadir=" + directory_ + "/data",
                                  "--socket=" + socket_,
+                                 "--tmpdir=" + directory_,  // servers of other tests run beside
                                  "--pid-file=" + directory_ + "/pid",
                                  "--skip-networking",
                                  "--innodb-flush-log-at-trx-commit=1",
@@ -96,7 +97,7 @@ void MariaDb::start() {
                                  "--max-connections=300"};
   if (::geteuid() == 0) words.push_back("--user=root");
   pid_ = spawn(words, directory_ + "/server.log");
-  for (int tries = 0; tries < 1500; ++tries) {
+  for (int tries = 0; tries < 3000; ++tries) {  // a minute: recovery on a busy machine
     try {
       db::MySqlConnection probe(settings_for(socket_), base::Secret());
       return;
@@ -105,6 +106,8 @@ void MariaDb::start() {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
+  std::cerr << "mariadbd did not start; its log:\n"
+            << std::ifstream(directory_ + "/server.log").rdbuf() << std::flush;
   throw std::runtime_error("mariadbd did not start, see " + directory_ + "/server.log");
 }
 
