@@ -30,7 +30,9 @@ class Storer(threading.Thread):
         self.fault = self.key = None
         self.acknowledged, self.uncertain = None, []  # images
         self.open = None  # image and transaction of an END that was answered `try later`
-        self.repeated = 0
+        self.repeated = self.confirm_later = 0
+        self.repeats_confirm = int(card.iccid[-2]) % 2 == 0  # the others use the key unconfirmed
+        self.unconfirmed = None  # transaction of a key whose confirmation was not answered `done`
 
     def image(self):
         self.number += 1
@@ -49,8 +51,12 @@ class Storer(threading.Thread):
         image, transaction = self.open or (self.image(), new_transaction())
         try:
             with self.lab.channel(self.card, timeout=30) as channel:
+                if self.unconfirmed and self.repeats_confirm:
+                    self.confirm(channel, self.unconfirmed)
                 answer = channel.begin(image, transaction, self.key)
                 if answer is not None and answer.result == 0:
+                    if not self.open:
+                        self.unconfirmed = None  # the key was used: that makes it active
                     channel.upload(image, transaction, answer.offset, 200)
                     if not self.open:
                         self.uncertain.append(image)
@@ -66,8 +72,7 @@ class Storer(threading.Thread):
         elif answer.name == "done":
             if answer.key:
                 self.key = answer.key
-                if channel.confirm(transaction, self.key).result != 0:
-                    raise CheckFailed("the key was not confirmed")
+                self.confirm(channel, transaction)
             self.acknowledged, self.uncertain = image, []
             self.done += 1
             self.open = None
@@ -78,8 +83,23 @@ class Storer(threading.Thread):
         else:
             raise CheckFailed(f"expected done or try later, seen {answer.name}")
 
+    def confirm(self, channel, transaction):
+        """A confirmation that is put off or lost may be repeated in a later session; the next use
+        of the key does as well."""
+        answer = channel.confirm(transaction, self.key)
+        if answer is not None and answer.name not in ("done", "try later"):
+            raise CheckFailed(f"KEY CONFIRM: expected done or try later, seen {answer.name}")
+        done = answer is not None and answer.result == 0
+        self.unconfirmed = None if done else transaction
+        self.confirm_later += not done
+
     def held(self):
         with self.lab.channel(self.card) as channel:
+            if self.unconfirmed:
+                self.confirm(channel, self.unconfirmed)
+            state = channel.status().key_state
+            if state != 2:
+                raise CheckFailed(f"the key's state: expected 2 (active), seen {state}")
             begun, image = channel.fetch(self.key)
             if image is None:
                 raise CheckFailed(f"fetch: {begun and begun.name}")
@@ -180,6 +200,7 @@ def main(options):
         crowd.check()
         report.evidence("records", f"{CARDS} hold the last acknowledged image, or one under way")
         report.evidence("ends repeated", f"{crowd.total('repeated')} whose outcome was open")
+        report.evidence("confirmed later", f"{crowd.total('confirm_later')} keys")
         report.equal("history", lab.care("audit", "verify").out.strip(), "the history is whole")
         wait_until(lambda: lab.health()["state"] == "running", 20, "state running")
         report.true("try later was counted", lab.counter("vault.try_later") > 0, show="yes")
