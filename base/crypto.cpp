@@ -114,6 +114,8 @@ constexpr std::size_t kTag = 16;
 
 }  // namespace
 
+ossl_lib_ctx_st* crypto_library() { return library().context; }
+
 Sha256 sha256(View data) {
   Sha256 digest{};
   need(EVP_Digest(data.data(), data.size(), digest.data(), nullptr, library().sha256, nullptr) ==

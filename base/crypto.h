@@ -10,7 +10,12 @@
 #include "base/bytes.h"
 #include "base/secret.h"
 
+struct ossl_lib_ctx_st;
+
 namespace base {
+
+// OpenSSL's library context of our own, for whoever needs more of it than is here.
+ossl_lib_ctx_st* crypto_library();
 
 using Sha256 = std::array<std::uint8_t, 32>;
 
