@@ -12,12 +12,20 @@ namespace bip {
 
 struct Settings {
   std::string tcp = "127.0.0.1:7100";  // empty: off; port 0: any free one
+  std::string tls_psk;                 // same form
+  bool tls13 = false;                  // `tls_max = 1.2 1.3`
+  // OpenSSL's names, in order of preference.
+  std::vector<std::string> tls_suites{"PSK-AES128-GCM-SHA256",  "PSK-AES256-GCM-SHA384",
+                                      "PSK-AES128-CCM",         "PSK-AES128-CBC-SHA256",
+                                      "TLS_AES_128_GCM_SHA256", "TLS_AES_128_CCM_SHA256"};
+  std::uint32_t tls_record = 256;      // octets on the wire
   std::array<std::uint8_t, 3> tar{0xBF, 0xFF, 0x01};
   bool allow_aes = true;               // `algorithms = aes 3des`
   bool allow_3des = false;
 
   std::int64_t identify_timeout = 10 * base::kSecondMs;    // connect to first octet
   std::int64_t identify_complete = 30 * base::kSecondMs;   // connect to whole identification
+  std::int64_t tls_timeout = 60 * base::kSecondMs;         // connect to the end of the handshake
   std::int64_t packet_timeout = 60 * base::kSecondMs;      // first octet of a packet to its last
   std::int64_t idle_timeout = 180 * base::kSecondMs;
   std::int64_t key_entry_timeout = 300 * base::kSecondMs;  // after results 01, 02 and 0F
