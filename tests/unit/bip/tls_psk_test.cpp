@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(the_key_may_come_late) {
 // same to the peer: octet by octet, up to what is random.
 BOOST_AUTO_TEST_CASE(no_oracle) {
   for (const bool tls13 : {false, true}) {
-    std::set<base::Bytes> ends;
+    std::set<std::string> ends;
     std::set<std::size_t> sizes;
     for (int how = 0; how < 4; ++how) {
       TlsClient::Options options = client_options(tls13);
@@ -247,13 +247,13 @@ BOOST_AUTO_TEST_CASE(no_oracle) {
       BOOST_TEST((pair.server.end() == TlsPsk::End::handshake));
       BOOST_TEST(!pair.server.opened());
       BOOST_TEST(pair.asked == 1);
-      ends.insert(records(pair.server_said).back());
+      ends.insert(base::to_hex(records(pair.server_said).back()));
       sizes.insert(pair.server_said.size());
       BOOST_TEST(!pair.client.failure().empty());
     }
     BOOST_TEST(ends.size() == 1u);
     BOOST_TEST(sizes.size() == 1u);
-    BOOST_TEST((ends.begin()->at(0)) == 21);  // an alert
+    BOOST_TEST(ends.begin()->starts_with("15"));  // an alert
   }
 }
 
