@@ -26,8 +26,11 @@ std::optional<vault::Iccid> read_identification(base::View packet) {
 
 }  // namespace
 
-Session::Session(std::shared_ptr<const Settings> settings, base::Now now)
-    : settings_(std::move(settings)), opened_at_(now.mono_ms), active_at_(now.mono_ms) {}
+Session::Session(std::shared_ptr<const Settings> settings, base::Now now, Caller caller)
+    : settings_(std::move(settings)),
+      opened_at_(now.mono_ms),
+      active_at_(now.mono_ms),
+      caller_(caller) {}
 
 void Session::feed(base::View octets, base::Now now) {
   if (octets.empty() || broken_ != End::none) return;
@@ -76,12 +79,18 @@ bool Session::identify(base::Now now) {
     reject(End::bad_identification, now);
     return false;
   }
-  card_ = std::make_unique<Card>(*iccid_);
   input_.erase(input_.begin(), input_.begin() + static_cast<long>(frame.size));
   if (input_.empty()) base::Bytes().swap(input_);
-  phase_ = Phase::open;
-  identified_at_ = partial_since_ = now.mono_ms;
+  identified(std::make_unique<Card>(*iccid_), now);
   return true;
+}
+
+void Session::identified(std::unique_ptr<Card> card, base::Now now) {
+  if (phase_ != Phase::identifying) return;
+  iccid_ = card->iccid;
+  card_ = std::move(card);
+  phase_ = Phase::open;
+  identified_at_ = partial_since_ = active_at_ = now.mono_ms;
 }
 
 // What follows cannot be understood. The packets before it are served all the same, so that it
@@ -226,6 +235,7 @@ std::int64_t Session::proof_deadline() const {
 std::int64_t Session::deadline() const {
   if (phase_ == Phase::closed) return kNever;
   if (phase_ == Phase::identifying) {
+    if (caller_ == Caller::by_channel) return kNever;
     return opened_at_ + (any_octet_ ? settings_->identify_complete : settings_->identify_timeout);
   }
   if (under_way_) return kNever;

@@ -43,7 +43,14 @@ class Session {
 
   static constexpr std::int64_t kNever = INT64_MAX;
 
-  Session(std::shared_ptr<const Settings> settings, base::Now now);
+  // Who tells which card calls: an identification packet, or the channel below (identified()),
+  // whose time-outs then hold until it has.
+  enum class Caller { by_packet, by_channel };
+  Session(std::shared_ptr<const Settings> settings, base::Now now,
+          Caller caller = Caller::by_packet);
+
+  // Only once, and before any octet is fed.
+  void identified(std::unique_ptr<Card> card, base::Now now);
 
   // Octets from the card, in pieces of any size; not more than room().
   void feed(base::View octets, base::Now now);
@@ -112,6 +119,7 @@ class Session {
   vault::Counter last_counter_ = 0;
   std::uint8_t key_set_ = 0;
   Phase phase_ = Phase::identifying;
+  Caller caller_;
   End end_ = End::none;
   End broken_ = End::none;  // what follows the complete packets is no packet
   bool any_octet_ = false;
