@@ -1,10 +1,11 @@
-// What bip needs from outside: the card keys, by ICCID. Called on workers only; may block up to
-// its own deadline (an HSM). Two kinds of implementation: keys handed out and the cryptography
-// done here (bip/key_crypto.h), or whole packets done by the host (plugin/).
+// What bip needs from outside: the card keys, by ICCID or PSK identity. Called on workers only; may
+// block up to its own deadline (an HSM). Two kinds of implementation of Keys: keys handed out and
+// the cryptography done here (bip/key_crypto.h), or whole packets done by the host (plugin/).
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/secret.h"
@@ -27,6 +28,15 @@ class CardKeySource {
   virtual ~CardKeySource() = default;
   // Nothing: no such card or key set, or the source failed (logged there).
   virtual std::optional<CardKeys> get(const vault::Iccid& iccid, std::uint8_t key_set) = 0;
+};
+
+// Pre-shared keys for TLS.
+class PskSource {
+ public:
+  virtual ~PskSource() = default;
+  // `identity` names a card: the ICCID's digits, optionally followed by '@' and a realm. Nothing:
+  // no key for it, or the source failed (logged there). Of a usable key TlsPsk knows the sizes.
+  virtual std::optional<base::Secret> get(std::string_view identity) = 0;
 };
 
 class Keys {

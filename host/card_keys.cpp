@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/crypto.h"
 #include "base/csv.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -27,6 +28,7 @@ struct Columns {
   std::size_t algorithm = 0;
   std::size_t kic = 0;
   std::size_t kid = 0;
+  std::optional<std::size_t> psk;  // may be left out
 };
 
 std::optional<std::string> find_columns(const base::CsvReader& reader, Columns& columns) {
@@ -40,6 +42,7 @@ std::optional<std::string> find_columns(const base::CsvReader& reader, Columns& 
     if (!found) return base::cat("there is no column ", name);
     *place = *found;
   }
+  columns.psk = reader.column("psk");
   return std::nullopt;
 }
 
@@ -73,6 +76,7 @@ struct KeyLine {
   EfIccid iccid{};
   std::uint8_t key_set = 0;
   bv_ota_key_set keys{};
+  base::Secret psk;  // may be empty
   ~KeyLine() { base::wipe(&keys, sizeof keys); }
 };
 
@@ -94,6 +98,13 @@ std::optional<std::string> read_line(const Fields& fields, const Columns& column
   if (const char* why =
           read_key(fields[columns.kid], *algorithm, line.keys.kid, line.keys.kid_size)) {
     return base::cat("kid ", why);
+  }
+  if (!columns.psk || fields[*columns.psk].empty()) return std::nullopt;
+  auto psk = base::from_hex(fields[*columns.psk]);
+  if (!psk) return "psk is not hexadecimal";
+  line.psk = base::Secret(std::move(*psk));
+  if (line.psk.size() < BV_PSK_LEAST || line.psk.size() > BV_PSK_MOST) {
+    return "psk must have 16 to 64 octets";
   }
   return std::nullopt;
 }
@@ -138,6 +149,9 @@ std::variant<CardKeys, CardKeys::Faults> CardKeys::read(base::Lines& lines) {
     if (!why && !cards.keys_.try_emplace({line.iccid, line.key_set}, line.keys).second) {
       why = "this card's key set was given before";
     }
+    if (!why && !line.psk.empty() && !cards.add_psk(line.iccid, std::move(line.psk))) {
+      why = "psk: this card has another one above";
+    }
     if (!why) continue;
     faults.lines.push_back(base::cat("line ", reader.line(), ": ", *why));
     if (faults.lines.size() == kMostFaults) break;
@@ -152,6 +166,17 @@ std::variant<CardKeys, CardKeys::Faults> CardKeys::load(const std::string& path)
   auto lines = base::Lines::open(path);
   if (!lines) return Faults{{lines.error()}};
   return read(*lines);
+}
+
+// A card may be named once for each of its key sets.
+bool CardKeys::add_psk(const EfIccid& iccid, base::Secret psk) {
+  const auto [place, added] = psks_.try_emplace(iccid, std::move(psk));
+  return added || base::equal_constant_time(place->second.view(), psk.view());
+}
+
+const base::Secret* CardKeys::find_psk(const EfIccid& iccid) const {
+  const auto found = psks_.find(iccid);
+  return found == psks_.end() ? nullptr : &found->second;
 }
 
 const bv_ota_key_set* CardKeys::find(const EfIccid& iccid, std::uint8_t key_set) const {

@@ -1,5 +1,5 @@
-// The cards' OTA keys of a laboratory or a small operator: a CSV file that the host reads for the
-// plugin. Key material is wiped with the object and appears in no message.
+// The cards' OTA keys and PSKs of a laboratory or a small operator: a CSV file that the host reads
+// for the plugin. Key material is wiped with the object and appears in no message.
 #pragma once
 
 #include <array>
@@ -13,7 +13,9 @@
 
 #include "base/files.h"
 #include "base/result.h"
+#include "base/secret.h"
 #include "bipvault/ext/ota_keys.h"
+#include "bipvault/ext/psk.h"
 
 namespace host {
 
@@ -38,10 +40,15 @@ class CardKeys {
   static std::variant<CardKeys, Faults> load(const std::string& path);
 
   const bv_ota_key_set* find(const EfIccid& iccid, std::uint8_t key_set) const;
+  // 16 to 64 octets; null: the card has none.
+  const base::Secret* find_psk(const EfIccid& iccid) const;
   std::size_t size() const { return keys_.size(); }
 
  private:
+  bool add_psk(const EfIccid& iccid, base::Secret psk);
+
   std::map<std::pair<EfIccid, std::uint8_t>, bv_ota_key_set> keys_;
+  std::map<EfIccid, base::Secret> psks_;
 };
 
 }  // namespace host

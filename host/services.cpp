@@ -6,6 +6,7 @@
 #include "bipvault/ext/clock.h"
 #include "bipvault/ext/log.h"
 #include "bipvault/ext/ota_keys.h"
+#include "bipvault/ext/psk.h"
 
 namespace host {
 
@@ -34,6 +35,11 @@ bv_status keys_get(const bv_host* host, const std::uint8_t iccid[10], std::uint8
   return services(host).card_key(ef, key_set, keys);
 }
 
+bv_status psk_get(const bv_host* host, bv_bytes identity, bv_buffer* psk) {
+  if (identity.data == nullptr || psk == nullptr || psk->data == nullptr) return BV_E_INVALID;
+  return services(host).card_psk(base::as_text({identity.data, identity.size}), psk);
+}
+
 bv_status clock_now(const bv_host* host, std::int64_t* utc_ms, std::int64_t* mono_ms) {
   if (utc_ms == nullptr || mono_ms == nullptr) return BV_E_INVALID;
   const base::Now now = services(host).clock().now();
@@ -44,12 +50,14 @@ bv_status clock_now(const bv_host* host, std::int64_t* utc_ms, std::int64_t* mon
 
 constexpr bv_log_1 kLog{log_write};
 constexpr bv_ota_keys_1 kKeys{keys_get};
+constexpr bv_psk_1 kPsk{psk_get};
 constexpr bv_clock_1 kClock{clock_now};
 
 const void* get_extension(const bv_host*, const char* id) {
   const std::string_view wanted = text_or_empty(id);
   if (wanted == BV_EXT_LOG) return &kLog;
   if (wanted == BV_EXT_OTA_KEYS) return &kKeys;
+  if (wanted == BV_EXT_PSK) return &kPsk;
   if (wanted == BV_EXT_CLOCK) return &kClock;
   return nullptr;
 }
@@ -76,6 +84,20 @@ bv_status Services::card_key(const EfIccid& iccid, std::uint8_t key_set,
     const bv_ota_key_set* found = held.find(iccid, key_set);
     if (found == nullptr) return BV_E_NOT_FOUND;
     *out = *found;
+    return BV_OK;
+  });
+}
+
+// The identity is the ICCID's digits; a realm behind '@' is of no interest here.
+bv_status Services::card_psk(std::string_view identity, bv_buffer* out) const {
+  const auto iccid = ef_iccid(identity.substr(0, identity.find('@')));
+  if (!iccid) return BV_E_NOT_FOUND;
+  return keys_.with([&](const CardKeys& held) {
+    const base::Secret* const found = held.find_psk(*iccid);
+    if (found == nullptr) return BV_E_NOT_FOUND;
+    out->size = found->size();
+    if (found->size() > out->capacity) return BV_E_TOO_SMALL;
+    std::copy(found->view().begin(), found->view().end(), out->data);
     return BV_OK;
   });
 }

@@ -1,7 +1,8 @@
-// What this host offers to a plugin: bv.log/1, bv.ota-keys/1 and bv.clock/1.
+// What this host offers to a plugin: bv.log/1, bv.ota-keys/1, bv.psk/1 and bv.clock/1.
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/guarded.h"
@@ -22,6 +23,7 @@ class Services {
   void set_card_keys(CardKeys keys);
 
   bv_status card_key(const EfIccid& iccid, std::uint8_t key_set, bv_ota_key_set* out) const;
+  bv_status card_psk(std::string_view identity, bv_buffer* out) const;
   base::Log& log() const { return log_; }
   const base::Clock& clock() const { return clock_; }
 

@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "bip/tls_psk.h"
 
 namespace plugin {
 
@@ -11,6 +12,7 @@ namespace {
 
 struct Columns {
   std::size_t iccid, key_set, algorithm, kic, kid;
+  std::optional<std::size_t> psk;
 };
 
 std::optional<Columns> columns_of(const base::CsvReader& csv) {
@@ -20,7 +22,7 @@ std::optional<Columns> columns_of(const base::CsvReader& csv) {
   const auto kic = csv.column("kic");
   const auto kid = csv.column("kid");
   if (!iccid || !key_set || !algorithm || !kic || !kid) return std::nullopt;
-  return Columns{*iccid, *key_set, *algorithm, *kic, *kid};
+  return Columns{*iccid, *key_set, *algorithm, *kic, *kid, csv.column("psk")};
 }
 
 bool right_size(bip::Family family, std::size_t size) {
@@ -42,6 +44,16 @@ std::optional<bip::CardKeys> read_keys(const std::vector<std::string>& fields, c
     return std::nullopt;
   }
   return keys;
+}
+
+// Empty: the card has none. Nothing: what is there is no PSK.
+std::optional<base::Secret> read_psk(const std::vector<std::string>& fields, const Columns& at) {
+  if (!at.psk || fields[*at.psk].empty()) return base::Secret();
+  auto psk = base::from_hex(fields[*at.psk]);
+  if (!psk || psk->size() < bip::TlsPsk::kLeastPsk || psk->size() > bip::TlsPsk::kMostPsk) {
+    return std::nullopt;
+  }
+  return base::Secret(std::move(*psk));
 }
 
 }  // namespace
@@ -72,6 +84,9 @@ base::Result<std::unique_ptr<CardKeysFile>> CardKeysFile::load(const std::string
                          "iccid in digits, key_set 1..15, algorithm aes or 3des, and keys "
                          "of 16, 24 or 32 octets in hex (3des: 16) are needed"};
     }
+    auto psk = read_psk(fields, *columns);
+    if (!psk) return base::Error{where + "psk: 16 to 64 octets in hex, or nothing"};
+    if (!psk->empty()) file->psks_.insert_or_assign(iccid->digits(), std::move(*psk));
     for (std::string& field : fields) base::wipe(field.data(), field.size());
     file->keys_.insert_or_assign({iccid->digits(), static_cast<int>(*key_set)}, std::move(*keys));
   }
@@ -86,6 +101,13 @@ std::optional<bip::CardKeys> CardKeysFile::get(const vault::Iccid& iccid, std::u
   keys.kic = found->second.kic.clone();
   keys.kid = found->second.kid.clone();
   return keys;
+}
+
+std::optional<base::Secret> CardKeysFile::get(std::string_view identity) {
+  const auto iccid = bip::card_of_identity(identity);
+  const auto found = iccid ? psks_.find(iccid->digits()) : psks_.end();
+  if (found == psks_.end()) return std::nullopt;
+  return found->second.clone();
 }
 
 }  // namespace plugin

@@ -1,4 +1,4 @@
-// Laboratory only: card keys from a CSV when the host gives none.
+// Laboratory only: card keys and PSKs from a CSV when the host gives none.
 #pragma once
 
 #include <map>
@@ -11,15 +11,17 @@
 
 namespace plugin {
 
-// Immutable after load; any thread. Columns iccid, key_set, algorithm (aes, 3des), kic, kid in
-// hex; others are ignored. Mode of the file: 0600 or 0400.
-class CardKeysFile : public bip::CardKeySource {
+// Immutable after load; any thread. Columns iccid, key_set, algorithm (aes, 3des), kic, kid and, if
+// wanted, psk (16 to 64 octets), keys in hex; others are ignored. Mode of the file: 0600 or 0400.
+class CardKeysFile : public bip::CardKeySource, public bip::PskSource {
  public:
   static base::Result<std::unique_ptr<CardKeysFile>> load(const std::string& path);
   std::optional<bip::CardKeys> get(const vault::Iccid& iccid, std::uint8_t key_set) override;
+  std::optional<base::Secret> get(std::string_view identity) override;
 
  private:
   std::map<std::pair<std::string, int>, bip::CardKeys> keys_;
+  std::map<std::string, base::Secret> psks_;  // by ICCID
 };
 
 }  // namespace plugin

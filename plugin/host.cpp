@@ -93,6 +93,8 @@ void Host::fetch_extensions() {
       (crypto_->unwrap_command == nullptr || crypto_->wrap_response == nullptr)) {
     crypto_ = nullptr;
   }
+  psk_ = table<bv_psk_1>(BV_EXT_PSK);
+  if (psk_ != nullptr && psk_->get == nullptr) psk_ = nullptr;
 }
 
 void HostLog::write(base::Severity severity, std::string_view component, std::string_view text) {
@@ -165,6 +167,26 @@ std::optional<bip::CardKeys> HostKeySource::get(const vault::Iccid& iccid, std::
   }
   base::wipe(&set, sizeof set);
   return keys;
+}
+
+std::optional<base::Secret> HostPskSource::get(std::string_view identity) {
+  std::uint8_t room[BV_PSK_MOST] = {};
+  bv_buffer out{room, sizeof room, 0};
+  const base::View name = base::as_bytes(identity);
+  const bv_status status = call([&] {
+    return host_.psk()->get(host_.handle(), bv_bytes{name.data(), name.size()}, &out);
+  });
+  std::optional<base::Secret> psk;
+  const bool usable = out.size >= BV_PSK_LEAST && out.size <= BV_PSK_MOST;
+  if (status == BV_OK && usable) {
+    psk.emplace(base::View(room, out.size));
+  } else if (status == BV_OK) {
+    log_.error("plugin", base::cat("bv.psk/1 gave a key of ", out.size, " octets for ", identity));
+  } else if (status != BV_E_NOT_FOUND) {
+    log_.error("plugin", base::cat("bv.psk/1 answered ", status, " for ", identity));
+  }
+  base::wipe(room, sizeof room);
+  return psk;
 }
 
 bip::Keys::Unwrapped HostCrypto::unwrap_command(const vault::Iccid& iccid, bip::Transport transport,

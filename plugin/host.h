@@ -14,6 +14,7 @@
 #include "bipvault/ext/log.h"
 #include "bipvault/ext/ota_crypto.h"
 #include "bipvault/ext/ota_keys.h"
+#include "bipvault/ext/psk.h"
 #include "bipvault/plugin.h"
 #include "bip/ports.h"
 
@@ -34,6 +35,7 @@ class Host {
   const bv_clock_1* clock() const { return clock_; }
   const bv_ota_keys_1* ota_keys() const { return keys_; }
   const bv_ota_crypto_1* ota_crypto() const { return crypto_; }
+  const bv_psk_1* psk() const { return psk_; }
 
  private:
   template <class Table>
@@ -45,6 +47,7 @@ class Host {
   const bv_clock_1* clock_ = nullptr;
   const bv_ota_keys_1* keys_ = nullptr;
   const bv_ota_crypto_1* crypto_ = nullptr;
+  const bv_psk_1* psk_ = nullptr;
 };
 
 // Any thread. Without bv.log/1 the lines are dropped and counted.
@@ -86,6 +89,17 @@ class HostKeySource : public bip::CardKeySource {
  public:
   HostKeySource(const Host& host, base::Log& log) : host_(host), log_(log) {}
   std::optional<bip::CardKeys> get(const vault::Iccid& iccid, std::uint8_t key_set) override;
+
+ private:
+  const Host& host_;
+  base::Log& log_;
+};
+
+// Workers only.
+class HostPskSource : public bip::PskSource {
+ public:
+  HostPskSource(const Host& host, base::Log& log) : host_(host), log_(log) {}
+  std::optional<base::Secret> get(std::string_view identity) override;
 
  private:
   const Host& host_;

@@ -40,6 +40,8 @@ static_assert(is_same_v<decltype(bv_ota_crypto_1::wrap_command), Unwrap>);
 static_assert(is_same_v<decltype(bv_ota_crypto_1::unwrap_response), Unwrap>);
 static_assert(is_same_v<decltype(bv_ota_keys_1::get),
                         bv_status (*)(const bv_host*, const uint8_t*, uint8_t, bv_ota_key_set*)>);
+static_assert(is_same_v<decltype(bv_psk_1::get),
+                        bv_status (*)(const bv_host*, bv_bytes, bv_buffer*)>);
 
 static_assert(std::string_view(BV_EXT_CHECK) == "bv.check/1");
 static_assert(std::string_view(BV_EXT_CLOCK) == "bv.clock/1");
@@ -47,5 +49,6 @@ static_assert(std::string_view(BV_EXT_HEALTH) == "bv.health/1");
 static_assert(std::string_view(BV_EXT_LOG) == "bv.log/1");
 static_assert(std::string_view(BV_EXT_OTA_CRYPTO) == "bv.ota-crypto/1");
 static_assert(std::string_view(BV_EXT_OTA_KEYS) == "bv.ota-keys/1");
+static_assert(std::string_view(BV_EXT_PSK) == "bv.psk/1");
 
 }  // namespace
