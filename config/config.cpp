@@ -27,6 +27,8 @@ bool is_directory(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool is_tls13_suite(const std::string& name) { return name.starts_with("TLS_"); }
+
 // Checks between keys, and of the files that they name.
 class CrossCheck {
  public:
@@ -42,6 +44,9 @@ class CrossCheck {
     }
     if (b.max_data + 128 > b.max_packet) {
       problem("bip", "max_data", "must be at least 128 octets less than max_packet");
+    }
+    if (!b.tls13 && std::all_of(b.tls_suites.begin(), b.tls_suites.end(), is_tls13_suite)) {
+      problem("bip", "tls_suites", "names no suite of TLS 1.2, and tls_max is 1.2");
     }
     if (b.session_input < b.max_packet) {
       problem("bip", "session_input", "is less than max_packet: no packet would fit");

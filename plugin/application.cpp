@@ -49,6 +49,11 @@ base::Result<config::Config> Application::checked(const std::string& config_path
                        ": [keys] card_keys: the host gives no card keys (neither bv.ota-crypto/1 "
                        "nor bv.ota-keys/1) and no laboratory key file is named"};
   }
+  if (!config.bip.tls_psk.empty() && host.psk() == nullptr && config.card_keys.empty()) {
+    return base::Error{config_path +
+                       ": [bip] tls_psk: the host gives no pre-shared keys (bv.psk/1) and no "
+                       "laboratory key file is named"};
+  }
   return config;
 }
 
