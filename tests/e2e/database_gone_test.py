@@ -206,7 +206,8 @@ def main(options):
                         f"{crowd.total('try_later')} try later, {crowd.total('lost')} lost")
         crowd.end()
         crowd.check()
-        report.evidence("records", f"{len(crowd.storers)} hold the last acknowledged image, or one under way")
+        report.evidence("records", f"{len(crowd.storers)} hold the last acknowledged image, "
+                        "or one under way")
         report.evidence("ends repeated", f"{crowd.total('repeated')} whose outcome was open")
         report.evidence("confirmed later", f"{crowd.total('confirm_later')} keys")
         report.equal("history", lab.care("audit", "verify").out.strip(), "the history is whole")
