@@ -135,6 +135,7 @@ class CatTp {
   void probe(base::Now now, CatTpOutput& out);
   std::int64_t due(const Sent& sent) const;
   bool window_closed() const;
+  std::size_t most_sent() const;
 
   const CatTpSettings* settings_;
   std::unique_ptr<Traffic> traffic_;

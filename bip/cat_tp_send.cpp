@@ -62,6 +62,9 @@ bool CatTp::send(base::View sdu, base::Now now, CatTpOutput& out) {
   return true;
 }
 
+// The way out is no wider than the way in (a card's is the buffer of its BIP channel).
+std::size_t CatTp::most_sent() const { return std::min(peer_max_pdu_, settings_->max_pdu); }
+
 std::size_t CatTp::backlog() const {
   if (!traffic_) return 0;
   std::size_t octets = 0;
@@ -77,7 +80,7 @@ void CatTp::transmit(base::Now now, CatTpOutput& out) {
     probe_at_ = kNever;
     return;
   }
-  const std::size_t payload = std::size_t{peer_max_pdu_} - kHeader;
+  const std::size_t payload = most_sent() - kHeader;
   auto& waiting = traffic_->waiting;
   while (!waiting.empty() && cat_tp_distance(send_next_, send_oldest_) < send_window_) {
     const base::View left = base::View(waiting.front()).subspan(traffic_->begun);
@@ -173,7 +176,7 @@ void CatTp::acknowledge(CatTpOutput& out) {
   CatTpPdu pdu = outgoing(kAck, send_next_);
   base::Writer numbers;
   if (traffic_ && !traffic_->early.empty()) {
-    const std::size_t room = (std::size_t{peer_max_pdu_} - kHeader) / 2;
+    const std::size_t room = (most_sent() - kHeader) / 2;
     const std::size_t most = std::min({room, kMostEacks, traffic_->early.size()});
     for (std::size_t i = 0; i < most; ++i) numbers.u16(traffic_->early[i].sequence);
     if (numbers.size() > 0) pdu.flags |= kEack;

@@ -9,7 +9,7 @@ namespace bip {
 
 struct CatTpSettings {
   std::uint16_t port = 9000;     // CAT_TP port that is listened on; 0: any
-  std::uint16_t max_pdu = 1400;  // largest PDU taken, header included; 23 or more
+  std::uint16_t max_pdu = 1400;  // largest PDU taken, and sent, header included; 23 or more
   std::uint16_t max_sdu = 1400;  // largest SDU taken
   std::uint16_t window = 10;     // PDUs that the peer may have under way
   std::uint16_t least_sdu = 1;   // a peer that takes no SDU of this size is refused
