@@ -175,6 +175,9 @@ void Applet::on_timer(const Envelope& event) {
   if ((*id)[0] == Link::kGuardTimer) {
     link_.on_guard_timer();
     proactive_.signal();
+  } else if ((*id)[0] == Link::kCatTpTimer) {
+    link_.on_cat_tp_timer();
+    proactive_.signal();
   } else if ((*id)[0] == kRetryTimer) {
     if (card_.memory.upload) add_job(Job::resume);
   } else if ((*id)[0] == kTickTimer) {

@@ -123,6 +123,9 @@ Card card_from_json(const Object& json) {
   }
   Card card = make_card(fixed<10>(json, "iccid"), wanted, "");
   card.server = *server;
+  const auto carrier = parse_carrier(json.optValue<std::string>("channel", "tcp"));
+  if (!carrier) throw Poco::SyntaxException("channel");
+  card.carrier = *carrier;
   card.keys = keys_from_json(*keys);
   card.memory = memory_from_json(*memory);
   for (File& file : card.files.files()) {
@@ -162,6 +165,7 @@ base::Status save_card(const std::string& path, const Card& card) {
   json.set("version", kVersion);
   json.set("iccid", base::to_hex(card.iccid));
   json.set("server", to_string(card.server));
+  json.set("channel", std::string(to_string(card.carrier)));
   Object::Ptr sizes = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
   sizes->set("contacts", static_cast<std::uint32_t>(card.sizes.contacts));
   sizes->set("messages", static_cast<std::uint32_t>(card.sizes.messages));

@@ -13,17 +13,13 @@
 #include <cerrno>
 
 namespace card {
-namespace {
 
-// True: the socket is ready for `events` or has failed.
-bool ready(int socket, short events, int timeout_ms) {
+bool sockets::ready(int socket, short events, int timeout_ms) {
   pollfd entry{socket, events, 0};
   return ::poll(&entry, 1, timeout_ms) > 0;
 }
 
-bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
-
-sockaddr_in address_of(const ServerAddress& server) {
+sockaddr_in sockets::address_of(const ServerAddress& server) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(server.port);
@@ -31,12 +27,19 @@ sockaddr_in address_of(const ServerAddress& server) {
   return address;
 }
 
+namespace {
+
+using sockets::address_of;
+using sockets::ready;
+
+bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+
 }  // namespace
 
 Channel::Channel(int socket, std::size_t buffer, Cuts& cuts)
     : socket_(socket), buffer_(buffer), cuts_(cuts) {
   ::fcntl(socket_, F_SETFL, ::fcntl(socket_, F_GETFL) | O_NONBLOCK);
-  const int on = 1;
+  const int on = 1;  // of a stream; means nothing to others
   ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 

@@ -90,11 +90,13 @@ Command refresh(const Path& changed) {
   return command;
 }
 
-Command open_channel(const ServerAddress& server, std::uint16_t buffer) {
+Command open_channel(const ServerAddress& server, std::uint16_t buffer, Carrier carrier) {
+  const std::uint8_t protocol =
+      carrier == Carrier::tcp ? transport::kTcpClient : transport::kUdpClient;
   Command command = plain(CommandType::open_channel, 0x01);
   command.objects.add(tag::kBearer, {0x03});
   command.objects.add(tag::kBufferSize, base::Writer().u16(buffer).view());
-  command.objects.add(tag::kTransport, base::Writer().u8(0x02).u16(server.port).view());
+  command.objects.add(tag::kTransport, base::Writer().u8(protocol).u16(server.port).view());
   command.objects.add(tag::kOtherAddress, base::Writer().u8(0x21).bytes(server.ip).view());
   return command;
 }

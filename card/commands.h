@@ -38,8 +38,10 @@ Command start_timer(std::uint8_t id, int seconds);
 Command stop_timer(std::uint8_t id);
 // File change notification for one file (clause 6.4.7, qualifier 01).
 Command refresh(const Path& changed);
-// Default bearer, immediate link establishment, TCP, UICC in client mode (clause 6.4.27).
-Command open_channel(const ServerAddress& server, std::uint16_t buffer);
+// Default bearer, immediate link establishment, UICC in client mode (clause 6.4.27): TCP, or UDP
+// when CAT_TP is to go over it.
+Command open_channel(const ServerAddress& server, std::uint16_t buffer,
+                     Carrier carrier = Carrier::tcp);
 Command close_channel(std::uint8_t channel);
 Command channel_status();
 Command send_short_message(base::View tpdu);

@@ -54,8 +54,11 @@ Task<bool> Link::open() {
   channel_ = 0;
   data_waiting_ = dropped_ = guard_expired_ = false;
   received_.clear();
+  datagram_.clear();
+  cat_tp_.reset();
+  tick_due_ = false;
   packets_ = octets_up_ = octets_down_ = 0;
-  const Command command = commands::open_channel(card_.server, kMaxPacket);
+  const Command command = commands::open_channel(card_.server, kMaxPacket, card_.carrier);
   const Response response = co_await proactive_.issue(command);
   const auto status = response.objects.find(tag::kChannelStatus);
   if (!response.ok() || !status || status->empty()) co_return false;
@@ -64,6 +67,7 @@ Task<bool> Link::open() {
   buffer_ = granted && granted->size() == 2 ? (*granted)[0] * 256u + (*granted)[1] : kMaxPacket;
   if (channel_ == 0 || buffer_ == 0) co_return false;
   co_await start_guard();
+  if (card_.carrier == Carrier::cat_tp) co_return co_await establish();
   base::Writer identification;
   identification.tlv(kIdentification, base::Writer().tlv(kTagIccid, card_.iccid).view());
   const base::Bytes octets = identification.take();
@@ -72,6 +76,11 @@ Task<bool> Link::open() {
 
 Task<> Link::close() {
   if (channel_ == 0) co_return;
+  if (cat_tp_) {
+    cat_tp_->close();
+    co_await let_go();
+    cat_tp_.reset();
+  }
   const Command stop = commands::stop_timer(kGuardTimer);
   co_await proactive_.issue(stop);
   const Command command = commands::close_channel(channel_);
@@ -89,6 +98,9 @@ Task<bool> Link::alive() {
   if (channel_ == 0 || dropped_) co_return false;
   const Command command = commands::channel_status();
   const Response response = co_await proactive_.issue(command);
+  // A UDP channel stands whether or not anybody listens: the vault's RST may wait in it.
+  if (cat_tp_ && data_waiting_) co_await fetch_data();
+  if (dropped_) co_return false;
   for (std::size_t i = 0; const auto status = response.objects.find(tag::kChannelStatus, i); ++i) {
     if (status->size() == 2 && ((*status)[0] & 0x07) == channel_) {
       co_return ((*status)[0] & 0x80) != 0;
@@ -109,7 +121,12 @@ Task<std::optional<std::uint64_t>> Link::send(const bip::Message& message, Por p
   const base::Bytes packet = wrap(message, por, counter);
   if (packet.empty() || packet.size() > kMaxPacket) co_return std::nullopt;
   ++packets_;
-  const bool sent = co_await send_octets(packet);
+  bool sent = false;
+  if (cat_tp_) {
+    sent = co_await send_sdu(packet);
+  } else {
+    sent = co_await send_octets(packet);
+  }
   if (!sent) co_return std::nullopt;
   co_return counter;
 }
@@ -146,28 +163,40 @@ Task<bool> Link::fetch_data() {
       dropped_ = true;
       co_return false;
     }
-    received_.insert(received_.end(), data->begin(), data->end());
+    base::Bytes& into = cat_tp_ ? datagram_ : received_;
+    into.insert(into.end(), data->begin(), data->end());
     octets_down_ += data->size();
     left = data->empty() ? 0 : remaining(response);
   }
   progress_ = true;
+  if (cat_tp_) co_await take_datagram();
+  co_return true;
+}
+
+// For one thing that can happen. False: the link is lost, or nothing has come for a whole guard
+// period.
+Task<bool> Link::wait() {
+  if (data_waiting_) {
+    co_await fetch_data();
+  } else if (dropped_ || channel_ == 0) {
+    co_return false;
+  } else if (tick_due_) {
+    co_await take_tick();
+  } else if (guard_expired_) {
+    if (!progress_) co_return false;
+    co_await start_guard();
+  } else {
+    co_await proactive_.event();
+  }
   co_return true;
 }
 
 Task<std::optional<Answer>> Link::receive() {
-  for (;;) {
+  for (bool more = true; more;) {
     if (auto answer = next_answer()) co_return answer;
-    if (data_waiting_) {
-      co_await fetch_data();
-    } else if (dropped_ || channel_ == 0) {
-      co_return std::nullopt;
-    } else if (guard_expired_) {
-      if (!progress_) co_return std::nullopt;
-      co_await start_guard();
-    } else {
-      co_await proactive_.event();
-    }
+    more = co_await wait();
   }
+  co_return std::nullopt;
 }
 
 Task<std::optional<Answer>> Link::exchange(const bip::Message& message) {

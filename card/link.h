@@ -1,5 +1,6 @@
-// The applet's channel to the vault: BIP commands below, secured packets above (wire protocol
-// sections 1 and 2). Coroutines of one thread; every function that waits is a Task.
+// The applet's channel to the vault: BIP commands below, secured packets above, CAT_TP between them
+// where the card is made so (wire protocol sections 1 and 2). Coroutines of one thread; every
+// function that waits is a Task.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 
 #include "bip/message.h"
 #include "bip/secured_packet.h"
+#include "card/cat_tp_end.h"
 #include "card/proactive.h"
 #include "card/profile.h"
 #include "card/report.h"
@@ -30,7 +32,7 @@ enum class Por : std::uint8_t { always = 0x19, on_error = 0x1A };  // second SPI
 
 class Link {
  public:
-  static constexpr std::uint8_t kGuardTimer = 3;
+  static constexpr std::uint8_t kGuardTimer = 3, kCatTpTimer = 4;
   static constexpr std::array<std::uint8_t, 3> kTar{0xBF, 0xFF, 0x01};
   static constexpr int kGuardSeconds = 120;
   static constexpr std::size_t kMaxPacket = 1400;
@@ -45,7 +47,7 @@ class Link {
         commit_(std::move(commit)),
         report_(std::move(report)) {}
 
-  // Opens the channel and sends the identification packet.
+  // Opens the channel and tells who calls: by the identification packet, or by the SYN.
   Task<bool> open();
   // Ends the channel if it is open, and tells the session's figures.
   Task<> close();
@@ -63,16 +65,26 @@ class Link {
   bool answer_waiting() const { return data_waiting_ || !received_.empty(); }
   void on_event(const Envelope& event);  // data available, channel status
   void on_guard_timer();
+  void on_cat_tp_timer();
 
  private:
   std::uint64_t next_counter();
   base::Bytes wrap(const bip::Message& message, Por por, std::uint64_t counter) const;
   Task<bool> send_octets(base::View octets);
   Task<bool> fetch_data();
+  Task<bool> wait();
   Task<> start_guard();
   std::optional<Answer> next_answer();
   std::optional<base::Bytes> next_packet();
   void tell_message(const bip::Message& command, const Answer& answer) const;
+
+  // link_cat_tp.cpp
+  Task<bool> establish();
+  Task<bool> send_sdu(base::View packet);
+  Task<bool> send_datagram(base::View octets);
+  Task<> let_go();
+  Task<> take_datagram();
+  Task<> take_tick();
 
   Card& card_;
   Proactive& proactive_;
@@ -86,6 +98,10 @@ class Link {
   bool guard_expired_ = false;
   bool progress_ = false;  // since the guard timer was started
   base::Bytes received_;
+  std::optional<CatTpEnd> cat_tp_;
+  base::Bytes datagram_;              // being fetched from the terminal
+  bool ticking_ = false;              // the timer runs
+  bool tick_due_ = false;             // it has expired
   std::uint64_t counter_in_use_ = 0;  // memory.counter runs ahead of it
   std::size_t packets_ = 0, octets_up_ = 0, octets_down_ = 0;
 };

@@ -23,18 +23,20 @@ constexpr const char* kHelp =
     R"(bipvault-card: a (U)SIM card with the phone backup applet, and the phone around it.
 
   bipvault-card create --card FILE --iccid DIGITS --keys CSV [--msisdn +DIGITS] [--size CONTACTS]
-                       [--messages N] [--memos N] [--server A.B.C.D:PORT]
+                       [--messages N] [--memos N] [--server A.B.C.D:PORT] [--channel tcp|cat_tp]
   bipvault-card fill   --card FILE [--contacts N] [--messages N] [--memos N] [--seed N]
   bipvault-card show   --card FILE [--json]        counts and digest, no content
   bipvault-card dump   --card FILE OUT             the image that a backup would carry
   bipvault-card wipe   --card FILE                 frees the user's files
   bipvault-card run    --card FILE --phone FILE [--server A.B.C.D:PORT] [--script FILE|-]
                        [--pcap FILE] [--gsmtap HOST] [--clock-file FILE] [--imei DIGITS]
-                       [--timeout 120s] [--json] [--show-keys] [--interactive]
+                       [--timeout 120s] [--channel tcp|cat_tp] [--json] [--show-keys]
+                       [--interactive]
 
 FILE of --card holds the card (with its OTA keys: mode 0600), FILE of --phone what the phone keeps;
 a phone that does not exist is a new one. --keys: CSV with the columns iccid, key_set, algorithm
-(aes, 3des), kic, kid. --server goes instead of the address that is in the card.
+(aes, 3des), kic, kid. --server goes instead of the address that is in the card;
+--channel says, and the card keeps, whether the applet speaks TCP or CAT_TP over UDP.
 
 Script, one line each, # for comments:
   menu TEXT            chooses the item (Back up, Restore, Write memo, Status, Erase backup)
@@ -71,14 +73,17 @@ struct Syntax {
 const std::map<std::string, Syntax>& syntaxes() {
   static const std::map<std::string, Syntax> all{
       {"create",
-       {{"card", "iccid", "keys"}, {"msisdn", "size", "messages", "memos", "server"}, {}, 0}},
+       {{"card", "iccid", "keys"},
+        {"msisdn", "size", "messages", "memos", "server", "channel"},
+        {},
+        0}},
       {"fill", {{"card"}, {"contacts", "messages", "memos", "seed"}, {}, 0}},
       {"show", {{"card"}, {}, {"json"}, 0}},
       {"dump", {{"card"}, {}, {}, 1}},
       {"wipe", {{"card"}, {}, {}, 0}},
       {"run",
        {{"card", "phone"},
-        {"server", "script", "pcap", "gsmtap", "clock-file", "imei", "timeout"},
+        {"server", "script", "pcap", "gsmtap", "clock-file", "imei", "timeout", "channel"},
         {"json", "show-keys", "interactive"},
         0}}};
   return all;
@@ -141,6 +146,8 @@ int create(const Arguments& arguments) {
   if (!contacts || !messages || !memos) return wrong_use("sizes: 1..2032 contacts, 1..254 others");
   const auto server = parse_server(arguments.get("server", "127.0.0.1:7100"));
   if (!server) return wrong_use("--server takes A.B.C.D:PORT");
+  const auto carrier = parse_carrier(arguments.get("channel", "tcp"));
+  if (!carrier) return wrong_use("--channel takes tcp or cat_tp");
   auto keys = read_ota_keys(arguments.get("keys"), *iccid);
   if (!keys) return failed(keys.error());
   const Sizes sizes{static_cast<std::size_t>(*contacts), static_cast<std::size_t>(*messages),
@@ -148,6 +155,7 @@ int create(const Arguments& arguments) {
   Card card = make_card(*iccid, sizes, arguments.get("msisdn"));
   card.keys = keys.take();
   card.server = *server;
+  card.carrier = *carrier;
   const auto saved = save_card(arguments.get("card"), card);
   return saved ? kOk : failed(saved.error());
 }
@@ -234,6 +242,10 @@ base::Result<RunOptions> run_options(const Arguments& arguments) {
   if (arguments.has("server")) {
     options.server = parse_server(arguments.get("server"));
     if (!options.server) return base::Error{"--server takes A.B.C.D:PORT"};
+  }
+  if (arguments.has("channel")) {
+    options.carrier = parse_carrier(arguments.get("channel"));
+    if (!options.carrier) return base::Error{"--channel takes tcp or cat_tp"};
   }
   if (arguments.has("timeout")) {
     const auto timeout = base::parse_duration(arguments.get("timeout"));

@@ -55,6 +55,13 @@ struct ServerAddress {
   std::array<std::uint8_t, 4> ip{127, 0, 0, 1};
   std::uint16_t port = 7100;
 };
+// What the applet speaks between BIP and its packets.
+enum class Carrier : std::uint8_t { tcp, cat_tp };
+inline constexpr std::uint16_t kCatTpPort = 9000;  // of the vault, above its UDP port
+
+std::optional<Carrier> parse_carrier(std::string_view text);  // "tcp", "cat_tp"
+std::string_view to_string(Carrier carrier);
+
 std::optional<ServerAddress> parse_server(std::string_view text);  // "a.b.c.d:port"
 std::string to_string(const ServerAddress& address);
 
@@ -86,6 +93,7 @@ struct Card {
   Sizes sizes;
   OtaKeys keys;
   ServerAddress server;
+  Carrier carrier = Carrier::tcp;
   FileSystem files;
   Memory memory;
 };

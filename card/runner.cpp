@@ -25,6 +25,7 @@ base::Status Runner::power_on() {
   auto card = load_card(options_.card_file);
   if (!card) return base::Error{card.error()};
   card_.emplace(card.take());
+  if (options_.carrier) card_->carrier = *options_.carrier;
   const auto phone = load_phone(options_.phone_file);
   if (!phone) return base::Error{phone.error()};
   phone_ = *phone;

@@ -21,6 +21,7 @@ struct RunOptions {
   std::string card_file;
   std::string phone_file;
   std::optional<ServerAddress> server;
+  std::optional<Carrier> carrier;
   std::string pcap;
   std::string gsmtap;
   std::string clock_file;

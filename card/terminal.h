@@ -28,6 +28,7 @@ struct TerminalSettings {
   std::function<void()> before_connect;  // may wait
   // In place of a TCP connection: gives a connected stream socket, or -1.
   std::function<int(const ServerAddress&)> connect;
+  std::function<int(const ServerAddress&)> connect_datagrams;  // the same for UDP
 };
 
 // What the screen shows and waits for.
@@ -101,6 +102,7 @@ class Terminal {
   void open_channel(const Command& command);
   std::unique_ptr<Channel> connect(const ServerAddress& server, std::size_t buffer,
                                    Channel::Failed& failed);
+  std::unique_ptr<Channel> connect_datagrams(const ServerAddress& server, std::size_t buffer);
   void close_channel(const Command& command);
   void send_data(const Command& command);
   void receive_data(const Command& command);

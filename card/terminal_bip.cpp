@@ -1,12 +1,13 @@
-// Bearer independent protocol: one TCP channel, UICC in client mode.
+// Bearer independent protocol: one channel, TCP or UDP, UICC in client mode.
 #include <algorithm>
 
+#include "card/datagram_channel.h"
 #include "card/terminal.h"
 
 namespace card {
 namespace {
 
-constexpr std::uint8_t kTcpClient = 0x02, kIpv4 = 0x21;
+constexpr std::uint8_t kIpv4 = 0x21;
 constexpr std::size_t kMostReceived = 237;  // what a TERMINAL RESPONSE has room for
 constexpr std::uint16_t cr(std::uint16_t tag) { return tag | tag::kCr; }
 
@@ -29,11 +30,11 @@ std::optional<ServerAddress> destination(const Command& command) {
 
 }  // namespace
 
-// The TCP connection stands before the card is told (immediate link establishment).
+// A TCP connection stands before the card is told (immediate link establishment).
 void Terminal::open_channel(const Command& command) {
   const auto bearer = command.objects.find(tag::kBearer);
   const auto size = command.objects.find(tag::kBufferSize);
-  const auto transport = command.objects.find(tag::kTransport);
+  const auto level = command.objects.find(tag::kTransport);
   if (!bearer || !size || size->size() != 2) return finish(General::values_missing);
   const std::size_t wanted = (*size)[0] * 256u + (*size)[1];
   const std::size_t granted = std::min(wanted, settings_.most_buffer);
@@ -41,14 +42,16 @@ void Terminal::open_channel(const Command& command) {
   tail.add(tag::kBearer, *bearer);
   tail.add(tag::kBufferSize, base::Writer().u16(static_cast<std::uint16_t>(granted)).view());
   if (channel_) return finish(General::bip_error, std::move(tail), {bip_cause::kNoChannel});
-  if (!transport || transport->size() != 3 || (*transport)[0] != kTcpClient) {
+  const std::uint8_t protocol = level && level->size() == 3 ? (*level)[0] : 0x00;
+  if (protocol != transport::kTcpClient && protocol != transport::kUdpClient) {
     return finish(General::bip_error, std::move(tail), {bip_cause::kTransport});
   }
   const auto server = settings_.server ? settings_.server : destination(command);
   if (!server || granted == 0) return finish(General::data_not_understood, std::move(tail));
   if (settings_.before_connect) settings_.before_connect();
   Channel::Failed failed{};
-  channel_ = connect(*server, granted, failed);
+  channel_ = protocol == transport::kTcpClient ? connect(*server, granted, failed)
+                                               : connect_datagrams(*server, granted);
   if (!channel_) {
     report_({"channel", "no connection to " + to_string(*server), {}});
     if (failed == Channel::Failed::timed_out) {
@@ -71,6 +74,13 @@ std::unique_ptr<Channel> Terminal::connect(const ServerAddress& server, std::siz
   }
   const int socket = settings_.connect(server);
   return socket < 0 ? nullptr : std::make_unique<Channel>(socket, buffer, cuts_);
+}
+
+std::unique_ptr<Channel> Terminal::connect_datagrams(const ServerAddress& server,
+                                                     std::size_t buffer) {
+  if (!settings_.connect_datagrams) return DatagramChannel::connect(server, buffer, cuts_);
+  const int socket = settings_.connect_datagrams(server);
+  return socket < 0 ? nullptr : std::make_unique<DatagramChannel>(socket, buffer, cuts_);
 }
 
 // Answers for a command that names another channel, or none that is open.

@@ -56,6 +56,9 @@ namespace bip_cause {
 inline constexpr std::uint8_t kNone = 0x00, kNoChannel = 0x01, kClosed = 0x02, kBadId = 0x03,
                               kBufferSize = 0x04, kTransport = 0x06, kUnreachable = 0x07;
 }
+namespace transport {  // protocol types of the UICC/terminal interface transport level (8.59)
+inline constexpr std::uint8_t kUdpClient = 0x01, kTcpClient = 0x02;
+}
 namespace event {
 inline constexpr std::uint8_t kDataAvailable = 0x09, kChannelStatus = 0x0A;
 }

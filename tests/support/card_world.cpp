@@ -22,6 +22,10 @@ void World::power_on() {
   settings.connect = [this](const card::ServerAddress&) {
     return reachable ? vault.connect() : -1;
   };
+  settings.connect_datagrams = [this](const card::ServerAddress&) {
+    return reachable && connect_datagrams ? connect_datagrams() : -1;
+  };
+  settings.most_buffer = most_buffer;
   terminal = std::make_unique<card::Terminal>(*uicc, phone, std::move(settings), nullptr, report);
   terminal->power_on(now);
   run();
@@ -41,7 +45,8 @@ void World::run() {
       if (!answer || !terminal->answer(*answer)) terminal->cancel();
       continue;
     }
-    if (!vault.serve()) return;
+    const bool served = also_serve ? also_serve() : vault.serve();
+    if (!served) return;
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,9 @@ struct World {
   std::deque<std::optional<std::string>> answers;  // nothing: cancelled
   bool acknowledge = true;
   bool reachable = true;
+  std::size_t most_buffer = 1500;          // from the next power_on
+  std::function<int()> connect_datagrams;  // UDP channels; none: unreachable
+  std::function<bool()> also_serve;        // true: something came
   int commits = 0;
   std::vector<card::Event> events;
 };

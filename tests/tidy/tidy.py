@@ -30,7 +30,7 @@ ARROWS = {
     "plugin": ["bip", "vault", "db", "config", "base", "bipvault"],
     "host": ["base", "bipvault"],
     "cli": ["vault", "db", "config", "base"],
-    "card": ["base", "bip/secured_packet.h", "bip/message.h"],
+    "card": ["base", "bip/secured_packet.h", "bip/message.h", "bip/cat_tp.h"],
     "bipvault": [],
 }
 

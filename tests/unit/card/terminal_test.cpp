@@ -120,15 +120,15 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_opened_has_its_cause) {
   reachable = true;
   BOOST_TEST(open().ok());
   BOOST_TEST(base::to_hex(open().additional) == "01");  // no second channel
-  Command udp = commands::open_channel({{1, 2, 3, 4}, 5}, 800);
+  Command server = commands::open_channel({{1, 2, 3, 4}, 5}, 800);
   ask(commands::close_channel(1));
   ObjectList objects;
   objects.add(tag::kBearer, {0x03}).add(tag::kBufferSize, {0x03, 0x20});
-  objects.add(tag::kTransport, {0x01, 0x10, 0x00}).add(tag::kOtherAddress, {0x21, 1, 2, 3, 4});
-  udp.objects = objects;
-  BOOST_TEST(base::to_hex(ask(udp).additional) == "06");
-  udp.objects = ObjectList();
-  BOOST_CHECK(ask(udp).result == General::values_missing);
+  objects.add(tag::kTransport, {0x03, 0x10, 0x00}).add(tag::kOtherAddress, {0x21, 1, 2, 3, 4});
+  server.objects = objects;
+  BOOST_TEST(base::to_hex(ask(server).additional) == "06");
+  server.objects = ObjectList();
+  BOOST_CHECK(ask(server).result == General::values_missing);
 }
 
 BOOST_AUTO_TEST_CASE(channels_that_are_not_open_are_refused) {
