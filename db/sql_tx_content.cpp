@@ -162,7 +162,7 @@ void SqlTx::append_staged(const Record& record, std::uint32_t offset, base::View
   Entry::Part part;
   part.offset = offset;
   part.bytes = static_cast<std::uint32_t>(bytes.size());
-  part.id = base::random_array<16>();
+  part.id = vault::dated_id(now_.utc_ms);  // the sweep finds old ones by it
   part.fresh = sealer_.seal(part.id, Sealer::part_binding(record.id, part.id, offset), bytes);
   parts.push_back(std::move(part));
 }

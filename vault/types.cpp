@@ -177,4 +177,24 @@ std::optional<UserKey> UserKey::parse(base::View ascii_digits) {
 
 bool UserKey::check_digit_ok() const { return damm_digit(base::as_text(ascii())) == 0; }
 
+namespace {
+
+void put_time(std::array<std::uint8_t, 16>& id, std::int64_t utc_ms) {
+  for (std::size_t i = 0; i < 6; ++i) id[i] = static_cast<std::uint8_t>(utc_ms >> (40 - 8 * i));
+}
+
+}  // namespace
+
+std::array<std::uint8_t, 16> dated_id(std::int64_t utc_ms) {
+  std::array<std::uint8_t, 16> id = base::random_array<16>();
+  put_time(id, utc_ms);
+  return id;
+}
+
+std::array<std::uint8_t, 16> first_dated_id(std::int64_t utc_ms) {
+  std::array<std::uint8_t, 16> id{};
+  put_time(id, utc_ms);
+  return id;
+}
+
 }  // namespace vault

@@ -81,6 +81,12 @@ using RecordId = std::array<std::uint8_t, 16>;
 using ImageId = std::array<std::uint8_t, 16>;
 using OpId = std::array<std::uint8_t, 16>;
 using KeyMac = base::Sha256;
+// Random behind the time: ids made one after the other lie together in the indexes, which then grow
+// at one place instead of everywhere, and can be asked for by age.
+std::array<std::uint8_t, 16> dated_id(std::int64_t utc_ms);
+// The lowest id of that moment.
+std::array<std::uint8_t, 16> first_dated_id(std::int64_t utc_ms);
+
 using Counter = std::uint64_t;  // 40 bits, TS 102 225 CNTR
 
 inline constexpr Counter kCounterMax = 0xFFFFFFFFFF;

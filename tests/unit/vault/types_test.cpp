@@ -138,4 +138,16 @@ BOOST_AUTO_TEST_CASE(random_octets) {
   }
 }
 
+// Ids sort by their moment, whatever their random part; two of one moment differ.
+BOOST_AUTO_TEST_CASE(dated_ids) {
+  const std::int64_t moment = 1'764'000'000'000;
+  for (int i = 0; i < 100; ++i) {
+    const auto id = vault::dated_id(moment);
+    BOOST_TEST((id >= vault::first_dated_id(moment)));
+    BOOST_TEST((id < vault::first_dated_id(moment + 1)));
+    BOOST_TEST((id != vault::dated_id(moment)));
+  }
+  BOOST_TEST((vault::first_dated_id(0) == vault::RecordId{}));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
