@@ -36,30 +36,17 @@ constexpr std::array<Info, kFaults> kInfo{{
     {"bip.worker_failed", base::Severity::error, "a batch failed in the worker: channel closed"},
 }};
 
-constexpr std::int64_t kQuiet = base::kMinuteMs;
-
 }  // namespace
 
 std::string_view counter_name(Fault fault) {
   return kInfo[static_cast<std::size_t>(fault)].counter;
 }
 
-bool FaultLog::count(Fault fault, base::Now now, std::int64_t amount) {
-  counters_.add(counter_name(fault), amount);
-  Kind& kind = kinds_[static_cast<std::size_t>(fault)];
-  if (now.mono_ms >= kind.quiet_until) return true;
-  kind.suppressed += amount;
-  return false;
-}
-
-void FaultLog::write(Fault fault, std::string_view about, base::Now now, std::int64_t amount) {
+void FaultLog::write(Fault fault, std::string_view about, std::int64_t left_out) {
   const Info& info = kInfo[static_cast<std::size_t>(fault)];
-  Kind& kind = kinds_[static_cast<std::size_t>(fault)];
   std::string line = base::cat(info.text, about.empty() ? "" : ": ", about);
-  if (kind.suppressed > 0) line += base::cat(" (", kind.suppressed, " more since the last line)");
+  if (left_out > 0) line += base::cat(" (", left_out, " more since the last line)");
   log_.write(info.severity, "bip", line);
-  kind.suppressed = amount - 1;
-  kind.quiet_until = now.mono_ms + kQuiet;
 }
 
 }  // namespace bip

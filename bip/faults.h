@@ -8,6 +8,7 @@
 
 #include "base/counters.h"
 #include "base/log.h"
+#include "base/seldom.h"
 #include "base/time.h"
 
 namespace bip {
@@ -61,21 +62,17 @@ class FaultLog {
   // `about()` names the peer (address, card; never a secret) and is asked only for a line.
   template <class About>
   void note(Fault fault, base::Now now, std::int64_t amount, About about) {
-    if (count(fault, now, amount)) write(fault, about(), now, amount);
+    counters_.add(counter_name(fault), amount);
+    const auto left_out = kinds_[static_cast<std::size_t>(fault)].happened(now, amount);
+    if (left_out) write(fault, about(), *left_out);
   }
 
  private:
-  bool count(Fault fault, base::Now now, std::int64_t amount);  // true: a line is due
-  void write(Fault fault, std::string_view about, base::Now now, std::int64_t amount);
-
-  struct Kind {
-    std::int64_t quiet_until = INT64_MIN;  // mono_ms
-    std::int64_t suppressed = 0;
-  };
+  void write(Fault fault, std::string_view about, std::int64_t left_out);
 
   base::Log& log_;
   base::Counters& counters_;
-  std::array<Kind, kFaults> kinds_{};
+  std::array<base::Seldom, kFaults> kinds_{};
 };
 
 }  // namespace bip

@@ -75,7 +75,6 @@ CardService::Served CardService::Case::in_transaction(const Body& body) {
   const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
     served.answer = CardAnswer();
     to_count_.clear();
-    missing_pepper_ = 0;
     unknown = false;
     const Counter highest = counted_ ? tx.counter(channel_.iccid(), channel_.key_set()) : 0;
     served.replay = check_counter(std::max(highest, channel_.highest_.value_or(0)));
@@ -95,17 +94,10 @@ CardService::Served CardService::Case::in_transaction(const Body& body) {
     served.answer = CardAnswer(CardResult::try_later);
     return served;
   }
-  for (const std::string_view name : to_count_) service_.counters_.add(name);
-  if (missing_pepper_ != 0) {
-    service_.log_.error(
-        "vault", base::cat("pepper ", missing_pepper_,
-                           " is not in the key file: a "
-                           "key of card ",
-                           channel_.iccid().digits(), " cannot be checked; answered `try later`"));
-  }
+  for (const auto& [name, detail] : to_count_) notice(name, detail);
   if (served.replay == Replay::fresh) accept_counter(outcome == Outcome::committed);
   if (unknown) {
-    service_.counters_.add("vault.unknown_card");
+    notice("vault.unknown_card");
     served.answer = CardAnswer(CardResult::unknown_card);
   }
   return served;
@@ -117,8 +109,7 @@ KeyCheck CardService::Case::check_key(const Record& record, const UserKey* key) 
   if (record.key_state == KeyState::none) return KeyCheck::wrong;
   const auto mac = service_.keys_.key_mac(record.pepper, record.id, key->ascii());
   if (!mac) {
-    count("vault.pepper_missing");
-    missing_pepper_ = record.pepper;
+    count("vault.pepper_missing", base::cat("pepper ", record.pepper));
     return KeyCheck::unknowable;
   }
   return base::equal_constant_time(*mac, record.key_mac) ? KeyCheck::right : KeyCheck::wrong;

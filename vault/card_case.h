@@ -2,7 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/secret.h"
@@ -18,7 +20,6 @@ struct CardChannel::OpenStore {
   std::uint32_t total = 0;
   Digest digest{};
   std::uint32_t epoch = 0;
-  RecordId record{};
   std::array<std::uint8_t, 16> writer{};
   std::uint32_t tail_offset = 0;
   base::Bytes tail;
@@ -82,7 +83,12 @@ class CardService::Case {
   Served answer(CardAnswer value);
 
   // To be counted once the transaction has committed: its body may run several times.
-  void count(std::string_view name) const { to_count_.push_back(name); }
+  void count(std::string_view name, std::string detail = {}) const {
+    to_count_.emplace_back(name, std::move(detail));
+  }
+  void notice(std::string_view name, std::string_view detail = {}) const {
+    service_.notices_.happened(name, channel_.iccid(), now_, detail);
+  }
 
   // One function per command, in the order of docs/protocol.md.
   Served serve(const Report& report);
@@ -144,8 +150,7 @@ class CardService::Case {
   const Policy& policy_;
   Counter counter_ = 0;
   bool counted_ = true;
-  mutable std::vector<std::string_view> to_count_;
-  mutable std::uint32_t missing_pepper_ = 0;
+  mutable std::vector<std::pair<std::string_view, std::string>> to_count_;
 };
 
 inline const UserKey* pointer(const std::optional<UserKey>& key) { return key ? &*key : nullptr; }

@@ -24,7 +24,8 @@ CardService::CardService(const Policy& policy, const KeyRing& keys, base::Log& l
     : policy_(std::make_shared<const Policy>(policy)),
       keys_(keys),
       log_(log),
-      counters_(counters) {}
+      counters_(counters),
+      notices_(log, counters) {}
 
 std::shared_ptr<const Policy> CardService::policy() const {
   return policy_.with([](const std::shared_ptr<const Policy>& p) { return p; });

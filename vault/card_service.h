@@ -11,6 +11,7 @@
 #include "base/guarded.h"
 #include "base/log.h"
 #include "vault/card.h"
+#include "vault/notices.h"
 #include "vault/policy.h"
 #include "vault/ports.h"
 
@@ -58,6 +59,7 @@ class CardService {
   const KeyRing& keys_;
   base::Log& log_;
   base::Counters& counters_;
+  Notices notices_;
   StagingBudget staging_;
 };
 

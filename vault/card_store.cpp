@@ -31,16 +31,6 @@ bool has_digest(base::View content, const Digest& digest) {
 #endif
 }
 
-// Random, behind the time: ids of images stored one after the other lie together in the indexes,
-// which then grow at one place instead of everywhere.
-ImageId new_image_id(base::Now now) {
-  ImageId id = base::random_array<16>();
-  for (std::size_t i = 0; i < 6; ++i) {
-    id[i] = static_cast<std::uint8_t>(now.utc_ms >> (40 - 8 * i));
-  }
-  return id;
-}
-
 CardAnswer with_offset(CardResult result, std::uint32_t offset) {
   CardAnswer value(result);
   value.offset = offset;
@@ -53,7 +43,7 @@ CardService::Served CardService::Case::serve(const StoreBegin& begin) {
   auto open = std::make_unique<CardChannel::OpenStore>();
   if (begin.total <= policy_.max_image_bytes) {
     if (!service_.staging_.take(begin.total, policy_.staging_bytes)) {
-      service_.counters_.add("vault.staging_full");
+      notice("vault.staging_full", base::cat(begin.total, " octets wanted"));
       const Replay replay = check_without_store();
       if (replay != Replay::fresh) return {replay, CardAnswer()};
       return answer(CardResult::try_later);
@@ -76,7 +66,7 @@ CardAnswer CardService::Case::begin_in_tx(RecordTx& tx, Record& record, const St
   if (barred(record, now_, value)) return value;
   if (begin.total == 0) return CardResult::malformed;
   if (begin.total > policy_.max_image_bytes) {
-    count("vault.too_large");
+    count("vault.too_large", base::cat(begin.total, " octets"));
     value.result = CardResult::too_large;
     value.total = policy_.max_image_bytes;
     return value;
@@ -107,7 +97,6 @@ CardAnswer CardService::Case::begin_in_tx(RecordTx& tx, Record& record, const St
     record.upload->writer = open.writer;
     record.upload->last_at = now_.utc_ms;
   }
-  open.record = record.id;
   open.epoch = record.epoch;
   value.offset = open.next_offset();
   return value;
@@ -147,7 +136,7 @@ CardService::Served CardService::Case::serve(const StoreData& data) {
   }
   const std::uint32_t expected = open->next_offset();
   if (data.offset > expected) {
-    service_.counters_.add("vault.offset_gaps");
+    notice("vault.offset_gaps", base::cat("offset ", data.offset, ", expected ", expected));
     return answer(with_offset(CardResult::wrong_offset, expected));
   }
   const std::size_t known = expected - data.offset;  // octets held already are ignored
@@ -163,13 +152,16 @@ CardService::Served CardService::Case::serve(const StoreData& data) {
 bool CardService::Case::stage_tail(bool cut) {
   CardChannel::OpenStore* open = channel_.store_.get();
   if (open == nullptr || open->have_all || open->tail.empty()) return true;
+  bool room = true;
   const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
+    room = true;
     Record* record = tx.find(channel_.iccid());
     if (record == nullptr || !writes(*record, open->transaction, open->writer) ||
         record->upload->staged != open->tail_offset) {
       return false;
     }
-    if (tx.staged_bytes_all() + open->tail.size() > policy_.staging_disk) return false;
+    room = tx.staged_bytes_all() + open->tail.size() <= policy_.staging_disk;
+    if (!room) return false;
     tx.append_staged(*record, open->tail_offset, open->tail);
     record->upload->staged += static_cast<std::uint32_t>(open->tail.size());
     record->upload->last_at = now_.utc_ms;
@@ -183,6 +175,7 @@ bool CardService::Case::stage_tail(bool cut) {
     }
     return true;
   });
+  if (!room) notice("vault.staging_disk_full", base::cat(open->tail.size(), " octets wanted"));
   if (outcome != Outcome::committed) return false;
   if (channel_.highest_) channel_.committed_ = *channel_.highest_;
   open->tail_offset += static_cast<std::uint32_t>(open->tail.size());
@@ -227,7 +220,7 @@ CardAnswer CardService::Case::finish_store(RecordTx& tx, Record& record,
   }
   content.insert(content.end(), open.tail.begin(), open.tail.end());
   if (content.size() != open.total || !has_digest(content, open.digest)) {
-    count("vault.digest_mismatch");
+    count("vault.digest_mismatch", base::cat(open.total, " octets"));
     if (record.upload->staged > 0) tx.drop_staged(record);
     record.upload.reset();
     tx.note(record, {"store_failed", "card", "the digest does not match what was sent"});
@@ -249,7 +242,7 @@ CardAnswer CardService::Case::keep_same_image(RecordTx& tx, Record& record,
 std::uint8_t CardService::Case::keep_new_image(RecordTx& tx, Record& record, base::View content,
                                                const CardChannel::OpenStore& open) {
   ImageInfo image;
-  image.id = new_image_id(now_);
+  image.id = dated_id(now_.utc_ms);
   image.bound_record = record.id;
   image.digest = open.digest;
   image.bytes = open.total;

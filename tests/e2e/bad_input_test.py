@@ -52,7 +52,7 @@ def stranger(b):
         return expect(b, answer, "status 01", False)
 
 
-@case("proven card, never imported", "vault.unknown_card")
+@case("proven card, never imported", "vault.unknown_card", "no record of a proven card")
 def not_imported(b):
     iccid = b.lab.new_iccid()
     b.lab.make_keys([iccid])
@@ -253,7 +253,7 @@ def no_identification(b):
 
 # --- stores ----------------------------------------------------------------------------------
 
-@case("image over the limit", "vault.too_large")
+@case("image over the limit", "vault.too_large", "upload over max_image_bytes refused")
 def too_large_image(b):
     with b.channel() as channel:
         answer = channel.begin(b"", 6, b.key, total=256 * 1024 + 1, digest=bytes(32))
@@ -261,7 +261,7 @@ def too_large_image(b):
         return expect(b, answer, "too large", True)
 
 
-@case("digest that does not match", "vault.digest_mismatch")
+@case("digest that does not match", "vault.digest_mismatch", "another digest than was announced")
 def wrong_digest(b):
     with b.channel() as channel:
         channel.begin(b.image, 7, b.key, digest=bytes(32))
@@ -269,7 +269,7 @@ def wrong_digest(b):
         return expect(b, channel.end(7), "digest mismatch", True)
 
 
-@case("offset gaps", "vault.offset_gaps")
+@case("offset gaps", "vault.offset_gaps", "a piece of an upload is missing")
 def gaps(b):
     image = b.image[::-1]
     with b.channel() as channel:

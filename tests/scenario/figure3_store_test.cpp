@@ -23,6 +23,33 @@ struct Fixture {
 
 }  // namespace
 
+// Uploads that find no room, in memory or in the store: told to the card, counted and logged.
+BOOST_AUTO_TEST_CASE(no_room_for_uploads) {
+  vault::Policy narrow;
+  narrow.staging_bytes = 20'000;
+  narrow.staging_disk = 500;
+  Laboratory lab(narrow);
+  lab.import(kCard);
+  CardInHand card(lab, kCard);
+  const base::Bytes image = example_image(80, 'c');
+  card.begin(image);
+  card.send_data(image, 0, 700);
+  card.hang_up();
+  BOOST_TEST(lab.counters.get("vault.staging_disk_full") == 1);
+  BOOST_TEST(lab.log.count(base::cat("staging_disk used up: an upload that is cut has to begin "
+                                     "anew: card ",
+                                     kCard, ", 700 octets wanted")) == 1u);
+  card.open_channel();
+  BOOST_TEST(*card.begin(image).fields.offset == 0u);
+  card.send_data(image, 0, image.size());
+  BOOST_TEST((card.end().result == CardResult::done));
+  const base::Bytes large(20'001, 1);
+  BOOST_TEST((card.begin(large, "", 2).result == CardResult::try_later));
+  BOOST_TEST(lab.counters.get("vault.staging_full") == 1);
+  BOOST_TEST(lab.log.count(base::cat("staging_bytes used up: answered `try later`: card ", kCard,
+                                     ", 20001 octets wanted")) == 1u);
+}
+
 BOOST_FIXTURE_TEST_SUITE(figure_3, Fixture)
 
 // Steps 301-305: the first store needs no key and brings one back.
@@ -216,6 +243,8 @@ BOOST_AUTO_TEST_CASE(digest_must_match) {
   BOOST_TEST((card.end(2).result == CardResult::digest_mismatch));
   BOOST_TEST((card.end(2).result == CardResult::no_such_transaction));
   BOOST_TEST((lab.record(kCard).image->digest == base::sha256(first)));
+  BOOST_TEST(lab.log.count(base::cat("another digest than was announced: nothing stored: card ",
+                                     kCard, ", ", second.size(), " octets")) == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(offsets) {
@@ -225,6 +254,10 @@ BOOST_AUTO_TEST_CASE(offsets) {
   Answer gap = card.send_data(image, 1400, 2100);
   BOOST_TEST((gap.result == CardResult::wrong_offset));
   BOOST_TEST(*gap.fields.offset == 700u);
+  BOOST_TEST((card.send_data(image, 1400, 2100).result == CardResult::wrong_offset));
+  BOOST_TEST(lab.counters.get("vault.offset_gaps") == 2);
+  BOOST_TEST(lab.log.count(base::cat("a piece of an upload is missing: card ", kCard,
+                                     ", offset 1400, expected 700")) == 1u);
   Answer repeat = card.send_data(image, 0, 700);
   BOOST_TEST((repeat.result == CardResult::done));
   BOOST_TEST(*repeat.fields.offset == 700u);
@@ -242,6 +275,8 @@ BOOST_AUTO_TEST_CASE(too_large_says_the_limit) {
   Answer answer = card.begin(huge);
   BOOST_TEST((answer.result == CardResult::too_large));
   BOOST_TEST(*answer.fields.total == lab.policy.max_image_bytes);
+  BOOST_TEST(lab.counters.get("vault.too_large") == 1);
+  BOOST_TEST(lab.log.count(base::cat("upload over max_image_bytes refused: card ", kCard)) == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(unknown_card_creates_nothing) {
@@ -249,6 +284,8 @@ BOOST_AUTO_TEST_CASE(unknown_card_creates_nothing) {
   BOOST_TEST((stranger.begin(first).result == CardResult::unknown_card));
   BOOST_TEST(!lab.known("8944351002100009999"));
   BOOST_TEST(lab.counters.get("vault.unknown_card") == 1);
+  BOOST_TEST(lab.log.count("no record of a proven card: not imported: card 8944351002100009999") ==
+             1u);
 }
 
 // No counter works twice, on this channel or another; nothing of the record changes.
