@@ -168,6 +168,22 @@ void apply_moves(SqlConnection& connection, const ChangeSet& changes) {
   }
 }
 
+void apply_own(SqlConnection& connection, const ChangeSet& changes) {
+  if (!changes.own) return;
+  const OwnHead& own = *changes.own;
+  const Param mac = own.count == 0 ? Param{} : base::View(own.mac);
+  if (own.there) {
+    connection.change_one(
+        "UPDATE own_history SET version = ?, history_count = ?, history_mac = ? "
+        "WHERE id = 1 AND version = ?",
+        {number(own.version + 1), number(own.count), mac, number(own.version)});
+  } else {
+    insert(connection,
+           "INSERT INTO own_history (id, version, history_count, history_mac) VALUES (1, 1, ?, ?)",
+           {number(own.count), mac});
+  }
+}
+
 const std::string& history_insert(bool many) {
   static const std::string* const texts = [] {
     const std::string head =
@@ -204,7 +220,7 @@ void apply_history(SqlConnection& connection, const ChangeSet& changes) {
 bool ChangeSet::empty() const {
   return records.empty() && counters.empty() && image_adds.empty() && image_changes.empty() &&
          image_drops.empty() && part_drops.empty() && part_adds.empty() && move_adds.empty() &&
-         move_drops.empty() && history.empty();
+         move_drops.empty() && history.empty() && !own;
 }
 
 bool ChangeSet::ordinary() const {
@@ -215,10 +231,11 @@ bool ChangeSet::ordinary() const {
   return all_stay && records.size() <= kFew && counters.size() <= kFew &&
          image_adds.size() <= kFew && image_changes.size() <= kFew && image_drops.size() <= kFew &&
          part_adds.size() <= kFew && part_drops.size() <= kFew && history.size() <= kFew &&
-         move_adds.empty() && move_drops.empty();
+         move_adds.empty() && move_drops.empty() && !own;
 }
 
 void apply(SqlConnection& connection, const ChangeSet& changes) {
+  apply_own(connection, changes);
   apply_records(connection, changes);
   apply_counters(connection, changes);
   apply_images(connection, changes);

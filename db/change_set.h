@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "db/record_row.h"
@@ -56,6 +57,14 @@ struct PartDrop {
   BlobId part{};
 };
 
+// Head of the history that belongs to no record. Written whenever it was read.
+struct OwnHead {
+  bool there = false;         // has a row
+  std::uint64_t version = 0;  // as read
+  std::uint64_t count = 0;
+  base::Sha256 mac{};
+};
+
 struct ChangeSet {
   vault::OpId op{};
   std::vector<RecordWrite> records;
@@ -68,6 +77,7 @@ struct ChangeSet {
   std::vector<vault::PendingMove> move_adds;
   std::vector<std::uint64_t> move_drops;
   std::vector<vault::HistoryEntry> history;
+  std::optional<OwnHead> own;
 
   bool empty() const;
   // Few statements of few shapes: existing records that keep their ICCID, and what hangs on them.

@@ -290,7 +290,8 @@ base::Result<std::vector<vault::HistoryEntry>> SqlStore::history(const vault::Hi
     params.emplace_back(base::View(query.after->first));
     params.emplace_back(number(query.after->second));
   }
-  sql += " ORDER BY record_id, seq LIMIT ?";
+  sql += query.newest_first ? " ORDER BY record_id DESC, seq DESC" : " ORDER BY record_id, seq";
+  sql += " LIMIT ?";
   params.emplace_back(number(std::min<std::uint64_t>(query.limit, INT64_MAX)));
   return reading<std::vector<vault::HistoryEntry>>([&](SqlConnection& use) {
     std::vector<vault::HistoryEntry> entries;
@@ -310,7 +311,7 @@ base::Result<std::vector<vault::HistoryEntry>> SqlStore::history(const vault::Hi
 }
 
 base::Status SqlStore::history_heads(
-    const std::function<void(const vault::RecordId&, const vault::Iccid&, std::uint64_t count,
+    const std::function<void(const vault::RecordId&, std::string_view iccid, std::uint64_t count,
                              const base::Sha256& mac)>& visit) {
   constexpr std::size_t kPage = 1000;
   struct Head {
@@ -336,14 +337,42 @@ base::Status SqlStore::history_heads(
       return true;
     });
     if (!read) return base::Error{read.error()};
-    for (const Head& head : page) {
-      const auto iccid = vault::Iccid::from_digits(head.iccid);
-      if (!iccid) return base::Error{"records: bad value in column iccid"};
-      visit(head.id, *iccid, head.count, head.mac);
-    }
+    for (const Head& head : page) visit(head.id, head.iccid, head.count, head.mac);
     if (!page.empty()) after.assign(page.back().id.begin(), page.back().id.end());
   }
+  Head own{vault::kOwnHistory, "", 0, {}};
+  const auto read = reading<bool>([&](SqlConnection& use) {
+    use.query("SELECT history_count, history_mac FROM own_history WHERE id = 1", {},
+              [&](const Row& row) {
+                own.count = static_cast<std::uint64_t>(row.number(0));
+                (void)take_octets(own.mac, row.blob(1));
+              });
+    return true;
+  });
+  if (!read) return base::Error{read.error()};
+  visit(own.id, own.iccid, own.count, own.mac);
   return {};
+}
+
+base::Result<vault::StagedPage> SqlStore::staged_before(std::int64_t utc_ms,
+                                                        const std::array<std::uint8_t, 16>& from,
+                                                        std::size_t limit) {
+  const BlobId until = vault::first_dated_id(utc_ms);
+  return reading<vault::StagedPage>([&](SqlConnection& use) {
+    vault::StagedPage page;
+    BlobId last = from;
+    use.query(
+        "SELECT part_id, record_id FROM staged WHERE part_id > ? AND part_id < ? "
+        "ORDER BY part_id LIMIT ?",
+        {base::View(from), base::View(until), number(limit)}, [&](const Row& row) {
+          vault::RecordId record{};
+          if (take_octets(last, row.blob(0)) && take_octets(record, row.blob(1))) {
+            page.records.push_back(record);
+          }
+        });
+    if (page.records.size() >= limit) page.next = last;
+    return page;
+  });
 }
 
 base::Status SqlStore::check() {

@@ -36,8 +36,11 @@ class SqlStore : public vault::Store {
       const std::optional<vault::Msisdn>& number) override;
   base::Result<std::vector<vault::HistoryEntry>> history(const vault::HistoryQuery& query) override;
   base::Status history_heads(
-      const std::function<void(const vault::RecordId&, const vault::Iccid&, std::uint64_t count,
+      const std::function<void(const vault::RecordId&, std::string_view iccid, std::uint64_t count,
                                const base::Sha256& mac)>& visit) override;
+  base::Result<vault::StagedPage> staged_before(std::int64_t utc_ms,
+                                                const std::array<std::uint8_t, 16>& from,
+                                                std::size_t limit) override;
   base::Result<vault::ImportResult> import(base::Now now,
                                            const std::vector<vault::ImportLine>& lines,
                                            const std::string& actor) override;

@@ -230,23 +230,48 @@ void SqlTx::raise_counter(const Iccid& card, std::uint8_t key_set, vault::Counte
   state.value = std::max(state.value, value);
 }
 
-void SqlTx::note(Record& record, const vault::HistoryNote& note) {
+vault::HistoryEntry& SqlTx::chain(const RecordId& id, std::uint64_t& count, base::Sha256& mac,
+                                  const vault::HistoryNote& note) {
   constexpr std::size_t kActor = 128;
   constexpr std::size_t kDetail = 1024;
-  Entry& entry = entry_of(record);
   vault::HistoryEntry line;
-  line.record = record.id;
-  line.seq = ++record.history_count;
+  line.record = id;
+  line.seq = ++count;
   line.at = now_.utc_ms;
   line.op = op_;
   line.note = {note.kind, cut_text(note.actor, kActor), cut_text(note.detail, kDetail)};
-  line.mac = vault::chain_mac(keys_, record.history_mac, line);
-  record.history_mac = line.mac;
-  entry.last_seq = line.seq;
-  history_.push_back(std::move(line));
+  line.mac = vault::chain_mac(keys_, mac, line);
+  mac = line.mac;
+  return history_.emplace_back(std::move(line));
+}
+
+void SqlTx::note(Record& record, const vault::HistoryNote& note) {
+  Entry& entry = entry_of(record);
+  entry.last_seq = chain(record.id, record.history_count, record.history_mac, note).seq;
+}
+
+void SqlTx::note_own(const vault::HistoryNote& note) {
+  OwnHead& own = own_head();
+  chain(vault::kOwnHistory, own.count, own.mac, note);
+}
+
+OwnHead& SqlTx::own_head() {
+  if (own_) return *own_;
+  own_.emplace();
+  guarded([&] {
+    connection_.query("SELECT version, history_count, history_mac FROM own_history WHERE id = 1",
+                      {}, [&](const Row& row) {
+                        own_->there = true;
+                        own_->version = static_cast<std::uint64_t>(row.number(0));
+                        own_->count = static_cast<std::uint64_t>(row.number(1));
+                        if (!row.null(2)) own_->mac = octets<32>(row, 2);
+                      });
+  });
+  return *own_;
 }
 
 std::uint64_t SqlTx::calls_by_agent_today(const std::string& agent) {
+  own_head();  // before it is counted: who commits in between makes this update a conflict
   const std::string actor = agent.starts_with("agent:") ? agent : "agent:" + agent;
   const std::int64_t midnight = now_.utc_ms - now_.utc_ms % base::kDayMs;
   std::int64_t calls = 0;
@@ -261,6 +286,7 @@ std::uint64_t SqlTx::calls_by_agent_today(const std::string& agent) {
 ChangeSet SqlTx::take_changes() {
   ChangeSet out;
   out.op = op_;
+  out.own = own_;
   collect_hanging(out);
   out.history = std::move(history_);
   collect_records(out);

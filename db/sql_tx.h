@@ -54,6 +54,7 @@ class SqlTx : public vault::RecordTx {
   void drop_move(std::uint64_t id) override;
 
   void note(vault::Record& record, const vault::HistoryNote& note) override;
+  void note_own(const vault::HistoryNote& note) override;
   std::uint64_t calls_by_agent_today(const std::string& agent) override;
 
   // For bulk work that renames and removes nothing: loads many records at once, then gives the
@@ -90,6 +91,9 @@ class SqlTx : public vault::RecordTx {
   void load_versions(Entry& entry);
   void load_parts(Entry& entry);
   std::vector<vault::PendingMove> load_moves(const char* where, Param key);
+  OwnHead& own_head();
+  vault::HistoryEntry& chain(const vault::RecordId& id, std::uint64_t& count, base::Sha256& mac,
+                             const vault::HistoryNote& note);
   CounterState& counter_state(const vault::Iccid& card, std::uint8_t key_set);
   void forget_version(const vault::ImageId& image);
   void collect_records(ChangeSet& out);
@@ -115,6 +119,7 @@ class SqlTx : public vault::RecordTx {
   std::vector<vault::PendingMove> move_adds_;
   std::set<std::uint64_t> move_drops_;
   std::vector<vault::HistoryEntry> history_;
+  std::optional<OwnHead> own_;
 };
 
 }  // namespace db

@@ -12,7 +12,7 @@ base::Sha256 chain_mac(const KeyRing& keys, const base::Sha256& previous,
 
 struct AuditFault {
   RecordId record{};
-  std::string iccid;  // empty: the record is gone
+  std::string iccid;  // empty: the record is gone, or kOwnHistory
   std::uint64_t seq = 0;
   std::string what;  // "entry changed", "entry missing", "entries cut off at the end"
 };

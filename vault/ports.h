@@ -2,12 +2,14 @@
 // thread at a time, owned by a worker or by a tool.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,6 +38,9 @@ struct PendingMove {
   std::int64_t at = 0;
   bool operator==(const PendingMove&) const = default;
 };
+
+// The chain of the entries that belong to no record.
+inline constexpr RecordId kOwnHistory{};
 
 // One line of history as stored: mac = HMAC-SHA-256(audit key, mac before | canonical entry).
 struct HistoryEntry {
@@ -89,7 +94,10 @@ class RecordTx {
   // Chains an entry to the record's history; the head in the record moves with it. All entries of
   // one update carry the same op_id, by which an unknown commit is looked up.
   virtual void note(Record& record, const HistoryNote& note) = 0;
-  // Care calls by this agent since midnight UTC (for agent_daily_limit).
+  // An entry that belongs to no record, in a chain of the vault's own.
+  virtual void note_own(const HistoryNote& note) = 0;
+  // Care calls by this agent since midnight UTC (for agent_daily_limit). Exact: of two updates that
+  // have asked at the same time only one commits, the other is run again.
   virtual std::uint64_t calls_by_agent_today(const std::string& agent) = 0;
 };
 
@@ -101,6 +109,14 @@ struct HistoryQuery {
   std::size_t limit = 10'000;
   // Only entries behind this one, for reading page by page: (record, seq) as given out last.
   std::optional<std::pair<RecordId, std::uint64_t>> after = std::nullopt;
+  bool newest_first = false;  // within a record; not together with `after`
+};
+
+// Records with octets staged long ago, page by page.
+struct StagedPage {
+  std::vector<RecordId> records;  // by age of their parts; may repeat
+  // Behind the last part seen, to go on from; nothing: that was all.
+  std::optional<std::array<std::uint8_t, 16>> next;
 };
 
 struct ImportLine {
@@ -130,13 +146,17 @@ class Store {
   // is none, those that were moved away from one of the spellings.
   virtual base::Result<std::vector<Record>> find_any(const std::vector<Iccid>& spellings,
                                                      const std::optional<Msisdn>& number) = 0;
-  // Oldest first within a record.
+  // Oldest first within a record, unless the query says otherwise.
   virtual base::Result<std::vector<HistoryEntry>> history(const HistoryQuery& query) = 0;
-  // Head (count, mac) of every record's chain as kept in the records, for audit verify. Calls
-  // visit once per record.
+  // Head (count, mac) of every chain as kept beside the history, for audit verify. Calls visit once
+  // per record with its ICCID, and once for kOwnHistory without one.
   virtual base::Status history_heads(
-      const std::function<void(const RecordId&, const Iccid&, std::uint64_t count,
+      const std::function<void(const RecordId&, std::string_view iccid, std::uint64_t count,
                                const base::Sha256& mac)>& visit) = 0;
+  // Of the parts staged before that moment, at most `limit`, from `from` on (zeros: the oldest).
+  virtual base::Result<StagedPage> staged_before(std::int64_t utc_ms,
+                                                 const std::array<std::uint8_t, 16>& from,
+                                                 std::size_t limit) = 0;
   // Creates EMPTY records or completes what provisioning knows; one transaction for the batch.
   virtual base::Result<ImportResult> import(base::Now now, const std::vector<ImportLine>& lines,
                                             const std::string& actor) = 0;

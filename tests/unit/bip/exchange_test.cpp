@@ -77,8 +77,12 @@ class Away : public vault::Store {
     return away();
   }
   base::Status history_heads(
-      const std::function<void(const vault::RecordId&, const vault::Iccid&, std::uint64_t,
+      const std::function<void(const vault::RecordId&, std::string_view, std::uint64_t,
                                const base::Sha256&)>&) override {
+    return away();
+  }
+  base::Result<vault::StagedPage> staged_before(std::int64_t, const std::array<std::uint8_t, 16>&,
+                                                std::size_t) override {
     return away();
   }
   base::Result<vault::ImportResult> import(base::Now, const std::vector<vault::ImportLine>&,
