@@ -5,25 +5,15 @@
 
 #include "plugin/card_keys_file.h"
 #include "plugin/json.h"
+#include "vault/housekeeping.h"
 
 namespace plugin {
 
 namespace {
 
 constexpr auto kWatchEvery = std::chrono::seconds(10);
+constexpr auto kBetweenSteps = std::chrono::milliseconds(20);
 constexpr std::int64_t kGiveUpMs = 10 * base::kSecondMs;
-
-template <class F>
-class AtEnd {
- public:
-  explicit AtEnd(F f) : f_(std::move(f)) {}
-  AtEnd(const AtEnd&) = delete;
-  AtEnd& operator=(const AtEnd&) = delete;
-  ~AtEnd() { f_(); }
-
- private:
-  F f_;
-};
 
 std::string joined(const std::vector<config::Problem>& problems) {
   std::string text;
@@ -118,9 +108,8 @@ base::Status Application::start() {
     const std::lock_guard lock(gateway_mutex_);
     gateway_ = std::move(gateway);
   }
-  watch_ends_ = watch_ended_ = false;
-  if (!watch_.start("bv-watch", [this] { watch_store(); })) {
-    watch_ended_ = true;
+  watch_gate_.reopen();
+  if (!watch_.start("bv-watch", [this] { watch(); })) {
     stop(kGiveUpMs);
     return base::Error{"the system gives no thread"};
   }
@@ -130,34 +119,32 @@ base::Status Application::start() {
   return {};
 }
 
-void Application::watch_store() {
-  const AtEnd ended([this] {
-    const std::lock_guard lock(watch_mutex_);
-    watch_ended_ = true;
-    watch_wake_.notify_all();
-  });
+void Application::watch() {
+  const base::Gate::Pass inside(watch_gate_);
+  if (!inside) return;
   const std::unique_ptr<vault::Store> store = stores_->open();
-  std::unique_lock lock(watch_mutex_);
-  while (!watch_ends_) {
-    lock.unlock();
-    const base::Status status = store->check();
-    const std::string fault = status ? "" : status.error();
-    const bool changed = store_fault_.with([&](std::string& known) {
-      const bool differs = known != fault;
-      known = fault;
-      return differs;
-    });
-    if (changed && fault.empty()) log_.info("plugin", "the store is well again");
-    if (changed && !fault.empty()) log_.error("plugin", "degraded: " + fault);
-    lock.lock();
-    watch_wake_.wait_for(lock, kWatchEvery, [this] { return watch_ends_; });
+  vault::Housekeeping housekeeping(*key_ring_, log_, counters_);
+  for (;;) {
+    bool more = store_is_well(*store);
+    while (more) {
+      more = housekeeping.step(*store, *cards_->policy(), clock_.now());
+      if (more && watch_gate_.closed_within(kBetweenSteps)) return;
+    }
+    if (watch_gate_.closed_within(kWatchEvery)) return;
   }
 }
 
-bool Application::watch_ended_within(std::int64_t deadline_ms) {
-  std::unique_lock lock(watch_mutex_);
-  return watch_wake_.wait_for(lock, std::chrono::milliseconds(deadline_ms),
-                              [this] { return watch_ended_; });
+bool Application::store_is_well(vault::Store& store) {
+  const base::Status status = store.check();
+  const std::string fault = status ? "" : status.error();
+  const bool changed = store_fault_.with([&](std::string& known) {
+    const bool differs = known != fault;
+    known = fault;
+    return differs;
+  });
+  if (changed && fault.empty()) log_.info("plugin", "the store is well again");
+  if (changed && !fault.empty()) log_.error("plugin", "degraded: " + fault);
+  return fault.empty();
 }
 
 base::Status Application::reload(const config::Config& config) {
@@ -176,14 +163,12 @@ base::Status Application::reload(const config::Config& config) {
 
 bool Application::stop(std::int64_t deadline_ms) {
   const std::int64_t began = base::SystemClock().now().mono_ms;  // the host's clock may stand still
-  {
-    std::lock_guard lock(watch_mutex_);
-    watch_ends_ = true;
-  }
-  watch_wake_.notify_all();
+  watch_gate_.close();
   if (gateway_ != nullptr && !gateway_->stop(deadline_ms)) return false;
   const std::int64_t left = began + deadline_ms - base::SystemClock().now().mono_ms;
-  if (!watch_ended_within(std::max<std::int64_t>(left, 0))) return false;
+  if (!watch_gate_.empty_within(std::chrono::milliseconds(std::max<std::int64_t>(left, 0)))) {
+    return false;
+  }
   watch_.join();
   std::unique_ptr<bip::Gateway> gateway;
   {

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "base/counters.h"
+#include "base/gate.h"
 #include "base/guarded.h"
 #include "base/result.h"
 #include "base/thread.h"
@@ -46,8 +46,8 @@ class Application {
   base::Status assemble();
   base::Status choose_keys();
   base::Status open_stores();
-  void watch_store();
-  bool watch_ended_within(std::int64_t deadline_ms);
+  void watch();
+  bool store_is_well(vault::Store& store);
 
   config::Config config_;
   const Host& host_;
@@ -64,13 +64,10 @@ class Application {
   std::unique_ptr<bip::Gateway> gateway_;
   mutable std::mutex gateway_mutex_;  // health() against start and stop, which replace gateway_
 
-  std::mutex watch_mutex_;
-  std::condition_variable watch_wake_;
-  bool watch_ends_ = false;
-  bool watch_ended_ = true;
+  base::Gate watch_gate_;
   base::Guarded<std::string> store_fault_;  // empty: well
-  // Looks every ten seconds whether the store is there and of the right schema. Last: it uses the
-  // rest.
+  // Looks every ten seconds whether the store is there and of the right schema, and keeps house in
+  // it. Last: it uses the rest.
   base::Thread watch_;
 };
 
