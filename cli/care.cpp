@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/care_view.h"
 #include "cli/terminal.h"
+#include "vault/sealed_head.h"
 
 namespace cli {
 
@@ -74,7 +75,7 @@ int audit(Tool& tool, vault::CareService& care, vault::Store& store) {
     query.day = parse_day(tool.line().get("day"));
     if (!query.day) return tool.fail(kUsage, "--day must be a date such as 2026-11-24");
   }
-  auto found = care.audit(query);
+  auto found = care.audit(operator_name(tool), query, tool.now());
   if (const auto* failure = std::get_if<vault::CareFailure>(&found)) {
     return report_failure(tool, *failure);
   }
@@ -88,10 +89,44 @@ int audit(Tool& tool, vault::CareService& care, vault::Store& store) {
   return report_history(tool, entries, cards_of(store, entries, tool.now()));
 }
 
-int verify(Tool& tool, vault::Store& store) {
-  const auto faults = vault::verify_audit(store, tool.keys());
+// Is the history up to the moment of that line still what it was then?
+int compare_with(const Tool& tool, vault::Store& store, const vault::HeadSum& sealed,
+                 std::vector<vault::AuditFault>& faults) {
+  vault::HeadSummer now;
+  for (bool there = false; !there;) {
+    const auto step = now.advance(store, sealed.until);
+    if (!step) return tool.fail(kUnavailable, step.error());
+    there = *step;
+  }
+  if (now.sum() != sealed) {
+    faults.push_back(
+        {vault::kOwnHistory, "", 0,
+         base::cat("not the history of the sealed head of ", base::iso_date(sealed.until), ": ",
+                   now.sum().entries, " entries instead of ", sealed.entries,
+                   now.sum().entries == sealed.entries ? ", or others" : "")});
+  }
+  return kDone;
+}
+
+int verify(Tool& tool, vault::CareService& care, vault::Store& store) {
+  std::optional<vault::HeadSum> sealed;
+  if (tool.line().has("sealed-head")) {
+    sealed = vault::read_sealed(tool.keys(), tool.line().get("sealed-head"));
+    if (!sealed) {
+      return tool.fail(kUsage,
+                       "--sealed-head holds no sealed head that was made with this audit "
+                       "key");
+    }
+  }
+  auto faults = vault::verify_audit(store, tool.keys());
   if (!faults) return tool.fail(kUnavailable, faults.error());
-  return report_audit(tool, *faults);
+  if (sealed) {
+    const int code = compare_with(tool, store, *sealed, *faults);
+    if (code != kDone) return code;
+  }
+  const int code = report_audit(tool, *faults);
+  const auto unnoted = care.note_verified(operator_name(tool), faults->size(), tool.now());
+  return unnoted ? report_failure(tool, *unnoted) : code;
 }
 
 }  // namespace
@@ -125,8 +160,8 @@ int run_care(Tool& tool) {
   }
   vault::Store* store = tool.store();
   if (store == nullptr) return tool.code();
-  if (name == "audit verify") return verify(tool, *store);
   vault::CareService care(tool.config(false)->vault, tool.keys(), *store, tool.log());
+  if (name == "audit verify") return verify(tool, care, *store);
   if (is_audit) return audit(tool, care, *store);
 
   const std::string& who = tool.line().arguments[0];

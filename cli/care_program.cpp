@@ -47,17 +47,22 @@ ProgramSpec make_program() {
         0,
         1,
         "show the history by card, agent or day",
-        "Shows the history of WHO, or of all records. Times and days are UTC.",
+        "Shows the history of WHO, or of all records. Times and days are UTC. Looking is kept in\n"
+        "the history as well: of the record, or of the vault itself.",
         {{"agent", "NAME", "only what this agent did"},
-         {"day", "YYYY-MM-DD", "only what happened on this day"}}},
+         {"day", "YYYY-MM-DD", "only what happened on this day"},
+         operator_option()}},
        {"audit verify",
         "",
         0,
         0,
         "check that the history is whole",
         "Checks every entry of every record against its keyed digest and each record's head:\n"
-        "changed, removed and cut off entries are found. Exit code 1 if there are any.",
-        {}}}};
+        "changed, removed and cut off entries are found. Exit code 1 if there are any. With a\n"
+        "sealed head, the history up to its date must also be what it was then: that finds what\n"
+        "was removed together with a record's own head.",
+        {{"sealed-head", "LINE", "a line 'sealed history head ...' of the plugin's log"},
+         operator_option()}}}};
 }
 
 }  // namespace

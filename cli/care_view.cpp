@@ -133,6 +133,7 @@ JsonObject view_json(const vault::CareView& view) {
   set_text(out, "msisdn_provisioned", number(record.msisdn_provisioned));
   set_text(out, "msisdn_reported", number(record.msisdn_reported));
   set_text(out, "customer", record.customer);
+  if (record.ended) out.set("ended", true);
   set_text(out, "language", record.language);
   out.set("key", record.key_state == vault::KeyState::none     ? "none"
                  : record.key_state == vault::KeyState::issued ? "issued"
@@ -182,6 +183,7 @@ std::string view_text(const vault::CareView& view) {
   row(out, "Number", number(record.msisdn_provisioned));
   row(out, "Number (card)", number(record.msisdn_reported));
   row(out, "Customer", record.customer);
+  row(out, "Card", record.ended ? "out of use, says provisioning" : "");
   row(out, "Language", record.language);
   row(out, "Key", key_state_name(record.key_state));
   row(out, "Key issued", date(record.key_issued_at));
@@ -261,6 +263,25 @@ int report_moved(const Tool& tool, const vault::CareResult<vault::CareService::M
   return kDone;
 }
 
+int report_ended(const Tool& tool, bool ended,
+                 const vault::CareResult<vault::CareService::Ended>& result) {
+  if (const auto* failure = std::get_if<vault::CareFailure>(&result)) {
+    return report_failure(tool, *failure);
+  }
+  const auto& done = std::get<vault::CareService::Ended>(result);
+  if (tool.json()) {
+    JsonObject out = json_object();
+    out.set("iccid", done.iccid.digits());
+    out.set("ended", ended);
+    out.set("changed", done.changed);
+    tool.print(out);
+  } else {
+    tool.print(cat(done.iccid.digits(), ended ? " is out of use" : " is in use",
+                   done.changed ? "\n" : ", as before\n"));
+  }
+  return kDone;
+}
+
 int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& entries,
                    const RecordCards& cards) {
   const auto card_of = [&](const vault::HistoryEntry& entry) {
@@ -282,6 +303,7 @@ int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& ent
   std::string text;
   for (const vault::HistoryEntry& entry : entries) {
     std::string card = card_of(entry);
+    if (entry.record == vault::kOwnHistory) card = "(no card)";
     // Ids of records that were imported together differ at their ends only.
     if (card.empty()) card = "record " + base::to_hex(base::View(entry.record).last(5));
     card.resize(std::max(card.size(), kIccidColumn), ' ');
@@ -307,8 +329,11 @@ int report_audit(const Tool& tool, const std::vector<vault::AuditFault>& faults)
     tool.print(out);
   } else {
     for (const vault::AuditFault& fault : faults) {
-      tool.print(cat("record ", base::to_hex(fault.record), fault.iccid.empty() ? "" : " of card ",
-                     fault.iccid, ", entry ", fault.seq, ": ", fault.what, "\n"));
+      const bool own = fault.record == vault::kOwnHistory;
+      const std::string record = own ? "the vault's own history" : base::to_hex(fault.record);
+      tool.print(cat(own ? "" : "record ", record, fault.iccid.empty() ? "" : " of card ",
+                     fault.iccid, fault.seq == 0 ? "" : cat(", entry ", fault.seq), ": ",
+                     fault.what, "\n"));
     }
     if (faults.empty()) tool.print("the history is whole\n");
   }

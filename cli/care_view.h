@@ -17,6 +17,8 @@ int report_failure(const Tool& tool, const vault::CareFailure& failure);
 int report_view(const Tool& tool, const vault::CareView& view);
 int report_unlocked(const Tool& tool, const vault::CareService::Unlocked& done);
 int report_moved(const Tool& tool, const vault::CareResult<vault::CareService::Moved>& result);
+int report_ended(const Tool& tool, bool ended,
+                 const vault::CareResult<vault::CareService::Ended>& result);
 // ICCIDs by record; empty for a record that is gone.
 using RecordCards = std::map<vault::RecordId, std::string>;
 int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& entries,

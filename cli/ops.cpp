@@ -1,8 +1,5 @@
 #include "cli/ops.h"
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include <Poco/JSON/Array.h>
 
 #include <iostream>
@@ -19,13 +16,6 @@ namespace cli {
 namespace {
 
 using base::cat;
-
-std::string operator_name(const Tool& tool) {
-  const std::string given = tool.line().get("operator");
-  if (!given.empty()) return given;
-  const passwd* user = ::getpwuid(::getuid());
-  return user == nullptr ? cat("uid", ::getuid()) : user->pw_name;
-}
 
 const char* format_name(ImportFormat format) {
   return format == ImportFormat::vendor ? "vendor" : format == ImportFormat::csv ? "csv" : "auto";
@@ -239,6 +229,16 @@ int swap(Tool& tool) {
   return report_moved(tool, care.swap(operator_name(tool), cards[0], cards[1], tool.now()));
 }
 
+int ended(Tool& tool) {
+  vault::Store* store = tool.store();
+  if (store == nullptr) return tool.code();
+  vault::CareService care(tool.config(false)->vault, tool.keys(), *store, tool.log());
+  const bool in_use = tool.line().has("in-use");
+  return report_ended(
+      tool, !in_use,
+      care.set_ended(operator_name(tool), tool.line().arguments[0], !in_use, tool.now()));
+}
+
 }  // namespace
 
 int run_ops(Tool& tool) {
@@ -250,6 +250,7 @@ int run_ops(Tool& tool) {
   if (name == "db status") return schema(tool, "", db::schema_status);
   if (name == "config check") return config_check(tool);
   if (name == "swap") return swap(tool);
+  if (name == "ended") return ended(tool);
   tool.print(name == "config defaults" ? config::defaults_ini() : config::reference_markdown());
   return kDone;
 }

@@ -4,9 +4,6 @@ namespace cli {
 
 namespace {
 
-const OptionSpec kOperator{"operator", "NAME",
-                           "who orders it, for the history (default: the user who runs this)"};
-
 CommandSpec import_command() {
   return {
       "import",
@@ -39,7 +36,7 @@ CommandSpec import_command() {
        {"format", "FORMAT", "auto, csv or vendor (default: auto)"},
        {"all-or-nothing", "", "import all lines in one transaction, or none"},
        {"batch", "N", "cards per transaction, 1 to 10000 (default: 5000)"},
-       kOperator}};
+       operator_option()}};
 }
 
 std::vector<CommandSpec> other_commands() {
@@ -103,7 +100,18 @@ std::vector<CommandSpec> other_commands() {
        "An order of provisioning: the record of the card OLD belongs to the card NEW from now on.\n"
        "ICCIDs in any spelling; NEW must have been imported. A lock stays. If NEW has content of\n"
        "its own, the old content becomes its older versions.",
-       {kOperator}},
+       {operator_option()}},
+      {"ended",
+       "CARD",
+       1,
+       1,
+       "tell that a card is out of use",
+       "Provisioning's word that the card CARD (ICCID in any spelling) is out of use. When "
+       "another\n"
+       "card of the same customer (column customer of the import) then reports it as its\n"
+       "predecessor, the record moves at once, without the key. The card itself is served as\n"
+       "before. With --in-use the word is taken back.",
+       {{"in-use", "", "the card is in use after all"}, operator_option()}},
   };
 }
 

@@ -1,7 +1,9 @@
 #include "cli/tool.h"
 
+#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -88,6 +90,17 @@ vault::Store* Tool::store() {
     return nullptr;
   }
   return store_.get();
+}
+
+std::string operator_name(const Tool& tool) {
+  const std::string given = tool.line().get("operator");
+  if (!given.empty()) return given;
+  const passwd* user = ::getpwuid(::getuid());
+  return user == nullptr ? base::cat("uid", ::getuid()) : user->pw_name;
+}
+
+OptionSpec operator_option() {
+  return {"operator", "NAME", "who does it, for the history (default: the user who runs this)"};
 }
 
 JsonObject json_object() { return JsonObject(Poco::JSON_PRESERVE_KEY_ORDER); }

@@ -71,6 +71,10 @@ class Tool {
 };
 
 using JsonObject = Poco::JSON::Object;
+// Option --operator, else the user who runs the program: the actor of the history.
+std::string operator_name(const Tool& tool);
+OptionSpec operator_option();
+
 JsonObject json_object();  // keeps the order of its members
 
 // Options that both tools take before the subcommand.

@@ -82,15 +82,33 @@ class CareService {
   CareResult<Moved> swap(const std::string& operator_name, const std::string& old_iccid,
                          const std::string& new_iccid, base::Now now);
 
+  // Provisioning's word that a card is out of use (or, `ended` false, in use after all): then a
+  // change to a card of the same customer needs no key. `card` is an ICCID in any spelling; a
+  // record that has moved on is not meant by its old card's number.
+  struct Ended {
+    Iccid iccid;
+    bool changed = false;  // false: it was so already
+  };
+  CareResult<Ended> set_ended(const std::string& operator_name, const std::string& card, bool ended,
+                              base::Now now);
+
   struct AuditQuery {
     std::string who;                  // ICCID or number; empty: all
     std::string agent;                // empty: all
     std::optional<std::int64_t> day;  // any moment of a UTC day
   };
-  CareResult<std::vector<HistoryEntry>> audit(const AuditQuery& query);
+  // Reading the history is an entry, too: in the record that was asked for, else in the vault's own
+  // history. Nothing is given when it cannot be written.
+  CareResult<std::vector<HistoryEntry>> audit(const std::string& operator_name,
+                                              const AuditQuery& query, base::Now now);
+  // That somebody has verified the history, and with what result. Nothing: noted.
+  std::optional<CareFailure> note_verified(const std::string& operator_name, std::size_t faults,
+                                           base::Now now);
 
  private:
   class Call;
+
+  std::optional<CareFailure> note_own(const HistoryNote& note, base::Now now);
 
   Policy policy_;
   const KeyRing& keys_;

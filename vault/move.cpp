@@ -58,6 +58,7 @@ void absorb(RecordTx& tx, Record& old_record, Record* empty, const Iccid& to,
     tx.remove(*empty);
   }
   old_record.iccid = to;
+  old_record.ended = false;  // was said of the old card
   mark_moved(old_record, from, order, now);
   tx.note(old_record,
           {"moved", order.actor, from.digits() + " to " + to.digits() + ": " + order.why});

@@ -108,13 +108,29 @@ BOOST_AUTO_TEST_CASE(found_by_the_provisioned_number) {
 BOOST_AUTO_TEST_CASE(same_customer_and_old_card_ended) {
   lab.import(kNew, "", "customer-1");
   BOOST_TEST(pending(new_card.report(kOld)));
-  const auto outcome = lab.store->update(lab.now(), [](vault::RecordTx& tx) {
-    tx.find(*vault::Iccid::from_digits(kOld))->ended = true;
-    return true;
-  });
-  BOOST_TEST((outcome == vault::Outcome::committed));
+  auto care = lab.care();
+  BOOST_TEST(good(care.set_ended("provisioning", kOld, true, lab.now())).changed);
+  BOOST_TEST(!good(care.set_ended("provisioning", kOld, true, lab.now())).changed);
+  BOOST_TEST(good(care.set_ended("provisioning", kOld, false, lab.now())).changed);
+  BOOST_TEST(pending(new_card.report(kOld)), "in use after all");
+  good(care.set_ended("provisioning", kOld, true, lab.now()));
+  BOOST_TEST((old_card.report().result == CardResult::done), "the card itself is served as before");
   BOOST_TEST((new_card.report(kOld).result == CardResult::done));
+  BOOST_TEST(!lab.record(kNew).ended, "it was said of the old card");
   BOOST_TEST((new_card.fetch_begin().result == CardResult::key_required));
+}
+
+// Neither a number nor the number of a card that has gone marks somebody else's card.
+BOOST_AUTO_TEST_CASE(ended_means_the_card_that_was_named) {
+  lab.import(kNew, "+491721234599");
+  auto care = lab.care();
+  good(care.swap("provisioning", kOld, kNew, lab.now()));
+  for (const char* name : {kOld.c_str(), "+491721234599"}) {
+    const auto result = care.set_ended("provisioning", name, true, lab.now());
+    BOOST_REQUIRE(std::holds_alternative<vault::CareFailure>(result));
+    BOOST_TEST((std::get<vault::CareFailure>(result).error == vault::CareError::wrong_state));
+  }
+  BOOST_TEST(!lab.record(kNew).ended);
 }
 
 // Budgets of their own: three per presenting card; the old record's attempts are not touched.

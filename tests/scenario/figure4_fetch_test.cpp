@@ -59,13 +59,24 @@ BOOST_AUTO_TEST_CASE(locked_until_customer_care) {
   BOOST_TEST(unlocked.was_locked);
   BOOST_TEST((card.restore(card.key) == image));
 
-  const auto entries = good(care.audit({kCard, "anna", lab.now().utc_ms}));
+  const auto entries = good(care.audit("chief", {kCard, "anna", lab.now().utc_ms}, lab.now()));
   BOOST_REQUIRE(entries.size() == 2u);
   BOOST_TEST(entries[0].note.kind == "shown");
   BOOST_TEST(entries[1].note.kind == "unlocked");
   BOOST_TEST(entries[1].note.detail.find("knows the key again") != std::string::npos);
   BOOST_TEST(entries[1].note.detail.find("...4567") != std::string::npos);
   BOOST_TEST(entries[1].note.detail.find("X1234567") == std::string::npos);
+  // Reading is an entry as well: of the record, or of the vault's own history.
+  const auto all = good(care.audit("chief", {kCard, "", std::nullopt}, lab.now()));
+  BOOST_TEST((all[all.size() - 2].note ==
+              vault::HistoryNote{
+                  "audited", "ops:chief",
+                  "history of agent anna of " + base::iso_date(lab.now().utc_ms).substr(0, 10)}));
+  BOOST_TEST((all.back().note == vault::HistoryNote{"audited", "ops:chief", "history"}));
+  const auto own = good(care.audit("chief", {"", "", std::nullopt}, lab.now()));
+  BOOST_TEST((own.front().record == vault::kOwnHistory));
+  BOOST_TEST(!care.note_verified("chief", 0, lab.now()));
+  BOOST_TEST(std::holds_alternative<vault::CareFailure>(care.audit("", {}, lab.now())));
   BOOST_TEST(vault::verify_audit(*lab.store, *lab.keys)->empty());
 }
 
@@ -162,8 +173,8 @@ BOOST_AUTO_TEST_CASE(what_did_not_fit_is_kept) {
   fields.counts = {{50, 10}};
   BOOST_TEST((card.ask(bip::Ins::fetch_report, std::move(fields)).result == CardResult::done));
   auto care = lab.care();
-  const auto entries = good(care.audit({kCard, "", std::nullopt}));
-  BOOST_TEST(entries.back().note.detail == "50 entries written, 10 did not fit");
+  const auto entries = good(care.audit("chief", {kCard, "", std::nullopt}, lab.now()));
+  BOOST_TEST(entries[entries.size() - 2].note.detail == "50 entries written, 10 did not fit");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -219,6 +219,45 @@ BOOST_AUTO_TEST_CASE(swap_by_order) {
   BOOST_TEST(lab.ops({"swap", "8986001234567890138", "8986001234567890138"}).code == 2);
 }
 
+// Proves that provisioning can tell that a card is out of use, and take it back.
+BOOST_AUTO_TEST_CASE(ended_by_order) {
+  const Laboratory lab;
+  lab.set_up();
+  const std::string card = "8986001234567890120";
+  const Ended told = lab.ops({"ended", "8986 0012 3456 7890 120", "--operator", "prov"});
+  BOOST_TEST(told.code == 0);
+  BOOST_TEST(told.output == card + " is out of use\n");
+  BOOST_TEST(lab.ops({"ended", card}).output == card + " is out of use, as before\n");
+  BOOST_TEST(contains(lab.care(proven({"show", card})), "out of use, says provisioning"));
+  BOOST_TEST(contains(lab.ops({"--json", "ended", card, "--in-use"}), "\"ended\": false"));
+  const Ended audit = lab.care({"audit", card});
+  BOOST_TEST(contains(audit, "ended  ops:prov  order of provisioning"));
+  BOOST_TEST(contains(audit, "in_use_again  ops:"));
+  BOOST_TEST(lab.ops({"ended", "8986001234567890999"}).code == 5);
+  BOOST_TEST(lab.ops({"ended", "+8613800000001"}).code == 1);
+  BOOST_TEST(lab.ops({"ended", card, "--operator", "no name"}).code == 2);
+}
+
+// Proves that reading and verifying the history leave entries of their own.
+BOOST_AUTO_TEST_CASE(audits_are_audited) {
+  const Laboratory lab;
+  lab.set_up();
+  BOOST_TEST(contains(lab.care({"audit", "8986001234567890120", "--operator", "chief"}),
+                      "audited  ops:chief  history"));
+  BOOST_TEST(lab.care({"audit", "--agent", "ann", "--operator", "chief"}).output.empty());
+  BOOST_TEST(lab.care({"audit", "verify", "--operator", "chief"}).code == 0);
+  const Ended all = lab.care({"audit", "--operator", "chief"});
+  BOOST_TEST(contains(all, "(no card)"));
+  BOOST_TEST(contains(all, "audited  ops:chief  history of agent ann"));
+  BOOST_TEST(contains(all, "audit_verified  ops:chief  whole"));
+  BOOST_TEST(contains(lab.care({"audit", "verify"}), "the history is whole"));
+  const Ended forged = lab.care({"audit", "verify", "--sealed-head",
+                                 "sealed history head 2026-11-24T14:00:00Z entries 0 sum " +
+                                     std::string(64, '0') + " seal " + std::string(64, '0')});
+  BOOST_TEST(forged.code == 2);
+  BOOST_TEST(contains(forged, "no sealed head"));
+}
+
 // Proves that on a terminal what is missing is asked for, and the number is not shown.
 BOOST_AUTO_TEST_CASE(questions_on_a_terminal) {
   const Laboratory lab;

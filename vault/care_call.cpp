@@ -1,0 +1,138 @@
+#include "vault/care_call.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/text.h"
+
+namespace vault {
+
+namespace {
+
+constexpr std::size_t kDocumentTail = 4;  // characters of a document's number that are kept
+
+bool plain_name(const std::string& name) {
+  return !name.empty() && name.size() <= 64 &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c == '@';
+         });
+}
+
+std::optional<CareFailure> fault_of(const CareCall& call) {
+  if (!plain_name(call.agent)) {
+    return fail(CareError::bad_call,
+                "the agent's name is missing or holds other characters than "
+                "letters, digits and . _ - @");
+  }
+  if (call.reason.size() < 3) return fail(CareError::bad_call, "a reason must be given");
+  if (call.document_type.empty()) {
+    return fail(CareError::bad_call, "the type of the identity document must be given");
+  }
+  // Four characters are kept: the whole number must have more.
+  if (call.document_number.size() <= kDocumentTail) {
+    return fail(CareError::bad_call, "the document's number is missing or too short");
+  }
+  return std::nullopt;
+}
+
+// A number when it is written as one, else an ICCID in any spelling; digits may be both.
+struct Who {
+  std::vector<Iccid> spellings;
+  std::optional<Msisdn> number;
+};
+
+Who read_who(const std::string& text) {
+  Who who;
+  const bool number_form = text.starts_with('+') || text.starts_with("00");
+  if (!number_form) who.spellings = iccid_spellings(text);
+  if (number_form || who.spellings.empty()) who.number = Msisdn::from_text(text);
+  return who;
+}
+
+}  // namespace
+
+std::string tidy(std::string text) {
+  constexpr std::size_t kLongest = 200;
+  const bool utf8 = base::valid_utf8(text);
+  for (char& c : text) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet < 0x20 || octet == 0x7F) c = ' ';
+    if (!utf8 && octet >= 0x80) c = '?';
+  }
+  if (text.size() > kLongest) {
+    std::size_t size = kLongest;
+    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
+    text.resize(size);
+  }
+  return text;
+}
+
+CareFailure fail(CareError error, std::string text) { return {error, std::move(text), {}}; }
+
+std::optional<CareFailure> operator_fault(const std::string& name) {
+  if (plain_name(name)) return std::nullopt;
+  return fail(CareError::bad_call,
+              "the operator's name is missing or holds other characters "
+              "than letters, digits and . _ - @");
+}
+
+std::variant<Record, CareFailure> CareService::Call::resolve(const std::string& text) {
+  const Who who = read_who(text);
+  if (who.spellings.empty() && !who.number) {
+    return fail(CareError::not_found, "neither an ICCID nor a phone number");
+  }
+  auto found = service_.store_.find_any(who.spellings, who.number);
+  if (!found) return fail(CareError::unavailable, found.error());
+  if (found->empty()) return fail(CareError::not_found, "no record fits");
+  if (found->size() > 1) {
+    CareFailure failure = fail(CareError::ambiguous, "several records fit");
+    for (const Record& record : *found) failure.candidates.push_back(record.iccid.digits());
+    return failure;
+  }
+  return found->front();
+}
+
+std::optional<CareFailure> CareService::Call::run(const Record& target, const std::string& actor,
+                                                  const Body& body) {
+  std::optional<CareFailure> failure;
+  const Outcome outcome = service_.store_.update(now_, [&](RecordTx& tx) {
+    failure.reset();
+    Record* record = tx.find(target.id);
+    if (record == nullptr) {
+      failure = fail(CareError::not_found, "the record has just been removed");
+    } else if (over_limit(tx, actor)) {
+      failure = fail(CareError::limit, "the agent's calls for today are used up");
+    } else {
+      failure = body(tx, *record);
+    }
+    return !failure;
+  });
+  if (outcome == Outcome::unavailable) {
+    return fail(CareError::unavailable, "the store cannot be reached; repeating is safe");
+  }
+  return failure;
+}
+
+std::optional<CareFailure> CareService::Call::by_agent(const CareCall& call, const std::string& who,
+                                                       const Body& body) {
+  if (auto fault = fault_of(call)) return fault;
+  auto target = resolve(who);
+  if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
+  return run(std::get<Record>(target), "agent:" + call.agent, body);
+}
+
+std::string CareService::Call::detail(const CareCall& call, const std::string& extra) const {
+  const base::View number = call.document_number.view();
+  return tidy(extra + (extra.empty() ? "" : "; ") + "reason: " + tidy(call.reason)) +
+         "; document: " + tidy(call.document_type) + " ..." +
+         tidy(std::string(base::as_text(number.last(kDocumentTail)))) + " (" +
+         service_.keys_.document_mac(call.document_type, number) + ")";
+}
+
+bool CareService::Call::over_limit(RecordTx& tx, const std::string& actor) const {
+  const int limit = service_.policy_.agent_daily_limit;
+  return limit > 0 && actor.starts_with("agent:") &&
+         tx.calls_by_agent_today(actor) >= static_cast<std::uint64_t>(limit);
+}
+
+}  // namespace vault

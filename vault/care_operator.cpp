@@ -1,0 +1,136 @@
+// What operations and auditors ask: provisioning's orders, and the history.
+#include <algorithm>
+
+#include "vault/care_call.h"
+#include "vault/move.h"
+
+namespace vault {
+
+namespace {
+
+// The old number is found under the new one already: an order repeated after a lost answer.
+CareResult<CareService::Moved> repeated_swap(const Record& record, const std::string& old_iccid) {
+  const std::vector<Iccid> spellings = iccid_spellings(old_iccid);
+  const bool moved = record.moved_from && std::find(spellings.begin(), spellings.end(),
+                                                    *record.moved_from) != spellings.end();
+  if (!moved) return fail(CareError::bad_call, "old and new card are the same");
+  return CareService::Moved{*record.moved_from, record.iccid, "moved before"};
+}
+
+}  // namespace
+
+CareResult<CareService::Moved> CareService::swap(const std::string& operator_name,
+                                                 const std::string& old_iccid,
+                                                 const std::string& new_iccid, base::Now now) {
+  if (auto fault = operator_fault(operator_name)) return *fault;
+  Call care(*this, now);
+  auto old_target = care.resolve(old_iccid);
+  if (auto* failure = std::get_if<CareFailure>(&old_target)) {
+    failure->text = "old card: " + failure->text;
+    return *failure;
+  }
+  auto new_target = care.resolve(new_iccid);
+  if (auto* failure = std::get_if<CareFailure>(&new_target)) {
+    failure->text = "new card: " + failure->text +
+                    (failure->error == CareError::not_found ? "; import it first" : "");
+    return *failure;
+  }
+  const Iccid to = std::get<Record>(new_target).iccid;
+  Moved done{std::get<Record>(old_target).iccid, to, "moved"};
+  if (done.old_iccid == to) return repeated_swap(std::get<Record>(old_target), old_iccid);
+  const auto failure =
+      care.run(std::get<Record>(old_target), "ops:" + operator_name,
+               [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+                 done.how = "moved";
+                 const MoveOutcome outcome = move_record(
+                     tx, record, to, {true, "ops:" + operator_name, "order of provisioning"}, now);
+                 if (outcome == MoveOutcome::merged) done.how = "merged";
+                 return std::nullopt;
+               });
+  if (failure) return *failure;
+  log_.info("vault", base::cat("record of ", done.old_iccid.digits(), " ", done.how, " to ",
+                               done.new_iccid.digits(), " by order of ", operator_name));
+  return done;
+}
+
+CareResult<CareService::Ended> CareService::set_ended(const std::string& operator_name,
+                                                      const std::string& card, bool ended,
+                                                      base::Now now) {
+  if (auto fault = operator_fault(operator_name)) return *fault;
+  Call care(*this, now);
+  auto target = care.resolve(card);
+  if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
+  const Record& meant = std::get<Record>(target);
+  const std::vector<Iccid> spellings = iccid_spellings(card);
+  if (std::find(spellings.begin(), spellings.end(), meant.iccid) == spellings.end()) {
+    return fail(CareError::wrong_state,
+                "not by a number, nor by a card whose record has moved on: this is the record of " +
+                    meant.iccid.digits());
+  }
+  Ended done{meant.iccid, false};
+  const std::string actor = "ops:" + operator_name;
+  const auto failure =
+      care.run(meant, actor, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+        done.changed = record.ended != ended;
+        if (!done.changed) return std::nullopt;
+        record.ended = ended;
+        tx.note(record, {ended ? "ended" : "in_use_again", actor, "order of provisioning"});
+        return std::nullopt;
+      });
+  if (failure) return *failure;
+  return done;
+}
+
+CareResult<std::vector<HistoryEntry>> CareService::audit(const std::string& operator_name,
+                                                         const AuditQuery& query, base::Now now) {
+  if (auto fault = operator_fault(operator_name)) return *fault;
+  Call care(*this, now);
+  HistoryQuery history;
+  const std::string actor = "ops:" + operator_name;
+  std::string what = "history";
+  if (!query.agent.empty()) {
+    history.actor = "agent:" + query.agent;
+    what += " of agent " + tidy(query.agent);
+  }
+  if (query.day) {
+    history.from = *query.day - *query.day % base::kDayMs;
+    history.until = history.from + base::kDayMs;
+    what += " of " + base::iso_date(history.from).substr(0, 10);
+  }
+  std::optional<CareFailure> failure;
+  if (query.who.empty()) {
+    failure = note_own({"audited", actor, what}, now);
+  } else {
+    auto target = care.resolve(query.who);
+    if (auto* unresolved = std::get_if<CareFailure>(&target)) return *unresolved;
+    const Record& record = std::get<Record>(target);
+    history.record = record.id;
+    failure = care.run(record, actor, [&](RecordTx& tx, Record& r) -> std::optional<CareFailure> {
+      tx.note(r, {"audited", actor, what});
+      return std::nullopt;
+    });
+  }
+  if (failure) return *failure;
+  auto entries = store_.history(history);
+  if (!entries) return fail(CareError::unavailable, entries.error());
+  return entries.take();
+}
+
+std::optional<CareFailure> CareService::note_verified(const std::string& operator_name,
+                                                      std::size_t faults, base::Now now) {
+  if (auto fault = operator_fault(operator_name)) return fault;
+  return note_own({"audit_verified", "ops:" + operator_name,
+                   faults == 0 ? "whole" : base::cat(faults, " faults")},
+                  now);
+}
+
+std::optional<CareFailure> CareService::note_own(const HistoryNote& note, base::Now now) {
+  const Outcome outcome = store_.update(now, [&](RecordTx& tx) {
+    tx.note_own(note);
+    return true;
+  });
+  if (outcome == Outcome::committed) return std::nullopt;
+  return fail(CareError::unavailable, "the store cannot be reached; repeating is safe");
+}
+
+}  // namespace vault
