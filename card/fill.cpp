@@ -1,7 +1,9 @@
 #include "card/fill.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
+#include <string_view>
 
 #include "base/time.h"
 #include "card/image.h"
@@ -20,6 +22,11 @@ class Dice {
   const char* pick(const std::array<const char*, N>& from) {
     return from[below(N)];
   }
+  std::string word(std::string_view list) {
+    const auto words = static_cast<std::size_t>(std::count(list.begin(), list.end(), ' '));
+    for (std::size_t skip = below(words); skip > 0; --skip) list.remove_prefix(list.find(' ') + 1);
+    return std::string(list.substr(0, list.find(' ')));
+  }
   std::string digits(std::size_t count) {
     std::string text;
     while (text.size() < count) text.push_back(static_cast<char>('0' + below(10)));
@@ -36,28 +43,23 @@ class Dice {
   std::uint64_t state_;
 };
 
+// Names as lists with a blank after each; one of each kind makes a contact.
 struct Names {
-  std::array<const char*, 8> first;
-  std::array<const char*, 8> last;
+  std::string_view first;
+  std::string_view last;
   const char* between;
 };
 
 constexpr std::array<Names, 5> kNames{{
-    {{"Anna", "Paul", "Maria", "John", "Emma", "Noah", "Lucia", "Tom"},
-     {"Smith", "Keller", "Rossi", "Novak", "Silva", "Brown", "Lind", "Moreau"},
-     " "},
-    {{"Jürgen", "Käthe", "Søren", "Åsa", "Günther", "Ärni", "Désirée", "Jörg"},
-     {"Müller", "Groß", "Østby", "Schröder", "Peña", "Öztürk", "Bäcker", "Kühn"},
-     " "},
-    {{"Иван", "Анна", "Пётр", "Ольга", "Юрий", "Нина", "Олег", "Мария"},
-     {"Петров", "Иванова", "Сидоров", "Ким", "Попова", "Соколов", "Лебедев", "Орлова"},
-     " "},
-    {{"王", "李", "张", "刘", "陈", "杨", "赵", "黄"},
-     {"伟", "芳", "娜", "秀英", "敏", "静", "丽强", "磊"},
-     ""},
-    {{"Žofie", "Łukasz", "Şebnem", "Ștefan", "Ğani", "Ōe", "Vũ", "Ạnh"},
-     {"Dvořák", "Wiśnia", "Çelik", "Ionuț", "Yıldız", "Kenzō", "Nguyễn", "Trần"},
-     " "},
+    {"Anna Paul Maria John Emma Noah Lucia Tom ",
+     "Smith Keller Rossi Novak Silva Brown Lind Moreau ", " "},
+    {"Jürgen Käthe Søren Åsa Günther Ärni Désirée Jörg ",
+     "Müller Groß Østby Schröder Peña Öztürk Bäcker Kühn ", " "},
+    {"Иван Анна Пётр Ольга Юрий Нина Олег Мария ",
+     "Петров Иванова Сидоров Ким Попова Соколов Лебедев Орлова ", " "},
+    {"王 李 张 刘 陈 杨 赵 黄 ", "伟 芳 娜 秀英 敏 静 丽强 磊 ", ""},
+    {"Žofie Łukasz Şebnem Ștefan Ğani Ōe Vũ Ạnh ",
+     "Dvořák Wiśnia Çelik Ionuț Yıldız Kenzō Nguyễn Trần ", " "},
 }};
 
 constexpr std::array<const char*, 6> kSentences{
@@ -69,7 +71,8 @@ constexpr std::int64_t kBaseDate = 1'760'000'000'000;
 Contact invent_contact(Dice& dice, std::size_t index) {
   const Names& names = kNames[index % kNames.size()];
   Contact contact;
-  contact.name = std::string(dice.pick(names.first)) + names.between + dice.pick(names.last);
+  contact.name = dice.word(names.first) + names.between;
+  contact.name += dice.word(names.last);
   contact.number = index % 17 == 3  ? "+49" + dice.digits(24)  // needs EF_EXT1
                    : index % 3 == 0 ? "0" + dice.digits(6 + dice.below(5))
                                     : "+" + std::to_string(1 + dice.below(98)) + dice.digits(9);

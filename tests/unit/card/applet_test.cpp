@@ -31,6 +31,12 @@ struct Backed : World {
     events.clear();
   }
   std::string key;
+  // Nothing of the user's is left on the card; the menu's Restore with the right key.
+  void restore() {
+    erase_user_files(card.files);
+    answers = {key};
+    menu(Applet::kRestore);
+  }
   std::string wrong_key() const {  // with a right check digit
     std::string wrong = "11111111";
     return wrong + std::to_string(card_test::damm(wrong));
@@ -39,6 +45,20 @@ struct Backed : World {
     return std::find(vault.log.begin(), vault.log.end(), line) != vault.log.end();
   }
 };
+
+// A first backup whose channel broke `at` octets: the menu's next one ends it.
+void backup_after_a_cut(std::optional<std::size_t> Cuts::*where, std::size_t at) {
+  World world(filled());
+  world.terminal->cuts().*where = at;
+  world.menu(Applet::kBackUp);
+  (world.terminal->cuts().*where).reset();
+  BOOST_REQUIRE_MESSAGE(world.applet->idle(), "stuck after a cut at " << at);
+  BOOST_REQUIRE(!world.terminal->channel_open());
+  if (world.card.memory.upload) world.menu(Applet::kBackUp);
+  BOOST_REQUIRE_MESSAGE(world.vault.image == world.image(), "cut at " << at);
+  BOOST_REQUIRE_MESSAGE(world.vault.key_active, "cut at " << at);
+  BOOST_REQUIRE(world.vault.counter_rose);
+}
 
 }  // namespace
 
@@ -130,33 +150,13 @@ BOOST_AUTO_TEST_CASE(a_cancelled_key_ends_the_backup) {
 // A channel that breaks after any octet leaves an upload that the next session ends under the same
 // transaction number.
 BOOST_AUTO_TEST_CASE(an_upload_is_resumed_after_a_cut_anywhere) {
-  World whole(filled());
-  whole.menu(Applet::kBackUp);
   for (std::size_t cut = 0; cut < 7000; cut += cut < 400 ? 1 : 97) {
-    World world(filled());
-    world.terminal->cuts().after_sent = cut;
-    world.menu(Applet::kBackUp);
-    world.terminal->cuts().after_sent.reset();
-    BOOST_REQUIRE_MESSAGE(world.applet->idle(), "stuck after a cut at " << cut);
-    BOOST_REQUIRE(!world.terminal->channel_open());
-    if (world.card.memory.upload) world.menu(Applet::kBackUp);
-    BOOST_REQUIRE_MESSAGE(world.vault.image == world.image(), "cut at " << cut);
-    BOOST_REQUIRE_MESSAGE(world.vault.key_active, "cut at " << cut);
-    BOOST_REQUIRE(world.vault.counter_rose);
+    backup_after_a_cut(&Cuts::after_sent, cut);
   }
 }
 
 BOOST_AUTO_TEST_CASE(a_cut_of_the_answers_is_survived) {
-  for (std::size_t cut = 0; cut < 130; ++cut) {
-    World world(filled());
-    world.terminal->cuts().after_received = cut;
-    world.menu(Applet::kBackUp);
-    world.terminal->cuts().after_received.reset();
-    BOOST_REQUIRE(world.applet->idle());
-    if (world.card.memory.upload) world.menu(Applet::kBackUp);
-    BOOST_REQUIRE_MESSAGE(world.vault.image == world.image(), "cut at " << cut);
-    BOOST_REQUIRE_MESSAGE(world.vault.key_active, "cut at " << cut);
-  }
+  for (std::size_t cut = 0; cut < 130; ++cut) backup_after_a_cut(&Cuts::after_received, cut);
 }
 
 BOOST_AUTO_TEST_CASE(an_interrupted_upload_goes_on_by_itself) {
@@ -288,9 +288,7 @@ BOOST_AUTO_TEST_CASE(a_silent_vault_is_given_up) {
 BOOST_AUTO_TEST_CASE(a_restore_brings_back_every_octet) {
   Backed world;
   const base::Bytes image = world.image();
-  erase_user_files(world.card.files);
-  world.answers = {world.key};
-  world.menu(Applet::kRestore);
+  world.restore();
   BOOST_TEST(world.image() == image);
   BOOST_TEST(world.outcome() == "Restored: 40 contacts.");
   BOOST_TEST(world.vault.log.back() == "FETCH REPORT done");
@@ -300,10 +298,8 @@ BOOST_AUTO_TEST_CASE(a_restore_brings_back_every_octet) {
 BOOST_AUTO_TEST_CASE(answers_shorter_than_asked_are_pieced_together) {
   Backed world;
   const base::Bytes image = world.image();
-  erase_user_files(world.card.files);
   world.vault.fetch_limit = 300;
-  world.answers = {world.key};
-  world.menu(Applet::kRestore);
+  world.restore();
   BOOST_TEST(world.image() == image);
 }
 
@@ -312,10 +308,8 @@ BOOST_AUTO_TEST_CASE(a_restore_survives_a_cut_anywhere) {
   const base::Bytes image = first.image();
   for (std::size_t cut = 0; cut < 4000; cut += cut < 100 ? 3 : 61) {
     Backed world;
-    erase_user_files(world.card.files);
-    world.answers = {world.key};
     world.terminal->cuts().after_received = cut;
-    world.menu(Applet::kRestore);
+    world.restore();
     world.terminal->cuts().after_received.reset();
     BOOST_REQUIRE(world.applet->idle());
     if (world.image() != image) {
@@ -340,10 +334,8 @@ BOOST_AUTO_TEST_CASE(nothing_is_written_when_the_digest_differs) {
 BOOST_AUTO_TEST_CASE(a_fetch_that_expired_begins_anew_with_the_same_key) {
   Backed world;
   const base::Bytes image = world.image();
-  erase_user_files(world.card.files);
   world.vault.forget_transaction = true;
-  world.answers = {world.key};
-  world.menu(Applet::kRestore);
+  world.restore();
   BOOST_TEST(world.image() == image);
 }
 
