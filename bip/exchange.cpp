@@ -225,7 +225,9 @@ class Exchange {
   }
 
   std::uint16_t fetch_max() const {
-    std::size_t most = std::min<std::size_t>(settings_.max_data, fetch_room(settings_.max_packet));
+    std::size_t packet = settings_.max_packet;
+    if (card_.answer_room != 0) packet = std::min<std::size_t>(packet, card_.answer_room);
+    std::size_t most = std::min<std::size_t>(settings_.max_data, fetch_room(packet));
     if (card_.fetch_max != 0) most = std::min<std::size_t>(most, card_.fetch_max);
     return static_cast<std::uint16_t>(std::max<std::size_t>(most, 1));
   }

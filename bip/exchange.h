@@ -28,6 +28,7 @@ struct Card {
   int security_errors = 0;
   vault::Counter last_counter = 0;  // of the last verified packet
   std::uint16_t fetch_max = 0;      // tag 8C of FETCH BEGIN; 0: not asked
+  std::uint16_t answer_room = 0;    // octets of an answer that the channel takes whole; 0: all
 
   // Pipelined STORE DATA of this transaction are dropped unanswered until `offset` comes.
   struct Dropping {

@@ -30,6 +30,8 @@ constexpr std::array<Info, kFaults> kInfo{{
     {"bip.packet_too_large", base::Severity::warning, "packet over max_packet: channel closed"},
     {"bip.timeouts", base::Severity::info, "time-out"},
     {"bip.limited", base::Severity::warning, "too many failures from this address or card: closed"},
+    {"bip.tls_failed", base::Severity::warning,
+     "TLS failed: wrong key, unknown identity, no common suite or no TLS"},
     {"bip.sessions_full", base::Severity::warning, "session limit reached, not accepting"},
     {"bip.accept_paused", base::Severity::warning, "out of descriptors, accepting paused"},
     {"bip.accept_failed", base::Severity::warning, "accept failed"},

@@ -32,6 +32,7 @@ enum class Fault : std::uint8_t {
   packet_too_large,
   timeouts,
   limited,
+  tls_failed,  // a handshake or a record: wrong key, unknown identity, no TLS
   sessions_full,
   accept_paused,
   accept_failed,

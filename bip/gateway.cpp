@@ -23,24 +23,7 @@ Gateway::Impl::Impl(const Settings& settings, const Parts& parts)
 
 base::Status Gateway::Impl::start() {
   if (started_) return base::Error{"bip: already started"};
-  Listener::Hooks hooks;
-  hooks.accepted = [this](int descriptor, const Address& from) {
-    try {
-      accepted(descriptor, from);
-    } catch (...) {  // out of memory: this one is lost, the listener goes on
-      parts_.counters.add(counter_name(Fault::accept_failed));
-    }
-  };
-  hooks.may_accept = [this] { return clients_.size() < settings_->sessions; };
-  hooks.fault = [this](Fault fault) {
-    faults_.note(fault, parts_.clock.now(), 1, [] { return std::string(); });
-  };
-  listener_ = std::make_unique<Listener>(loop_.context(), std::move(hooks));
-  port_ = 0;
-  if (!settings_->tcp.empty()) {
-    if (auto opened = listener_->open(settings_->tcp); !opened) return opened;
-    port_ = listener_->port();
-  }
+  if (const base::Status opened = open_listeners(); !opened) return opened;
   draining_ = stopping_ = false;
   endings_.clear();
   const std::uint32_t workers = std::max(settings_->workers, 1u);
@@ -55,16 +38,70 @@ base::Status Gateway::Impl::start() {
       !loop_.start("bip-loop")) {
     workers_.stop();
     listener_.reset();
+    tls_listener_.reset();
     return base::Error{"bip: no threads to be had"};
   }
   started_ = true;
   timer_ = std::make_unique<boost::asio::steady_timer>(loop_.context());
   loop_.post([this] {
-    listener_->start();
+    if (listener_) listener_->start();
+    if (tls_listener_) tls_listener_->start();
     tick();
   });
   parts_.log.info("bip", base::cat("listening on TCP port ", port_, ", ", workers, " workers"));
+  if (tls_listener_) {
+    parts_.log.info("bip", base::cat("listening for TLS-PSK on TCP port ", tls_port_));
+  }
   return {};
+}
+
+base::Status Gateway::Impl::open_listeners() {
+  port_ = tls_port_ = 0;
+  auto tcp = open(settings_->tcp, false);
+  if (!tcp) return base::Error{tcp.error()};
+  if (!settings_->tls_psk.empty()) {
+    if (parts_.psks == nullptr) return base::Error{"[bip] tls_psk: nobody gives pre-shared keys"};
+    auto context = TlsContext::make(*settings_);
+    if (!context) return base::Error{context.error()};
+    tls_context_ = context.take();
+  }
+  auto tls = open(settings_->tls_psk, true);
+  if (!tls) return base::Error{tls.error()};
+  listener_ = tcp.take();
+  tls_listener_ = tls.take();
+  if (listener_) port_ = listener_->port();
+  if (tls_listener_) tls_port_ = tls_listener_->port();
+  return {};
+}
+
+// Null: no address is given.
+base::Result<std::unique_ptr<Listener>> Gateway::Impl::open(const std::string& address, bool tls) {
+  if (address.empty()) return std::unique_ptr<Listener>();
+  Listener::Hooks hooks;
+  hooks.accepted = [this, tls](int descriptor, const Address& from) {
+    try {
+      accepted(descriptor, from, tls);
+    } catch (...) {  // out of memory: this one is lost, the listener goes on
+      parts_.counters.add(counter_name(Fault::accept_failed));
+    }
+  };
+  hooks.may_accept = [this] { return clients_.size() < settings_->sessions; };
+  hooks.fault = [this](Fault fault) {
+    faults_.note(fault, parts_.clock.now(), 1, [] { return std::string(); });
+  };
+  auto listener = std::make_unique<Listener>(loop_.context(), std::move(hooks));
+  if (auto opened = listener->open(address); !opened) return base::Error{opened.error()};
+  return listener;
+}
+
+void Gateway::Impl::resume_listeners() {
+  if (listener_) listener_->resume();
+  if (tls_listener_) tls_listener_->resume();
+}
+
+void Gateway::Impl::close_listeners() {
+  if (listener_) listener_->close();
+  if (tls_listener_) tls_listener_->close();
 }
 
 void Gateway::Impl::reconfigure(const Settings& settings) {
@@ -72,7 +109,7 @@ void Gateway::Impl::reconfigure(const Settings& settings) {
   const auto apply = [this, fresh] {
     settings_ = fresh;
     limiter_.configure(fresh->bad_per_ip, fresh->bad_per_iccid, fresh->exempt_ranges);
-    if (!draining_ && listener_) listener_->resume();
+    if (!draining_) resume_listeners();
   };
   if (started_) {
     loop_.post(apply);
@@ -86,7 +123,7 @@ void Gateway::Impl::drain() {
   if (!started_) return;
   loop_.post([this] {
     draining_ = true;
-    listener_->close();
+    close_listeners();
     for (const auto& [client, owner] : clients_) {
       client->session.drain();
       schedule(*client);
@@ -116,13 +153,14 @@ bool Gateway::Impl::stop(std::int64_t deadline_ms) {
   loop_.stop();
   timer_.reset();
   listener_.reset();
+  tls_listener_.reset();
   started_ = false;
   parts_.log.info("bip", "stopped");
   return true;
 }
 
 void Gateway::Impl::close_all() {
-  listener_->close();
+  close_listeners();
   const base::Now now = parts_.clock.now();
   std::vector<ClientPtr> all;
   all.reserve(clients_.size());
@@ -176,6 +214,7 @@ void Gateway::drain() { impl_->drain(); }
 bool Gateway::drained() const { return impl_->drained(); }
 bool Gateway::stop(std::int64_t deadline_ms) { return impl_->stop(deadline_ms); }
 std::uint16_t Gateway::tcp_port() const { return impl_->port(); }
+std::uint16_t Gateway::tls_psk_port() const { return impl_->tls_port(); }
 Gateway::Health Gateway::health() const { return impl_->health(); }
 
 }  // namespace bip

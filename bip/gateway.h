@@ -28,6 +28,7 @@ class Gateway {
     const base::Clock& clock;
     base::Log& log;
     base::Counters& counters;
+    PskSource* psks = nullptr;  // needed when Settings::tls_psk is given
   };
   Gateway(const Settings& settings, const Parts& parts);
   ~Gateway();
@@ -44,7 +45,8 @@ class Gateway {
   // Ends what is left and joins every thread. False: not joined within the deadline; call again.
   bool stop(std::int64_t deadline_ms);
 
-  std::uint16_t tcp_port() const;
+  std::uint16_t tcp_port() const;  // 0: no such listener
+  std::uint16_t tls_psk_port() const;
 
   struct Health {
     std::uint32_t sessions = 0;

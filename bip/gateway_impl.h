@@ -27,6 +27,7 @@
 #include "bip/limiter.h"
 #include "bip/listener.h"
 #include "bip/session.h"
+#include "bip/tls_psk.h"
 
 namespace bip {
 
@@ -49,14 +50,22 @@ struct Worker {
 // One connection. Loop thread only; a worker merely keeps it alive.
 struct Client {
   Client(boost::asio::ip::tcp::socket connection, std::shared_ptr<const Settings> settings,
-         const Address& from, base::Now now)
-      : socket(std::move(connection)), session(std::move(settings), now), address(from) {}
+         const Address& from, base::Now now, Session::Caller caller)
+      : socket(std::move(connection)), session(std::move(settings), now, caller), address(from) {}
+
+  // How many octets of the peer may be taken now.
+  std::size_t room() const {
+    return tls ? std::min(session.room(), tls->room()) : session.room();
+  }
 
   boost::asio::ip::tcp::socket socket;
+  std::unique_ptr<TlsPsk> tls;  // null: the channel is plain
   Session session;
   Address address;
   std::int64_t waiting_since = 0;            // since when a batch of it waits for a worker
   std::int64_t scheduled = Session::kNever;  // its place among the deadlines
+  std::size_t sealed = 0;   // octets of the session's output that are in the TLS output
+  bool looking_up = false;  // a worker asks for its PSK
   bool waiting = false;                      // in the ready-list
   bool held = false;                         // until an older channel of its card has ended
   bool read_armed = false;
@@ -74,17 +83,34 @@ class Gateway::Impl {
   bool drained() const { return quiet_.load(); }  // any thread
   bool stop(std::int64_t deadline_ms);
   std::uint16_t port() const { return port_; }
+  std::uint16_t tls_port() const { return tls_port_; }
   Health health() const;  // any thread
 
  private:
   // Connections (gateway_sessions.cpp).
-  void accepted(int descriptor, const Address& from);
+  base::Status open_listeners();
+  base::Result<std::unique_ptr<Listener>> open(const std::string& address, bool tls);
+  void resume_listeners();
+  void close_listeners();
+  void accepted(int descriptor, const Address& from, bool tls);
   void arm_read(const ClientPtr& client);
   void on_readable(const ClientPtr& client);
   void on_octets(Client& client, base::View octets, base::Now now);
+  void note_identified(Client& client, base::Now now);
   void flush(const ClientPtr& client, base::Now now);
   void pump(const ClientPtr& client, base::Now now);
   void end(Client& client, base::Now now);
+
+  // TLS (gateway_tls.cpp).
+  void follow_tls(const ClientPtr& client, base::Now now);
+  void identify_by_tls(Client& client, base::Now now);
+  void end_of_tls(Client& client, base::Now now);
+  base::View tls_output(Client& client);
+  void tls_sent(Client& client, std::size_t octets, base::Now now);
+  void want_psk(const ClientPtr& client);
+  void post_lookup(const ClientPtr& client, base::Now now);
+  void give_psk(const ClientPtr& client, std::optional<base::Secret> psk);
+  void close_tls(Client& client);
 
   // Work for the workers (gateway_work.cpp).
   void enqueue(const ClientPtr& client, std::int64_t since);
@@ -127,7 +153,9 @@ class Gateway::Impl {
   Parts parts_;
   base::EventLoop loop_;  // before everything that hangs on its context
   base::Workers<Worker> workers_;
-  std::unique_ptr<Listener> listener_;
+  std::shared_ptr<const TlsContext> tls_context_;
+  std::unique_ptr<Listener> listener_;      // null: not configured
+  std::unique_ptr<Listener> tls_listener_;  // same
   std::unique_ptr<boost::asio::steady_timer> timer_;
   FaultLog faults_;
   Limiter limiter_;
@@ -147,6 +175,7 @@ class Gateway::Impl {
   bool stopping_ = false;
   bool started_ = false;  // lifecycle thread only
   std::uint16_t port_ = 0;
+  std::uint16_t tls_port_ = 0;
 
   std::atomic<std::uint32_t> sessions_{0};
   std::atomic<std::uint32_t> proven_{0};

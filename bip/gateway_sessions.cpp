@@ -43,6 +43,8 @@ std::optional<Fault> fault_of(Session::End end) {
       return Fault::timeouts;
     case Session::End::limited:
       return Fault::limited;
+    case Session::End::tls:
+      return Fault::tls_failed;
     default:
       return std::nullopt;
   }
@@ -56,7 +58,7 @@ std::string Gateway::Impl::about(const Client& client) const {
                : to_text(client.address);
 }
 
-void Gateway::Impl::accepted(int descriptor, const Address& from) {
+void Gateway::Impl::accepted(int descriptor, const Address& from, bool tls) {
   const base::Now now = parts_.clock.now();
   tcp::socket socket(loop_.context());
   error_code failed;
@@ -73,7 +75,9 @@ void Gateway::Impl::accepted(int descriptor, const Address& from) {
   }
   socket.non_blocking(true, failed);
   socket.set_option(tcp::no_delay(true), failed);
-  auto client = std::make_shared<Client>(std::move(socket), settings_, from, now);
+  const auto caller = tls ? Session::Caller::by_channel : Session::Caller::by_packet;
+  auto client = std::make_shared<Client>(std::move(socket), settings_, from, now, caller);
+  if (tls) client->tls = std::make_unique<TlsPsk>(tls_context_, *settings_, now);
   if (draining_) client->session.drain();
   clients_.emplace(client.get(), client);
   parts_.counters.add("bip.sessions");
@@ -82,7 +86,7 @@ void Gateway::Impl::accepted(int descriptor, const Address& from) {
 }
 
 void Gateway::Impl::arm_read(const ClientPtr& client) {
-  if (client->read_armed || client->ended || client->session.room() == 0) return;
+  if (client->read_armed || client->ended || client->room() == 0) return;
   client->read_armed = true;
   client->socket.async_wait(tcp::socket::wait_read, [this, client](const error_code& error) {
     client->read_armed = false;
@@ -93,7 +97,7 @@ void Gateway::Impl::arm_read(const ClientPtr& client) {
 
 void Gateway::Impl::on_readable(const ClientPtr& client) {
   const base::Now now = parts_.clock.now();
-  const std::size_t room = std::min(client->session.room(), read_buffer_.size());
+  const std::size_t room = std::min(client->room(), read_buffer_.size());
   if (room == 0) return;
   error_code error;
   const std::size_t size =
@@ -109,9 +113,13 @@ void Gateway::Impl::on_readable(const ClientPtr& client) {
 }
 
 void Gateway::Impl::on_octets(Client& client, base::View octets, base::Now now) {
+  if (client.tls) return client.tls->feed(octets);
   const bool was_known = client.session.iccid().has_value();
   client.session.feed(octets, now);
-  if (was_known || !client.session.iccid()) return;
+  if (!was_known && client.session.iccid()) note_identified(client, now);
+}
+
+void Gateway::Impl::note_identified(Client& client, base::Now now) {
   parts_.counters.add("bip.identified");
   if (!limiter_.card_allowed(client.session.iccid()->digits(), now)) {
     client.session.close(Session::End::limited);
@@ -119,12 +127,14 @@ void Gateway::Impl::on_octets(Client& client, base::View octets, base::Now now) 
 }
 
 void Gateway::Impl::flush(const ClientPtr& client, base::Now now) {
-  while (!client->write_armed && !client->session.output().empty()) {
-    const base::View output = client->session.output();
+  while (!client->write_armed) {
+    const base::View output = client->tls ? tls_output(*client) : client->session.output();
+    if (output.empty()) return;
     error_code error;
     const std::size_t sent =
         client->socket.write_some(boost::asio::buffer(output.data(), output.size()), error);
-    if (sent > 0) client->session.consume(sent, now);
+    if (sent > 0 && client->tls) tls_sent(*client, sent, now);
+    if (sent > 0 && !client->tls) client->session.consume(sent, now);
     if (error == boost::asio::error::would_block) {
       client->write_armed = true;
       client->socket.async_wait(tcp::socket::wait_write, [this, client](const error_code& failed) {
@@ -133,13 +143,15 @@ void Gateway::Impl::flush(const ClientPtr& client, base::Now now) {
         guarded(client, [&] { pump(client, parts_.clock.now()); });
       });
     } else if (error && error != boost::asio::error::interrupted) {
-      client->session.close(Session::End::by_card);
+      return client->session.close(Session::End::by_card);
     }
   }
 }
 
 // After anything that happened to a session: what it has to say, to do, to wait for.
 void Gateway::Impl::pump(const ClientPtr& client, base::Now now) {
+  if (client->ended) return;
+  if (client->tls) follow_tls(client, now);
   if (client->ended) return;
   flush(client, now);
   if (client->session.phase() == Session::Phase::closed) return end(*client, now);
@@ -160,6 +172,11 @@ void Gateway::Impl::end(Client& client, base::Now now) {
   if (pretended || session.end() == Session::End::bad_identification) {
     limiter_.failed(client.address, "", now);
   }
+  if (session.end() == Session::End::tls && !session.iccid()) {
+    const auto card = card_of_identity(client.tls->identity());
+    limiter_.failed(client.address, card ? card->digits() : "", now);
+  }
+  if (client.tls) close_tls(client);
   error_code ignored;
   client.socket.close(ignored);
   unschedule(client);
@@ -173,14 +190,15 @@ void Gateway::Impl::end(Client& client, base::Now now) {
   }
   clients_.erase(&client);  // may be the last owner: `client` is not touched any more
   update_gauges();
-  if (!draining_ && !stopping_ && clients_.size() < settings_->sessions) listener_->resume();
+  if (!draining_ && !stopping_ && clients_.size() < settings_->sessions) resume_listeners();
   dispatch();
 }
 
 // A client has one place among the deadlines, at or before its real one: most deadlines only move
 // away, and are looked at again when the old one comes.
 void Gateway::Impl::schedule(Client& client) {
-  const std::int64_t deadline = client.session.deadline();
+  const std::int64_t deadline =
+      std::min(client.session.deadline(), client.tls ? client.tls->deadline() : Session::kNever);
   if (deadline >= client.scheduled) return;
   unschedule(client);
   client.scheduled = deadline;
@@ -208,6 +226,7 @@ void Gateway::Impl::check_deadlines(base::Now now) {
     const ClientPtr owner = clients_.at(client);
     unschedule(*client);
     guarded(owner, [&] {
+      if (client->tls) client->tls->on_deadline(now);
       client->session.on_deadline(now);
       pump(owner, now);
     });

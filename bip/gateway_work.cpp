@@ -42,6 +42,10 @@ void Gateway::Impl::dispatch() {
     client->waiting = false;
     if (client->ended) continue;
     const base::Now now = parts_.clock.now();
+    if (client->tls && client->tls->phase() == TlsPsk::Phase::wants_psk) {
+      post_lookup(client, now);
+      continue;
+    }
     if (!may_try(*client, now)) {
       client->session.close(Session::End::limited);
       end(*client, now);

@@ -38,6 +38,7 @@ class Session {
     failed,
     superseded,  // a newer channel of the same card has proved itself
     limited,     // too many failures before (gateway)
+    tls,         // the channel below failed (gateway)
     stopped,
   };
 

@@ -81,19 +81,22 @@ base::Status Application::open_stores() {
 }
 
 base::Status Application::choose_keys() {
-  if (host_.ota_crypto() != nullptr) {
+  const bool packets = host_.ota_crypto() != nullptr;
+  const bool keys = packets || host_.ota_keys() != nullptr;
+  const bool psks = host_.psk() != nullptr || config_.bip.tls_psk.empty();
+  if (!keys || !psks) {
+    auto file = CardKeysFile::load(config_.card_keys);
+    if (!file) return base::Error{file.error()};
+    keys_file_ = file.take();
+    log_.warning("plugin", "card keys come from a file: for laboratories only");
+  }
+  if (host_.psk() != nullptr) psk_source_ = std::make_unique<HostPskSource>(host_, log_);
+  if (packets) {
     keys_ = std::make_unique<HostCrypto>(host_, log_);
     return {};
   }
-  if (host_.ota_keys() != nullptr) {
-    key_source_ = std::make_unique<HostKeySource>(host_, log_);
-  } else {
-    auto file = CardKeysFile::load(config_.card_keys);
-    if (!file) return base::Error{file.error()};
-    key_source_ = file.take();
-    log_.warning("plugin", "card keys come from a file: for laboratories only");
-  }
-  keys_ = std::make_unique<bip::KeyCrypto>(*key_source_);
+  if (keys) key_source_ = std::make_unique<HostKeySource>(host_, log_);
+  keys_ = std::make_unique<bip::KeyCrypto>(keys ? *key_source_ : *keys_file_);
   return {};
 }
 
@@ -102,7 +105,8 @@ base::Status Application::start() {
     if (const base::Status stores = open_stores(); !stores) return stores;
   }
   auto gateway = std::make_unique<bip::Gateway>(
-      config_.bip, bip::Gateway::Parts{*keys_, *cards_, *stores_, clock_, log_, counters_});
+      config_.bip, bip::Gateway::Parts{*keys_, *cards_, *stores_, clock_, log_, counters_,
+                                       psk_source_ ? psk_source_.get() : keys_file_.get()});
   if (const base::Status started = gateway->start(); !started) return started;
   {
     const std::lock_guard lock(gateway_mutex_);
@@ -113,7 +117,8 @@ base::Status Application::start() {
     stop(kGiveUpMs);
     return base::Error{"the system gives no thread"};
   }
-  const std::uint16_t port = gateway_->tcp_port();
+  const std::uint16_t port =
+      gateway_->tcp_port() != 0 ? gateway_->tcp_port() : gateway_->tls_psk_port();
   log_.info("plugin", port != 0 ? base::cat("running; card channels over TCP on port ", port)
                                 : "running; no listener is configured");
   return {};
@@ -187,6 +192,9 @@ std::string Application::health(const std::string& state) const {
     const std::lock_guard lock(gateway_mutex_);
     if (gateway_ != nullptr) gateway = gateway_->health();
     if (gateway_ != nullptr && gateway_->tcp_port() != 0) ports.add("tcp", gateway_->tcp_port());
+    if (gateway_ != nullptr && gateway_->tls_psk_port() != 0) {
+      ports.add("tls_psk", gateway_->tls_psk_port());
+    }
   }
   const std::string fault = store_fault_.with([](const std::string& text) { return text; });
   JsonObject counters;

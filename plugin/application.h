@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "db/key_files.h"
 #include "db/stores.h"
+#include "plugin/card_keys_file.h"
 #include "plugin/host.h"
 #include "vault/card_service.h"
 
@@ -55,7 +56,9 @@ class Application {
   HostClock clock_;
   base::Counters counters_;
   std::unique_ptr<db::FileKeyRing> key_ring_;
+  std::unique_ptr<CardKeysFile> keys_file_;  // laboratory only
   std::unique_ptr<bip::CardKeySource> key_source_;
+  std::unique_ptr<bip::PskSource> psk_source_;
   std::unique_ptr<bip::Keys> keys_;
   std::unique_ptr<vault::CardService> cards_;
 

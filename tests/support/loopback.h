@@ -58,6 +58,14 @@ class Loopback {
     packet.insert(packet.end(), content.begin(), content.end());
     return packet;
   }
+  // Whatever comes next; empty: the other side has closed, or nothing came in time.
+  base::Bytes receive_some() {
+    if (!readable(10'000)) return {};
+    base::Bytes octets(16 * 1024);
+    const ssize_t got = ::recv(fd_, octets.data(), octets.size(), 0);
+    octets.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return octets;
+  }
   bool closed_by_peer() {  // waits for it
     while (readable(10'000)) {
       std::uint8_t octet;
