@@ -272,9 +272,10 @@ base::Result<std::vector<vault::Record>> SqlStore::find_any(
 }
 
 base::Result<std::vector<vault::HistoryEntry>> SqlStore::history(const vault::HistoryQuery& query) {
-  std::string sql =
-      "SELECT record_id, seq, at, op, kind, actor, detail, mac FROM history "
-      "WHERE at >= ? AND at < ?";
+  // The index by date is for a stretch of time. From the beginning on, rows are read in the order
+  // of the chains: by date each page would be sorted out of all of them.
+  std::string sql = "SELECT record_id, seq, at, op, kind, actor, detail, mac FROM history WHERE ";
+  sql += query.from > 0 ? "at >= ? AND at < ?" : "at + 0 >= ? AND at + 0 < ?";
   std::vector<Param> params{number(query.from), number(query.until)};
   if (query.record) {
     sql += " AND record_id = ?";
@@ -285,6 +286,10 @@ base::Result<std::vector<vault::HistoryEntry>> SqlStore::history(const vault::Hi
     params.emplace_back(std::string_view(query.actor));
   }
   if (query.after) {
+    if (query.from <= 0) {  // says the same again: engines find the place in the key by it
+      sql += " AND record_id >= ?";
+      params.emplace_back(base::View(query.after->first));
+    }
     sql += " AND (record_id > ? OR (record_id = ? AND seq > ?))";
     params.emplace_back(base::View(query.after->first));
     params.emplace_back(base::View(query.after->first));

@@ -62,12 +62,15 @@ bool Housekeeping::drop_upload(Store& store, const RecordId& id, std::int64_t be
 bool Housekeeping::seal(Store& store, base::Now now) {
   const std::int64_t settled = now.utc_ms - kSettled;
   const std::int64_t until = settled - settled % base::kHourMs;
-  for (int i = 0; i < kPagesPerStep && summer_.sum().until < until; ++i) {
-    const std::int64_t before = summer_.sum().until;
-    if (!summer_.advance(store, until)) return false;
-    if (summer_.sum().until != before) log_.info("vault", sealed_line(keys_, summer_.sum()));
+  if (until <= summer_.sum().until) return false;
+  for (int i = 0; i < kPagesPerStep; ++i) {
+    const auto there = summer_.advance(store, until);
+    if (!there) return false;
+    if (!*there) continue;
+    log_.info("vault", sealed_line(keys_, summer_.sum()));
+    return false;
   }
-  return summer_.sum().until < until;
+  return true;
 }
 
 }  // namespace vault

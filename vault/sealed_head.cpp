@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::string_view kWords = "sealed history head ";
 constexpr std::size_t kPage = 1000;
+// A page of a slice is sorted out of all its entries: they should not be too many.
+constexpr std::int64_t kSlice = 5 * base::kMinuteMs;
 
 void add(base::Sha256& sum, const base::Sha256& value) {
   unsigned carry = 0;
@@ -114,7 +116,7 @@ base::Status HeadSummer::end_chain(Store& store, State& state) const {
 base::Result<bool> HeadSummer::advance(Store& store, std::int64_t until) {
   if (until <= sum_.until) return true;
   if (target_ <= sum_.until) {
-    target_ = until;
+    target_ = sum_.until == 0 ? until : std::min(until, sum_.until + kSlice);
     state_ = {sum_.entries, sum_.sum, std::nullopt};
   }
   State state = state_;

@@ -24,12 +24,13 @@ std::string sealed_line(const KeyRing& keys, const HeadSum& sum);
 // Finds one in a line of a log. Nothing: there is none, or this audit key has not made it.
 std::optional<HeadSum> read_sealed(const KeyRing& keys, std::string_view line);
 
-// Brings a sum forward in time, page by page. Cost follows the entries in between. One thread.
+// Brings a sum forward in time: the first time in one pass over all chains, page by page, later in
+// slices of time. Cost follows the entries in between. One thread.
 class HeadSummer {
  public:
   const HeadSum& sum() const { return sum_; }
-  // One page on the way to `until`; a way that was begun to an earlier moment is ended first. True:
-  // sum() is of that moment; false: call again. After an error everything is as before the call.
+  // One page on the way to `until`; what was begun is ended first. True: sum() is of that moment;
+  // false: call again. After an error everything is as before the call.
   base::Result<bool> advance(Store& store, std::int64_t until);
 
  private:
@@ -49,7 +50,7 @@ class HeadSummer {
 
   HeadSum sum_;
   std::int64_t target_ = 0;
-  State state_;  // on the way from sum_ to target_
+  State state_;  // of the pass from sum_ to target_
 };
 
 }  // namespace vault

@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(a_sum_stays_true) {
     commit([](RecordTx& tx) { tx.note_own({"audited", "ops:test", "history"}); });
     pass(base::kHourMs);
     for (int pages = 0;; ++pages) {
-      BOOST_REQUIRE(pages < 10);
+      BOOST_REQUIRE(pages < 30);
       const auto there = hourly.advance(*store, now.utc_ms);
       BOOST_REQUIRE(there.ok());
       if (*there) break;
