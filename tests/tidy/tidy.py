@@ -282,7 +282,7 @@ def check_binary(build, plugin, source, release, report):
     exported = symbols("-D", "--defined-only", plugin)
     if exported != {"bipvault_entry"}:
         report.add(plugin, 0, f"exports {sorted(exported)} instead of bipvault_entry alone")
-    check_imports(plugin, build, release, report)
+    check_imports(plugin, build, source, release, report)
     loading = [(n, path) for n, path in objects_of(build, source)
                if init_array_entries(path) > 0]
     for name, path in loading:
