@@ -7,20 +7,13 @@
 #include <vector>
 
 #include "bip/cat_tp.h"
-#include "bip/limiter.h"
+#include "bip/socket_address.h"
 
 namespace bip {
 
-// The UDP end of a peer.
-struct UdpPeer {
-  Address address{};
-  std::uint16_t port = 0;
-  friend bool operator==(const UdpPeer&, const UdpPeer&) = default;
-};
-
 // What tells links apart.
 struct CatTpKey {
-  UdpPeer peer;
+  SocketPeer peer;
   CatTp::Ports ports;
   friend bool operator==(const CatTpKey& a, const CatTpKey& b) {
     return a.peer == b.peer && a.ports.own == b.ports.own && a.ports.peer == b.ports.peer;

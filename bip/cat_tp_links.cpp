@@ -14,7 +14,7 @@ CatTpLinks::CatTpLinks(const CatTpSettings& settings, std::function<std::uint64_
       links_(8, hash_),
       half_open_(settings.half_open, settings.half_open_per_ip, hash_) {}
 
-void CatTpLinks::feed(base::View datagram, const UdpPeer& from, base::Now now) {
+void CatTpLinks::feed(base::View datagram, const SocketPeer& from, base::Now now) {
   const auto pdu = decode_cat_tp(datagram);
   if (!pdu) {
     ++counts_.malformed;
@@ -151,6 +151,16 @@ void CatTpLinks::tell(Link& link, What what, base::View identification) {
   events_.push_back({what, &link, {identification.begin(), identification.end()}});
 }
 
+std::optional<CatTpLinks::Event> CatTpLinks::next_event() {
+  while (events_taken_ < events_.size()) {
+    Event& event = events_[events_taken_++];
+    if (event.link != nullptr) return std::move(event);
+  }
+  events_.clear();
+  events_taken_ = 0;
+  return std::nullopt;
+}
+
 bool CatTpLinks::send(Link& link, base::View sdu, base::Now now) {
   const bool taken = link.machine_.send(sdu, now, output_);
   address_to(link.peer_);
@@ -174,7 +184,9 @@ void CatTpLinks::close(Link& link, CatTpReset reason, base::Now now) {
 
 void CatTpLinks::release(Link& link, base::Now now) {
   close(link, CatTpReset::normal, now);
-  std::erase_if(events_, [&](const Event& event) { return event.link == &link; });
+  for (Event& event : events_) {
+    if (event.link == &link) event.link = nullptr;
+  }
   links_.erase(CatTpKey{link.peer_, link.machine_.ports()});
 }
 

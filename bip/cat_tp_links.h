@@ -21,14 +21,14 @@ class CatTpLinks {
   // A link belongs to its taker from `opened` until release().
   class Link {
    public:
-    Link(const UdpPeer& from, CatTp machine) : peer_(from), machine_(std::move(machine)) {}
-    const UdpPeer& peer() const { return peer_; }
+    Link(const SocketPeer& from, CatTp machine) : peer_(from), machine_(std::move(machine)) {}
+    const SocketPeer& peer() const { return peer_; }
     const CatTp& machine() const { return machine_; }
     void* owner = nullptr;  // the taker's
 
    private:
     friend class CatTpLinks;
-    UdpPeer peer_;
+    SocketPeer peer_;
     CatTp machine_;
     std::int64_t scheduled_ = CatTp::kNever;
     bool closed_told_ = false;
@@ -61,7 +61,7 @@ class CatTpLinks {
   // False: newcomers are refused for the time being (RST reason 2).
   void accept(bool yes) { accepting_ = yes; }
 
-  void feed(base::View datagram, const UdpPeer& from, base::Now now);
+  void feed(base::View datagram, const SocketPeer& from, base::Now now);
   bool send(Link& link, base::View sdu, base::Now now);
   std::optional<base::Bytes> take(Link& link, base::Now now);
   // Ends the link with an RST; no event follows.
@@ -72,12 +72,12 @@ class CatTpLinks {
   std::int64_t deadline() const;
   void on_deadline(base::Now now);
 
-  // What has happened since the last call. A link's events are valid until it is released.
-  std::vector<Event> events() { return std::exchange(events_, {}); }
+  // What has happened, in order; nothing: that was all. Released links have no events any more.
+  std::optional<Event> next_event();
   // Datagrams to be sent, in order; the caller clears them.
   std::size_t outputs() const { return output_.count(); }
   base::View output(std::size_t index) const { return output_[index]; }
-  const UdpPeer& output_to(std::size_t index) const { return output_to_[index]; }
+  const SocketPeer& output_to(std::size_t index) const { return output_to_[index]; }
   void clear_output();
 
   std::size_t open_links() const { return links_.size(); }
@@ -96,7 +96,7 @@ class CatTpLinks {
   void tell(Link& link, Event::What what, base::View identification = {});
   void schedule(Link& link);
   void unschedule(Link& link);
-  void address_to(const UdpPeer& peer) { output_to_.resize(output_.count(), peer); }
+  void address_to(const SocketPeer& peer) { output_to_.resize(output_.count(), peer); }
 
   const CatTpSettings& settings_;
   std::function<std::uint64_t()> random_;
@@ -105,8 +105,9 @@ class CatTpLinks {
   CatTpHalfOpen half_open_;
   std::set<std::pair<std::int64_t, Link*>> deadlines_;
   std::vector<Event> events_;
+  std::size_t events_taken_ = 0;
   CatTpOutput output_;
-  std::vector<UdpPeer> output_to_;
+  std::vector<SocketPeer> output_to_;
   Counts counts_;
   bool accepting_ = true;
 };

@@ -50,7 +50,7 @@ struct World {
   bip::CatTp card{numbers, {1, 9000}};
   bip::CatTpOutput out;
   base::Now now{1'000, 0};
-  bip::UdpPeer from;
+  bip::SocketPeer from;
   std::size_t in = 0, answered = 0;
 
   void outputs() {
@@ -65,14 +65,14 @@ struct World {
   }
 
   void events() {
-    for (auto& event : links.events()) {
-      if (event.what == bip::CatTpLinks::Event::What::closed) {
-        links.release(*event.link, now);
+    while (auto event = links.next_event()) {
+      if (event->what == bip::CatTpLinks::Event::What::closed) {
+        links.release(*event->link, now);
         continue;
       }
-      while (auto sdu = links.take(*event.link, now)) {
+      while (auto sdu = links.take(*event->link, now)) {
         check(!sdu->empty() && sdu->size() <= numbers.max_sdu);
-        links.send(*event.link, *sdu, now);
+        links.send(*event->link, *sdu, now);
       }
     }
     while (auto sdu = card.take(now, out)) check(sdu->size() <= numbers.max_sdu);

@@ -66,21 +66,21 @@ bool CatTpFront::receive(base::Now now) {
 
 void CatTpFront::events(base::Now now) {
   using What = bip::CatTpLinks::Event::What;
-  for (auto& event : links_.events()) {
-    if (event.what == What::opened) {
+  while (auto event = links_.next_event()) {
+    if (event->what == What::opened) {
       if (link_ != nullptr) links_.release(*link_, now);
-      link_ = event.link;
-      identification = event.identification;
+      link_ = event->link;
+      identification = event->identification;
       if (stream_ >= 0) ::close(stream_);
       stream_ = vault_.connect();
       answers_.clear();
       base::Writer packet;
       packet.tlv(0x03, base::Writer().tlv(0x36, identification).view());
       to_vault(packet.view());
-    } else if (event.what == What::closed) {
-      links_.release(*event.link, now);
-      if (event.link == link_) link_ = nullptr;
-    } else if (event.what == What::readable && event.link == link_) {
+    } else if (event->what == What::closed) {
+      links_.release(*event->link, now);
+      if (event->link == link_) link_ = nullptr;
+    } else if (event->what == What::readable && event->link == link_) {
       while (const auto sdu = links_.take(*link_, now)) to_vault(*sdu);
     }
   }

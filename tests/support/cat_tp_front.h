@@ -34,7 +34,7 @@ class CatTpFront {
   bip::CatTpSettings settings_;
   bip::CatTpLinks links_;
   bip::CatTpLinks::Link* link_ = nullptr;
-  bip::UdpPeer card_;
+  bip::SocketPeer card_;
   int datagrams_ = -1;
   int stream_ = -1;
   base::Bytes answers_;

@@ -21,8 +21,8 @@ struct Weather {
   std::int64_t most_delay = 20;  // more than least: datagrams overtake each other
 };
 
-inline bip::UdpPeer peer(std::uint32_t host, std::uint16_t port) {
-  bip::UdpPeer peer;
+inline bip::SocketPeer peer(std::uint32_t host, std::uint16_t port) {
+  bip::SocketPeer peer;
   peer.address[10] = peer.address[11] = 0xFF;
   for (int i = 0; i < 4; ++i) {
     peer.address[static_cast<std::size_t>(12 + i)] =
@@ -100,7 +100,7 @@ class World {
   bip::CatTp card;
   bip::CatTpOutput out;
   base::Now now{1'000'000, 0};
-  bip::UdpPeer address = peer(0x0A000001, 40'000);
+  bip::SocketPeer address = peer(0x0A000001, 40'000);
   std::optional<std::uint16_t> first;  // the card's initial sequence number
 
   std::multimap<std::int64_t, Datagram> flying;
@@ -121,15 +121,15 @@ class World {
   }
 
   void events() {
-    for (auto& event : links.events()) {
-      if (event.what == bip::CatTpLinks::Event::What::opened) {
+    while (auto event = links.next_event()) {
+      if (event->what == bip::CatTpLinks::Event::What::opened) {
         ++opened;
-        link = event.link;
-        identification = event.identification;
-      } else if (event.what == bip::CatTpLinks::Event::What::closed) {
+        link = event->link;
+        identification = event->identification;
+      } else if (event->what == bip::CatTpLinks::Event::What::closed) {
         ++closed;
-        links.release(*event.link, now);
-        if (link == event.link) link = nullptr;
+        links.release(*event->link, now);
+        if (link == event->link) link = nullptr;
       }
     }
   }
