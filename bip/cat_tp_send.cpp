@@ -133,6 +133,8 @@ void CatTp::on_ack(const CatTpPdu& pdu, base::Now now) {
     }
   }
   sent.erase(sent.begin(), end);
+  // The oldest one cannot have come out of order: a peer that said so has dropped it again.
+  if (!sent.empty()) sent.front().arrived = false;
 }
 
 void CatTp::on_eacks(const CatTpPdu& pdu, base::Now now, CatTpOutput& out) {
@@ -143,10 +145,9 @@ void CatTp::on_eacks(const CatTpPdu& pdu, base::Now now, CatTpOutput& out) {
     const std::uint16_t number = reader.u16();
     const auto named = std::find_if(sent.begin(), sent.end(),
                                     [&](const Sent& one) { return one.sequence == number; });
-    if (named == sent.end() || named->arrived) continue;
+    if (named == sent.end() || named == sent.begin() || named->arrived) continue;
     named->arrived = true;
     if (named->tries == 0) measure(now.mono_ms - named->sent_at);
-    base::Bytes().swap(named->data);
     for (auto one = sent.begin(); one != named; ++one) {
       if (one->arrived || ++one->passed < kPassedBeforeRepeat) continue;
       if (one->tries >= settings_->retries) continue;  // its own deadline ends the link

@@ -361,6 +361,32 @@ BOOST_AUTO_TEST_CASE(an_sdu_larger_than_announced_ends_the_link) {
   BOOST_TEST((end.reason() == CatTpReset::unexpected_pdu));
 }
 
+// A peer that names everything as come out of order and acknowledges nothing is still waited for.
+BOOST_AUTO_TEST_CASE(an_eack_of_the_oldest_number_is_no_acknowledgement) {
+  World world(19);
+  const CatTp::Opened numbers{{9000, 1}, 5, 77, 1400, 1400, 2};
+  CatTp end(world.server_settings, numbers, world.now);
+  for (int i = 0; i < 3; ++i) BOOST_TEST(end.send(base::Bytes{1}, world.now, world.out));
+  CatTpPdu eack;
+  eack.source = 1;
+  eack.destination = 9000;
+  eack.flags = bip::cat_tp::kAck | bip::cat_tp::kEack;
+  eack.sequence = 78;
+  eack.acknowledgement = 5;
+  eack.window = 2;
+  const base::Bytes all{0, 6, 0, 7};
+  eack.eacks = all;
+  end.feed(eack, world.now, world.out);
+  BOOST_TEST(end.backlog() == 3u);
+  BOOST_TEST(end.deadline() == world.now.mono_ms + end.rto());
+  // It drops again what it had named.
+  eack.flags = bip::cat_tp::kAck;
+  eack.eacks = {};
+  eack.acknowledgement = 6;
+  end.feed(eack, world.now, world.out);
+  BOOST_TEST(end.deadline() != CatTp::kNever);
+}
+
 BOOST_AUTO_TEST_CASE(an_idle_link_is_small) {
   BOOST_TEST(sizeof(CatTpLinks::Link) <= 256u);
   BOOST_TEST(sizeof(CatTpHalfOpen::Slot) <= 128u);
