@@ -86,6 +86,7 @@ Object::Ptr keys_to_json(const OtaKeys& keys) {
   json->set("algorithm", keys.family == bip::Family::aes ? "aes" : "3des");
   json->set("kic", base::to_hex(keys.kic.view()));
   json->set("kid", base::to_hex(keys.kid.view()));
+  if (!keys.psk.empty()) json->set("psk", base::to_hex(keys.psk.view()));
   return json;
 }
 
@@ -103,6 +104,7 @@ OtaKeys keys_from_json(const Object& json) {
   keys.family = *family;
   keys.kic = base::Secret(hex(json, "kic"));
   keys.kid = base::Secret(hex(json, "kid"));
+  if (json.has("psk")) keys.psk = base::Secret(hex(json, "psk"));
   return keys;
 }
 

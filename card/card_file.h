@@ -22,7 +22,8 @@ base::Result<Phone> load_phone(const std::string& path);
 base::Status save_phone(const std::string& path, const Phone& phone);
 
 // The OTA keys of one card from the laboratory's CSV, columns iccid, key_set, algorithm (aes or
-// 3des), kic, kid in hexadecimal; other columns are ignored. The first row of the ICCID counts.
+// 3des), kic, kid and, if wanted, psk in hexadecimal; other columns are ignored. The first row of
+// the ICCID counts.
 base::Result<OtaKeys> read_ota_keys(const std::string& csv_path, const IccidOctets& iccid);
 
 }  // namespace card

@@ -92,7 +92,7 @@ Command refresh(const Path& changed) {
 
 Command open_channel(const ServerAddress& server, std::uint16_t buffer, Carrier carrier) {
   const std::uint8_t protocol =
-      carrier == Carrier::tcp ? transport::kTcpClient : transport::kUdpClient;
+      carrier == Carrier::cat_tp ? transport::kUdpClient : transport::kTcpClient;
   Command command = plain(CommandType::open_channel, 0x01);
   command.objects.add(tag::kBearer, {0x03});
   command.objects.add(tag::kBufferSize, base::Writer().u16(buffer).view());

@@ -56,6 +56,8 @@ Task<bool> Link::open() {
   received_.clear();
   datagram_.clear();
   cat_tp_.reset();
+  tls_.reset();
+  records_.clear();
   tick_due_ = false;
   packets_ = octets_up_ = octets_down_ = 0;
   const Command command = commands::open_channel(card_.server, kMaxPacket, card_.carrier);
@@ -68,6 +70,7 @@ Task<bool> Link::open() {
   if (channel_ == 0 || buffer_ == 0) co_return false;
   co_await start_guard();
   if (card_.carrier == Carrier::cat_tp) co_return co_await establish();
+  if (card_.carrier == Carrier::tls_psk) co_return co_await shake_hands();
   base::Writer identification;
   identification.tlv(kIdentification, base::Writer().tlv(kTagIccid, card_.iccid).view());
   const base::Bytes octets = identification.take();
@@ -80,6 +83,11 @@ Task<> Link::close() {
     cat_tp_->close();
     co_await let_go();
     cat_tp_.reset();
+  }
+  if (tls_) {
+    tls_->close();
+    if (!dropped_) co_await send_records();
+    tls_.reset();
   }
   const Command stop = commands::stop_timer(kGuardTimer);
   co_await proactive_.issue(stop);
@@ -124,6 +132,9 @@ Task<std::optional<std::uint64_t>> Link::send(const bip::Message& message, Por p
   bool sent = false;
   if (cat_tp_) {
     sent = co_await send_sdu(packet);
+  } else if (tls_) {
+    tls_->send(packet);
+    sent = co_await send_records();
   } else {
     sent = co_await send_octets(packet);
   }
@@ -163,13 +174,14 @@ Task<bool> Link::fetch_data() {
       dropped_ = true;
       co_return false;
     }
-    base::Bytes& into = cat_tp_ ? datagram_ : received_;
+    base::Bytes& into = cat_tp_ ? datagram_ : tls_ ? records_ : received_;
     into.insert(into.end(), data->begin(), data->end());
     octets_down_ += data->size();
     left = data->empty() ? 0 : remaining(response);
   }
   progress_ = true;
   if (cat_tp_) co_await take_datagram();
+  if (tls_) co_await take_records();
   co_return true;
 }
 

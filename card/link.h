@@ -1,10 +1,11 @@
-// The applet's channel to the vault: BIP commands below, secured packets above, CAT_TP between them
-// where the card is made so (wire protocol sections 1 and 2). Coroutines of one thread; every
-// function that waits is a Task.
+// The applet's channel to the vault: BIP commands below, secured packets above, CAT_TP or TLS
+// between them where the card is made so (wire protocol sections 1 and 2). Coroutines of one
+// thread; every function that waits is a Task.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "bip/message.h"
@@ -14,6 +15,7 @@
 #include "card/profile.h"
 #include "card/report.h"
 #include "card/task.h"
+#include "card/tls_end.h"
 
 namespace card {
 
@@ -47,7 +49,7 @@ class Link {
         commit_(std::move(commit)),
         report_(std::move(report)) {}
 
-  // Opens the channel and tells who calls: by the identification packet, or by the SYN.
+  // Opens the channel and tells who calls: by the identification packet, the SYN, or TLS.
   Task<bool> open();
   // Ends the channel if it is open, and tells the session's figures.
   Task<> close();
@@ -86,6 +88,11 @@ class Link {
   Task<> take_datagram();
   Task<> take_tick();
 
+  // link_tls.cpp
+  Task<bool> shake_hands();
+  Task<bool> send_records();
+  Task<> take_records();
+
   Card& card_;
   Proactive& proactive_;
   std::function<void()> commit_;
@@ -98,6 +105,8 @@ class Link {
   bool guard_expired_ = false;
   bool progress_ = false;  // since the guard timer was started
   base::Bytes received_;
+  std::unique_ptr<TlsEnd> tls_;
+  base::Bytes records_;  // of TLS, fetched from the terminal
   std::optional<CatTpEnd> cat_tp_;
   base::Bytes datagram_;              // being fetched from the terminal
   bool ticking_ = false;              // the timer runs

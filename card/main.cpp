@@ -23,20 +23,21 @@ constexpr const char* kHelp =
     R"(bipvault-card: a (U)SIM card with the phone backup applet, and the phone around it.
 
   bipvault-card create --card FILE --iccid DIGITS --keys CSV [--msisdn +DIGITS] [--size CONTACTS]
-                       [--messages N] [--memos N] [--server A.B.C.D:PORT] [--channel tcp|cat_tp]
+                       [--messages N] [--memos N] [--server A.B.C.D:PORT] [--channel tcp|cat_tp|tls_psk]
   bipvault-card fill   --card FILE [--contacts N] [--messages N] [--memos N] [--seed N]
   bipvault-card show   --card FILE [--json]        counts and digest, no content
   bipvault-card dump   --card FILE OUT             the image that a backup would carry
   bipvault-card wipe   --card FILE                 frees the user's files
   bipvault-card run    --card FILE --phone FILE [--server A.B.C.D:PORT] [--script FILE|-]
                        [--pcap FILE] [--gsmtap HOST] [--clock-file FILE] [--imei DIGITS]
-                       [--timeout 120s] [--channel tcp|cat_tp] [--json] [--show-keys]
+                       [--timeout 120s] [--channel tcp|cat_tp|tls_psk] [--json] [--show-keys]
                        [--interactive]
 
 FILE of --card holds the card (with its OTA keys: mode 0600), FILE of --phone what the phone keeps;
 a phone that does not exist is a new one. --keys: CSV with the columns iccid, key_set, algorithm
 (aes, 3des), kic, kid. --server goes instead of the address that is in the card;
---channel says, and the card keeps, whether the applet speaks TCP or CAT_TP over UDP.
+--channel says, and the card keeps, whether the applet speaks TCP, CAT_TP over UDP, or TLS
+with the pre-shared key of the CSV's column psk.
 
 Script, one line each, # for comments:
   menu TEXT            chooses the item (Back up, Restore, Write memo, Status, Erase backup)
@@ -147,12 +148,15 @@ int create(const Arguments& arguments) {
   const auto server = parse_server(arguments.get("server", "127.0.0.1:7100"));
   if (!server) return wrong_use("--server takes A.B.C.D:PORT");
   const auto carrier = parse_carrier(arguments.get("channel", "tcp"));
-  if (!carrier) return wrong_use("--channel takes tcp or cat_tp");
+  if (!carrier) return wrong_use("--channel takes tcp, cat_tp or tls_psk");
   auto keys = read_ota_keys(arguments.get("keys"), *iccid);
   if (!keys) return failed(keys.error());
   const Sizes sizes{static_cast<std::size_t>(*contacts), static_cast<std::size_t>(*messages),
                     static_cast<std::size_t>(*memos)};
   Card card = make_card(*iccid, sizes, arguments.get("msisdn"));
+  if (*carrier == Carrier::tls_psk && keys->psk.empty()) {
+    return failed(arguments.get("keys") + ": no psk for this ICCID");
+  }
   card.keys = keys.take();
   card.server = *server;
   card.carrier = *carrier;
@@ -245,7 +249,7 @@ base::Result<RunOptions> run_options(const Arguments& arguments) {
   }
   if (arguments.has("channel")) {
     options.carrier = parse_carrier(arguments.get("channel"));
-    if (!options.carrier) return base::Error{"--channel takes tcp or cat_tp"};
+    if (!options.carrier) return base::Error{"--channel takes tcp, cat_tp or tls_psk"};
   }
   if (arguments.has("timeout")) {
     const auto timeout = base::parse_duration(arguments.get("timeout"));

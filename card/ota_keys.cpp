@@ -7,13 +7,14 @@ namespace {
 
 struct Columns {
   std::size_t iccid, key_set, algorithm, kic, kid;
+  std::optional<std::size_t> psk;
 };
 
 std::optional<Columns> columns(const base::CsvReader& csv) {
   const auto iccid = csv.column("iccid"), key_set = csv.column("key_set"),
              algorithm = csv.column("algorithm"), kic = csv.column("kic"), kid = csv.column("kid");
   if (!iccid || !key_set || !algorithm || !kic || !kid) return std::nullopt;
-  return Columns{*iccid, *key_set, *algorithm, *kic, *kid};
+  return Columns{*iccid, *key_set, *algorithm, *kic, *kid, csv.column("psk")};
 }
 
 bool key_size_good(bip::Family family, std::size_t size) {
@@ -37,6 +38,11 @@ std::optional<OtaKeys> keys_of(const std::vector<std::string>& row, const Column
   keys.key_set = static_cast<std::uint8_t>(*key_set);
   keys.kic = base::Secret(std::move(*kic));
   keys.kid = base::Secret(std::move(*kid));
+  if (at.psk && !row[*at.psk].empty()) {
+    auto psk = base::from_hex(row[*at.psk]);
+    if (!psk) return std::nullopt;
+    keys.psk = base::Secret(std::move(*psk));
+  }
   return keys;
 }
 

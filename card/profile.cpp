@@ -79,10 +79,14 @@ base::Bytes msisdn_record(std::string_view msisdn) {
 std::optional<Carrier> parse_carrier(std::string_view text) {
   if (text == "tcp") return Carrier::tcp;
   if (text == "cat_tp") return Carrier::cat_tp;
+  if (text == "tls_psk") return Carrier::tls_psk;
   return std::nullopt;
 }
 
-std::string_view to_string(Carrier carrier) { return carrier == Carrier::tcp ? "tcp" : "cat_tp"; }
+std::string_view to_string(Carrier carrier) {
+  if (carrier == Carrier::tls_psk) return "tls_psk";
+  return carrier == Carrier::tcp ? "tcp" : "cat_tp";
+}
 
 std::optional<ServerAddress> parse_server(std::string_view text) {
   ServerAddress address;

@@ -49,6 +49,7 @@ struct OtaKeys {
   bip::Family family = bip::Family::aes;
   base::Secret kic;
   base::Secret kid;
+  base::Secret psk;  // for TLS; may be empty
 };
 
 struct ServerAddress {
@@ -56,10 +57,10 @@ struct ServerAddress {
   std::uint16_t port = 7100;
 };
 // What the applet speaks between BIP and its packets.
-enum class Carrier : std::uint8_t { tcp, cat_tp };
+enum class Carrier : std::uint8_t { tcp, cat_tp, tls_psk };
 inline constexpr std::uint16_t kCatTpPort = 9000;  // of the vault, above its UDP port
 
-std::optional<Carrier> parse_carrier(std::string_view text);  // "tcp", "cat_tp"
+std::optional<Carrier> parse_carrier(std::string_view text);  // as above
 std::string_view to_string(Carrier carrier);
 
 std::optional<ServerAddress> parse_server(std::string_view text);  // "a.b.c.d:port"
