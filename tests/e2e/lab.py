@@ -52,7 +52,7 @@ class Lab:
         self.config = self.path("etc", "bipvault.ini")
         self.host_config = self.path("etc", "host.ini")
         self.ports_file = self.path("data", "ports.json")
-        self.card_keys, self.ports = {}, {}
+        self.card_keys, self.psks, self.ports = {}, {}, {}
         self.host = self.db = None
         self._serial = secrets.randbelow(10 ** 9)
 
@@ -121,9 +121,13 @@ class Lab:
 
     def write_card_keys(self):
         rows = ["iccid,key_set,algorithm,kic,kid,psk"]
-        rows += [f"{iccid},{k.key_set},{k.family},{k.kic.hex()},{k.kid.hex()}," +
-                 secrets.token_hex(16) for iccid, k in self.card_keys.items()]
+        rows += [f"{iccid},{k.key_set},{k.family},{k.kic.hex()},{k.kid.hex()},{self.psk(iccid)}"
+                 for iccid, k in self.card_keys.items()]
         write_secret(self.path("etc", "cards.csv"), "\n".join(rows) + "\n")
+
+    def psk(self, iccid):
+        """A card's pre-shared key for TLS, in hex."""
+        return self.psks.setdefault(iccid, secrets.token_hex(16))
 
     # --- platform ----------------------------------------------------------------------------
 
