@@ -23,7 +23,8 @@ constexpr const char* kHelp =
     R"(bipvault-card: a (U)SIM card with the phone backup applet, and the phone around it.
 
   bipvault-card create --card FILE --iccid DIGITS --keys CSV [--msisdn +DIGITS] [--size CONTACTS]
-                       [--messages N] [--memos N] [--server A.B.C.D:PORT] [--channel tcp|cat_tp|tls_psk]
+                       [--messages N] [--memos N] [--server A.B.C.D:PORT]
+                       [--channel tcp|cat_tp|tls_psk]
   bipvault-card fill   --card FILE [--contacts N] [--messages N] [--memos N] [--seed N]
   bipvault-card show   --card FILE [--json]        counts and digest, no content
   bipvault-card dump   --card FILE OUT             the image that a backup would carry
