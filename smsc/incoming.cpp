@@ -40,15 +40,15 @@ base::Sha256 key_of(const DeliverSm& message) {
   return base::sha256(out.view());
 }
 
-std::optional<vault::Msisdn> number_of(const Address& address) {
+}  // namespace
+
+std::optional<vault::Msisdn> subscriber_number(const Address& address) {
   // Under "international" leading zeros are no prefix.
   if (address.ton == kInternational && !address.digits.starts_with('+')) {
     return vault::Msisdn::from_text("+" + address.digits);
   }
   return vault::Msisdn::from_text(address.digits);
 }
-
-}  // namespace
 
 std::optional<UserDataHeader> read_user_data_header(base::View user_data) {
   base::Reader outer(user_data);
@@ -104,7 +104,7 @@ vault::IncomingSms read_incoming(const DeliverSm& message, const Settings& setti
                                  base::Now now) {
   vault::IncomingSms sms;
   sms.smsc = settings.name;
-  sms.from = number_of(message.source);
+  sms.from = subscriber_number(message.source);
   sms.to = message.destination.digits;
   sms.at = sms.next_at = now.utc_ms;
   const base::View content = message.content();

@@ -48,6 +48,9 @@ class Marks {
   std::deque<std::string> order_;
 };
 
+// Nothing: letters, a short code, or no number at all.
+std::optional<vault::Msisdn> subscriber_number(const Address& address);
+
 // Everything but the mark.
 vault::IncomingSms read_incoming(const DeliverSm& message, const Settings& settings, base::Now now);
 
