@@ -174,6 +174,7 @@ class MessageTx {
   virtual OutboxItem& add_outbox() = 0;
   // False: its mark is there already, nothing is added.
   virtual bool add_incoming(const IncomingSms& sms) = 0;
+  virtual void drop(const EndedMessages& ended) = 0;
 };
 
 // Looks for work, by index and in small portions; what is found is looked at again inside an
@@ -209,8 +210,10 @@ class MessageScan {
   virtual base::Result<std::vector<std::pair<SmsRef, int>>> segments_of(const SmsReceipt& receipt,
                                                                         std::int64_t since) = 0;
   virtual base::Result<std::vector<InstanceRow>> instances() = 0;
-  // One request's row, for who asked: nothing if it is gone.
-  virtual base::Result<std::optional<OutboxItem>> outbox_item(std::uint64_t id) = 0;
+  // What was over before that moment: oldest first, at most `limit` of each kind.
+  virtual base::Result<EndedMessages> ended_before(std::int64_t utc_ms, std::size_t limit) = 0;
+  // All parts that are there of the message of which `part` is one, in no order.
+  virtual base::Result<std::vector<IncomingSms>> parts_of(const IncomingSms& part) = 0;
 };
 
 }  // namespace vault

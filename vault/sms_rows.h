@@ -59,6 +59,8 @@ struct Sms {
   std::int64_t created_at = 0;
   std::int64_t submitted_at = 0;  // last time that it was handed to an SmsOut
   std::int64_t expires_at = 0;    // nobody wants it any more
+  int tries = 0;                  // how often it was handed to an SmsOut
+  std::uint64_t outbox = 0;       // the request that it fulfils; 0: none
   int segment_count = 0;          // 0: not known yet
   std::vector<SmsSegment> segments;
   bool operator==(const Sms&) const = default;
@@ -157,6 +159,14 @@ struct IncomingSms {
   std::int64_t next_at = 0;  // to be worked on; 0: done
   std::string result;        // "yes", "no", ..., "por 00", "nobody's"
   bool operator==(const IncomingSms&) const = default;
+};
+
+// Keys of rows that nobody needs any more.
+struct EndedMessages {
+  std::vector<SmsRef> sms;
+  std::vector<std::uint64_t> outbox;
+  std::vector<std::uint64_t> incoming;
+  bool empty() const { return sms.empty() && outbox.empty() && incoming.empty(); }
 };
 
 // One per running instance; silent for 20 s: gone.

@@ -136,6 +136,10 @@ void Database::use_again() {
         "own_history"}) {
     connection->run(std::string("DELETE FROM ") + table);
   }
+  for (const char* table : {"reminders", "sms_out", "sms_segments", "sms_in", "wake_ups",
+                            "downlink_counters", "outbox", "instances", "jobs"}) {
+    connection->run(std::string("DELETE FROM ") + table);
+  }
 #endif
 }
 
