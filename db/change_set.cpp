@@ -220,7 +220,7 @@ void apply_history(SqlConnection& connection, const ChangeSet& changes) {
 bool ChangeSet::empty() const {
   return records.empty() && counters.empty() && image_adds.empty() && image_changes.empty() &&
          image_drops.empty() && part_drops.empty() && part_adds.empty() && move_adds.empty() &&
-         move_drops.empty() && history.empty() && !own;
+         move_drops.empty() && history.empty() && !own && messages.empty();
 }
 
 bool ChangeSet::ordinary() const {
@@ -231,7 +231,7 @@ bool ChangeSet::ordinary() const {
   return all_stay && records.size() <= kFew && counters.size() <= kFew &&
          image_adds.size() <= kFew && image_changes.size() <= kFew && image_drops.size() <= kFew &&
          part_adds.size() <= kFew && part_drops.size() <= kFew && history.size() <= kFew &&
-         move_adds.empty() && move_drops.empty() && !own;
+         move_adds.empty() && move_drops.empty() && !own && messages.empty();
 }
 
 void apply(SqlConnection& connection, const ChangeSet& changes) {
@@ -242,6 +242,7 @@ void apply(SqlConnection& connection, const ChangeSet& changes) {
   apply_parts(connection, changes);
   apply_moves(connection, changes);
   apply_history(connection, changes);
+  apply(connection, changes.messages);
 }
 
 }  // namespace db

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "db/message_rows.h"
 #include "db/record_row.h"
 #include "db/seal.h"
 #include "db/sql.h"
@@ -78,6 +79,7 @@ struct ChangeSet {
   std::vector<std::uint64_t> move_drops;
   std::vector<vault::HistoryEntry> history;
   std::optional<OwnHead> own;
+  MessageWrites messages;
 
   bool empty() const;
   // Few statements of few shapes: existing records that keep their ICCID, and what hangs on them.

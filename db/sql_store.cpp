@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "db/record_row.h"
 #include "db/schema.h"
-#include "db/sql_tx.h"
+#include "db/sql_tx_entry.h"
 
 namespace db {
 
@@ -43,13 +43,6 @@ std::int64_t staged_difference(const ChangeSet& changes) {
   for (const PartAdd& add : changes.part_adds) difference += add.bytes;
   for (const PartDrop& drop : changes.part_drops) difference -= drop.bytes;
   return difference;
-}
-
-template <std::size_t N>
-bool take_octets(std::array<std::uint8_t, N>& value, const base::Bytes& octets) {
-  if (octets.size() != N) return false;
-  std::copy(octets.begin(), octets.end(), value.begin());
-  return true;
 }
 
 }  // namespace
@@ -87,7 +80,11 @@ SqlStore::SqlStore(const Settings& settings, const FileKeyRing& keys, Health& he
       health_(health),
       memory_(memory),
       staged_total_(staged_total),
-      sealer_(keys.master_keys()) {}
+      sealer_(keys.master_keys()),
+      scan_([this](const auto& read) {
+        const auto done = reading<bool>([&](SqlConnection& use) { return read(use), true; });
+        return done ? base::Status() : base::Status(base::Error{done.error()});
+      }) {}
 
 Outcome SqlStore::update(base::Now now, const std::function<bool(vault::RecordTx&)>& f) {
   return run(now, [&](SqlTx& tx) { return f(tx); });

@@ -13,6 +13,7 @@
 #include "db/seal.h"
 #include "db/settings.h"
 #include "db/sql.h"
+#include "db/sql_messages.h"
 #include "db/staged_total.h"
 #include "vault/ports.h"
 
@@ -45,6 +46,7 @@ class SqlStore : public vault::Store {
                                            const std::vector<vault::ImportLine>& lines,
                                            const std::string& actor) override;
   base::Status check() override;
+  vault::MessageScan& messages() override { return scan_; }
 
  protected:
   // A connection whose schema has been checked; throws SqlError `lost` or `schema`.
@@ -77,6 +79,7 @@ class SqlStore : public vault::Store {
   RecordMemory& memory_;
   StagedTotal& staged_total_;
   Sealer sealer_;
+  SqlMessageScan scan_;
 };
 
 }  // namespace db

@@ -34,6 +34,7 @@ SqlTx::~SqlTx() = default;
 
 void SqlTx::rethrow() {
   if (failure_) std::rethrow_exception(failure_);
+  if (messages_) messages_->rethrow();
 }
 
 SqlTx::Entry* SqlTx::find_entry(const RecordId& id) {
@@ -283,10 +284,16 @@ std::uint64_t SqlTx::calls_by_agent_today(const std::string& agent) {
   return static_cast<std::uint64_t>(calls);
 }
 
+vault::MessageTx& SqlTx::messages() {
+  if (!messages_) messages_ = std::make_unique<SqlMessageTx>(connection_);
+  return *messages_;
+}
+
 ChangeSet SqlTx::take_changes() {
   ChangeSet out;
   out.op = op_;
   out.own = own_;
+  if (messages_) out.messages = messages_->take_changes();
   collect_hanging(out);
   out.history = std::move(history_);
   collect_records(out);

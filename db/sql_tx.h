@@ -16,6 +16,7 @@
 #include "db/staged_total.h"
 #include "db/seal.h"
 #include "db/sql.h"
+#include "db/sql_messages.h"
 #include "vault/ports.h"
 
 namespace db {
@@ -56,6 +57,7 @@ class SqlTx : public vault::RecordTx {
   void note(vault::Record& record, const vault::HistoryNote& note) override;
   void note_own(const vault::HistoryNote& note) override;
   std::uint64_t calls_by_agent_today(const std::string& agent) override;
+  vault::MessageTx& messages() override;
 
   // For bulk work that renames and removes nothing: loads many records at once, then gives the
   // loaded or created record of an ICCID, or null.
@@ -120,6 +122,7 @@ class SqlTx : public vault::RecordTx {
   std::set<std::uint64_t> move_drops_;
   std::vector<vault::HistoryEntry> history_;
   std::optional<OwnHead> own_;
+  std::unique_ptr<SqlMessageTx> messages_;  // made when it is asked for
 };
 
 }  // namespace db

@@ -47,6 +47,14 @@ void SqlTx::guarded(F&& read) {
   }
 }
 
+// False when there are not as many; the value stays as it was.
+template <std::size_t N>
+bool take_octets(std::array<std::uint8_t, N>& value, const base::Bytes& octets) {
+  if (octets.size() != N) return false;
+  std::copy(octets.begin(), octets.end(), value.begin());
+  return true;
+}
+
 // Throws SqlError when the column holds something else.
 template <std::size_t N>
 std::array<std::uint8_t, N> octets(const Row& row, int column) {

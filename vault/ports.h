@@ -21,6 +21,9 @@
 
 namespace vault {
 
+class MessageScan;
+class MessageTx;
+
 enum class Outcome {
   committed,    // durable
   unchanged,    // the function changed nothing: nothing was written
@@ -99,6 +102,9 @@ class RecordTx {
   // Care calls by this agent since midnight UTC (for agent_daily_limit). Exact: of two updates that
   // have asked at the same time only one commits, the other is run again.
   virtual std::uint64_t calls_by_agent_today(const std::string& agent) = 0;
+
+  // Reminders, messages and wake-ups in the same transaction (vault/sms_ports.h).
+  virtual MessageTx& messages() = 0;
 };
 
 struct HistoryQuery {
@@ -162,6 +168,8 @@ class Store {
                                             const std::string& actor) = 0;
   // Reachable and of the right schema; the error says what to run.
   virtual base::Status check() = 0;
+  // Looks for reminders, messages and wake-ups to work on (vault/sms_ports.h).
+  virtual MessageScan& messages() = 0;
 };
 
 // One connection per caller. Any thread.

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <random>
+#include <stdexcept>
 
 #include "bip/card_messages.h"
 #include "bip/key_crypto.h"
@@ -90,6 +91,7 @@ class Away : public vault::Store {
     return away();
   }
   base::Status check() override { return away(); }
+  vault::MessageScan& messages() override { throw std::logic_error("no messages here"); }
 
  private:
   static base::Error away() { return base::Error{"away"}; }

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <random>
+#include <stdexcept>
 
 #include "cli/import.h"
 
@@ -43,6 +44,7 @@ class FakeStore : public vault::Store {
     return vault::ImportResult{lines.size(), 0, 0};
   }
   base::Status check() override { return {}; }
+  vault::MessageScan& messages() override { throw std::logic_error("no messages here"); }
 
   std::vector<std::size_t> batches;
   std::vector<std::string> cards;
