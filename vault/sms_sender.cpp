@@ -1,0 +1,375 @@
+#include "vault/sms_sender.h"
+
+#include <algorithm>
+#include <set>
+
+#include "vault/wake_up.h"
+
+namespace vault {
+
+namespace {
+
+constexpr std::size_t kMarked = 20;      // messages marked in one transaction: what a kill can cost
+constexpr std::size_t kSettled = 100;    // outcomes in one transaction
+constexpr std::size_t kLeftBehind = 50;  // rows of others looked at in one go
+constexpr std::int64_t kPause = 30 * base::kSecondMs;
+
+std::uint64_t accepted_mask(const Sms& sms) {
+  std::uint64_t mask = 0;
+  for (const SmsSegment& segment : sms.segments) {
+    const bool there = segment.step == SmsStep::sent || segment.step == SmsStep::delivered;
+    if (there && segment.number >= 1 && segment.number <= 64) {
+      mask |= std::uint64_t{1} << (segment.number - 1);
+    }
+  }
+  return mask;
+}
+
+OutgoingSms outgoing_of(const Sms& sms, base::Now now) {
+  return {sms.ref,
+          sms.kind,
+          *sms.to,
+          sms.text,
+          {},
+          std::max<std::int64_t>(sms.expires_at - now.utc_ms, base::kMinuteMs),
+          accepted_mask(sms),
+          sms.smsc};
+}
+
+bool ended(SmsStep step) { return step != SmsStep::claimed && step != SmsStep::submitting; }
+
+std::string result_of(const Sms& sms) {
+  std::string ids;
+  for (const SmsSegment& segment : sms.segments) {
+    if (segment.message_id.empty()) continue;
+    ids += ids.empty() ? " as " : ", ";
+    ids += segment.message_id;
+  }
+  const std::string smsc = sms.segments.empty() ? "" : " by " + sms.segments.front().smsc;
+  switch (sms.step) {
+    case SmsStep::sent:
+      return "accepted" + smsc + ids;
+    case SmsStep::delivered:
+      return "delivered" + smsc + ids;
+    case SmsStep::uncertain:
+      return "not answered" + smsc;
+    case SmsStep::refused:
+      return "refused" + smsc;
+    case SmsStep::failed:
+      return "not delivered" + smsc;
+    default:
+      return "never sent";
+  }
+}
+
+// The request behind a message learns what became of it.
+void settle_outbox(MessageTx& messages, const Sms& sms, base::Now now) {
+  OutboxItem* const item = sms.outbox == 0 ? nullptr : messages.outbox(sms.outbox);
+  if (item == nullptr) return;
+  const bool good = sms.step == SmsStep::sent || sms.step == SmsStep::delivered;
+  item->state = good ? OutboxItem::State::done : OutboxItem::State::failed;
+  item->result = result_of(sms);
+  item->done_at = now.utc_ms;
+}
+
+}  // namespace
+
+Sms& claim_sms(RecordTx& tx, const SmsWorld& world, SmsKind kind, const Msisdn& to,
+               std::int64_t validity_ms, base::Now now) {
+  Sms& sms = tx.messages().add_sms();
+  sms.kind = kind;
+  sms.to = to;
+  sms.step = SmsStep::claimed;
+  sms.owner = world.owner;
+  sms.lease_until = now.utc_ms + world.settings.lease;
+  sms.created_at = now.utc_ms;
+  sms.expires_at = now.utc_ms + validity_ms;
+  return sms;
+}
+
+OnTimeout SmsSender::on_timeout(const std::string& smsc) const {
+  const auto found = world_.settings.on_timeout_of.find(smsc);
+  return found == world_.settings.on_timeout_of.end() ? world_.settings.on_timeout : found->second;
+}
+
+SmsOut::Taken SmsSender::submit_now(const OutgoingSms& sms, base::Now now) {
+  const SmsOut::Taken taken = world_.out.submit(sms);
+  if (taken == SmsOut::Taken::yes) {
+    under_way_[sms.ref] = now.utc_ms + world_.settings.lease / 2;
+    world_.counters.add("vault.sms_submitted");
+  }
+  return taken;
+}
+
+// What follows from a message's step having changed; its row is written by the same update.
+void SmsSender::changed(RecordTx& tx, Sms& sms, SmsStep before, bool bad_number, base::Now now) {
+  if (sms.kind == SmsKind::wake_up) settle_wake_up(tx, sms, now);
+  if (sms.step == before || !ended(sms.step)) return;
+  settle_outbox(tx.messages(), sms, now);
+  if (sms.kind != SmsKind::reminder) return;
+  Record* const record = tx.find(sms.record);
+  if (record == nullptr) return;
+  Reminder& reminder = tx.messages().reminder(sms.record);
+  const HistoryNote note = settle_reminder(reminder, sms, bad_number, now);
+  if (sms.step != SmsStep::delivered) tx.note(*record, note);
+}
+
+// A wake-up is never handed out again as it was: its counter is used up. The card's row decides.
+void SmsSender::settle_wake_up(RecordTx& tx, Sms& sms, base::Now now) {
+  if (sms.step == SmsStep::claimed) sms.step = SmsStep::given_up;
+  const Record* const record = tx.find(sms.record);
+  if (record == nullptr) return;
+  WakeUpRow& row = tx.messages().wake_up(record->iccid);
+  if (row.ref != sms.ref) return;
+  const bool failed = sms.step == SmsStep::refused || sms.step == SmsStep::failed;
+  if (failed || sms.step == SmsStep::given_up) {
+    wake_up_failed(row, failed, world_.settings.wake_up, now);
+  }
+}
+
+bool SmsSender::settle(base::Now now) {
+  if (outcomes_.empty()) return false;
+  const std::size_t count = std::min(outcomes_.size(), kSettled);
+  std::set<SmsRef> over;
+  const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
+    over.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      const SmsOutcome& one = outcomes_[i];
+      Sms* const sms = tx.messages().sms(one.ref);
+      if (sms == nullptr) continue;
+      const SmsStep before = sms->step;
+      take_outcome(*sms, one, on_timeout(one.smsc));
+      changed(tx, *sms, before, one.bad_number, now);
+      if (sms->step != SmsStep::submitting) over.insert(one.ref);
+    }
+    return true;
+  });
+  if (outcome == Outcome::unavailable) return false;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (outcomes_[i].kind == SmsOutcome::Kind::uncertain) {
+      world_.counters.add("vault.sms_uncertain");
+    } else if (outcomes_[i].kind == SmsOutcome::Kind::refused) {
+      world_.counters.add("vault.sms_refused");
+    }
+  }
+  for (const SmsRef ref : over) under_way_.erase(ref);
+  outcomes_.erase(outcomes_.begin(), outcomes_.begin() + static_cast<std::ptrdiff_t>(count));
+  return !outcomes_.empty();
+}
+
+bool SmsSender::recover(base::Now now) {
+  auto& scan = world_.store.messages();
+  const auto claimed = scan.left_behind(SmsStep::claimed, now.utc_ms, kLeftBehind);
+  if (claimed && !claimed->empty()) adopt_claimed(*claimed, now);
+  const auto submitting = scan.left_behind(SmsStep::submitting, now.utc_ms, kLeftBehind);
+  if (submitting && !submitting->empty()) end_interrupted(*submitting, now);
+  return (claimed && claimed->size() == kLeftBehind) ||
+         (submitting && submitting->size() == kLeftBehind);
+}
+
+void SmsSender::adopt_claimed(const std::vector<SmsRef>& refs, base::Now now) {
+  const ReminderSettings& settings = world_.settings;
+  std::vector<SmsRef> taken;
+  const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
+    taken.clear();
+    for (const SmsRef ref : refs) {
+      Sms* const sms = tx.messages().sms(ref);
+      if (sms == nullptr || sms->step != SmsStep::claimed || sms->lease_until > now.utc_ms) {
+        continue;
+      }
+      const bool reminder = sms->kind == SmsKind::reminder;
+      if (reminder && !world_.calendar.inside(settings.hours, now.utc_ms)) {
+        // Nobody need look at it before; it may be too late by then, which is found out then.
+        sms->lease_until = world_.calendar.next_inside(settings.hours, now.utc_ms);
+        continue;
+      }
+      sms->owner = world_.owner;
+      sms->lease_until = now.utc_ms + settings.lease;
+      taken.push_back(ref);
+    }
+    return true;
+  });
+  if (outcome == Outcome::unavailable) return;
+  for (const SmsRef ref : taken) {
+    if (std::find(ready_.begin(), ready_.end(), ref) == ready_.end()) ready_.push_back(ref);
+  }
+  world_.counters.add("vault.sms_taken_over", taken.size());
+}
+
+void SmsSender::end_interrupted(const std::vector<SmsRef>& refs, base::Now now) {
+  std::vector<SmsRef> over;
+  const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
+    over.clear();
+    for (const SmsRef ref : refs) {
+      Sms* const sms = tx.messages().sms(ref);
+      if (sms == nullptr || sms->step != SmsStep::submitting || sms->lease_until > now.utc_ms ||
+          under_way_.contains(ref)) {
+        continue;
+      }
+      const SmsStep before = sms->step;
+      const std::string smsc = sms->segments.empty() ? sms->smsc : sms->segments.front().smsc;
+      take_interruption(*sms, on_timeout(smsc));
+      changed(tx, *sms, before, false, now);
+      over.push_back(ref);
+    }
+    return true;
+  });
+  if (outcome != Outcome::unavailable) world_.counters.add("vault.sms_uncertain", over.size());
+}
+
+bool SmsSender::submit(base::Now now) {
+  if (!outcomes_.empty()) return false;  // the store is behind: nothing new before it has caught up
+  while (!ready_.empty()) {
+    const std::size_t room = std::min(world_.out.room(), kMarked);
+    if (room == 0) return false;
+    const std::size_t count = std::min(room, ready_.size());
+    const std::vector<SmsRef> refs(ready_.begin(),
+                                   ready_.begin() + static_cast<std::ptrdiff_t>(count));
+    std::vector<OutgoingSms> outgoing;
+    if (!mark(refs, outgoing, now)) return false;
+    ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(count));
+    std::vector<SmsRef> back;
+    for (const OutgoingSms& sms : outgoing) {
+      const SmsOut::Taken taken = submit_now(sms, now);
+      if (taken == SmsOut::Taken::busy) back.push_back(sms.ref);
+      if (taken == SmsOut::Taken::impossible) {
+        outcome({sms.ref, 1, 1, SmsOutcome::Kind::refused, "", "", 0, false});
+      }
+    }
+    if (!back.empty()) {
+      put_back(back, now);
+      return false;
+    }
+  }
+  return !outcomes_.empty();
+}
+
+// Commits `submitting` for those that may still leave; they and no others are handed out.
+bool SmsSender::mark(const std::vector<SmsRef>& refs, std::vector<OutgoingSms>& outgoing,
+                     base::Now now) {
+  const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
+    outgoing.clear();
+    for (const SmsRef ref : refs) {
+      Sms* const sms = tx.messages().sms(ref);
+      if (sms == nullptr || sms->owner != world_.owner) continue;
+      // `submitting` here: the commit of an earlier try went through after all.
+      if (sms->step != SmsStep::claimed && sms->step != SmsStep::submitting) continue;
+      const SmsStep before = sms->step;
+      std::string obstacle = now.utc_ms >= sms->expires_at ? "too late" : "";
+      if (sms->kind == SmsKind::reminder) {
+        if (!world_.calendar.inside(world_.settings.hours, now.utc_ms)) {
+          sms->step = SmsStep::claimed;
+          sms->lease_until = world_.calendar.next_inside(world_.settings.hours, now.utc_ms);
+          continue;
+        }
+        const Record* const record = tx.find(sms->record);
+        obstacle = record == nullptr
+                       ? "the record is gone"
+                       : reminder_obstacle(*record, tx.messages().reminder(sms->record), *sms,
+                                           world_.context(), now);
+      }
+      if (!obstacle.empty()) {
+        sms->step = SmsStep::given_up;
+        changed(tx, *sms, before, false, now);
+        continue;
+      }
+      sms->step = SmsStep::submitting;
+      sms->lease_until = now.utc_ms + world_.settings.lease;
+      if (before == SmsStep::claimed) {
+        sms->submitted_at = now.utc_ms;
+        sms->tries += 1;
+        for (SmsSegment& segment : sms->segments) {
+          if (segment.step == SmsStep::claimed) segment.step = SmsStep::submitting;
+        }
+      }
+      outgoing.push_back(outgoing_of(*sms, now));
+    }
+    return true;
+  });
+  return outcome != Outcome::unavailable;
+}
+
+// The SmsOut had no room for them: they were not written, so they are claimed again.
+void SmsSender::put_back(const std::vector<SmsRef>& refs, base::Now now) {
+  for (auto ref = refs.rbegin(); ref != refs.rend(); ++ref) ready_.push_front(*ref);
+  world_.store.update(now, [&](RecordTx& tx) {
+    for (const SmsRef ref : refs) {
+      Sms* const sms = tx.messages().sms(ref);
+      if (sms == nullptr || sms->step != SmsStep::submitting) continue;
+      sms->step = SmsStep::claimed;
+      sms->tries -= 1;
+      for (SmsSegment& segment : sms->segments) {
+        if (segment.step == SmsStep::submitting) segment.step = SmsStep::claimed;
+      }
+    }
+    return true;
+  });
+}
+
+void SmsSender::renew(base::Now now) {
+  std::vector<SmsRef> due;
+  for (const auto& [ref, at] : under_way_) {
+    if (at <= now.utc_ms) due.push_back(ref);
+  }
+  for (std::size_t at = 0; at < due.size(); at += kSettled) {
+    const std::size_t end = std::min(due.size(), at + kSettled);
+    const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
+      for (std::size_t i = at; i < end; ++i) {
+        Sms* const sms = tx.messages().sms(due[i]);
+        if (sms == nullptr || sms->step != SmsStep::submitting) continue;
+        sms->lease_until = now.utc_ms + world_.settings.lease;
+      }
+      return true;
+    });
+    if (outcome == Outcome::unavailable) return;
+    for (std::size_t i = at; i < end; ++i) {
+      under_way_[due[i]] = now.utc_ms + world_.settings.lease / 2;
+    }
+  }
+  // Ready, but there was no room for long: the lease of a claim that is still ours.
+  if (ready_.empty()) return;
+  world_.store.update(now, [&](RecordTx& tx) {
+    for (std::size_t i = 0; i < std::min(ready_.size(), kSettled); ++i) {
+      Sms* const sms = tx.messages().sms(ready_[i]);
+      const bool ours =
+          sms != nullptr && sms->owner == world_.owner && sms->step == SmsStep::claimed;
+      if (ours && sms->lease_until < now.utc_ms + kPause) {
+        sms->lease_until = now.utc_ms + world_.settings.lease;
+      }
+    }
+    return true;
+  });
+}
+
+void SmsSender::release(base::Now now) {
+  world_.store.update(now, [&](RecordTx& tx) {
+    for (const SmsRef ref : ready_) {
+      Sms* const sms = tx.messages().sms(ref);
+      if (sms == nullptr || sms->owner != world_.owner || sms->step != SmsStep::claimed) continue;
+      sms->lease_until = now.utc_ms;
+    }
+    return true;
+  });
+  ready_.clear();
+}
+
+// Inside an update of the caller's. True: at least one was known.
+bool SmsSender::receipts(const std::vector<SmsReceipt>& receipts, RecordTx& tx,
+                         const std::vector<std::vector<std::pair<SmsRef, int>>>& meant,
+                         base::Now now) {
+  bool known = false;
+  for (std::size_t i = 0; i < receipts.size(); ++i) {
+    for (const auto& [ref, segment] : meant[i]) {
+      Sms* const sms = tx.messages().sms(ref);
+      if (sms == nullptr) continue;
+      const SmsStep before = sms->step;
+      take_receipt(*sms, segment, receipts[i].kind);
+      changed(tx, *sms, before, false, now);
+      known = true;
+      break;
+    }
+  }
+  return known;
+}
+
+}  // namespace vault
