@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vault/sms_ports.h"
+
 namespace vault {
 
 namespace {
@@ -80,6 +82,29 @@ void carry_lock(Record& into, const Record& from) {
   }
 }
 
+// Dates have changed hands: the rules look at it in the next run.
+void look_again(RecordTx& tx, const Record& record) {
+  constexpr std::int64_t kLongAgo = 1;
+  Reminder& reminder = tx.messages().reminder(record.id);
+  if (reminder.opted_out_at == 0) reminder.next_at = kLongAgo;
+}
+
+// Of one person: who has opted out stays out.
+void one_reminder(RecordTx& tx, const Record& stays, const Record& goes) {
+  Reminder& kept = tx.messages().reminder(stays.id);
+  Reminder& gone = tx.messages().reminder(goes.id);
+  if (kept.opted_out_at == 0 && gone.opted_out_at != 0) {
+    kept.opted_out_at = gone.opted_out_at;
+    kept.opted_out_by = gone.opted_out_by;
+    kept.open = false;
+    kept.next_at = 0;
+  }
+  gone.next_at = 0;
+  gone.open = false;
+  gone.number.reset();
+  look_again(tx, stays);
+}
+
 void merge(RecordTx& tx, Record& old_record, Record& present, const MoveOrder& order,
            base::Now now) {
   const Iccid from = old_record.iccid;
@@ -110,6 +135,7 @@ void merge(RecordTx& tx, Record& old_record, Record& present, const MoveOrder& o
   stays.image = front;
   stays.first_stored_at = first_stored_at;
   stays.updated_at = std::max(old_record.updated_at, present.updated_at);
+  one_reminder(tx, stays, goes);
   tx.note(goes, {"merged", order.actor, what});
   tx.remove(goes);
   stays.iccid = to;
@@ -204,6 +230,8 @@ void undo_move(RecordTx& tx, Record& record) {
   part_identities(is_new ? other : record, is_new ? record : other, record);
   forget_move(record);
   raise_epoch(record);
+  look_again(tx, record);
+  look_again(tx, other);
   const std::string what = old_iccid.digits() + " proved itself after the move to " +
                            new_iccid.digits() + " without an order";
   tx.note(record, {"move_undone", "vault", what});
