@@ -171,6 +171,8 @@ int run_care(Tool& tool) {
     return report(tool, care.unlock(*call, who, tool.line().has("reset-key"), now),
                   report_unlocked);
   }
+  if (name == "opt-out") return report(tool, care.opt_out(*call, who, now), report_reminders);
+  if (name == "opt-in") return report(tool, care.opt_in(*call, who, now), report_reminders);
   if (name == "confirm-move") return report_moved(tool, care.confirm_move(*call, who, now));
   return report_moved(tool, care.reject_move(*call, who, now));
 }

@@ -121,6 +121,28 @@ JsonObject image_json(const vault::ImageInfo& image) {
   return out;
 }
 
+void set_reminders(JsonObject& out, const vault::CareView& view) {
+  set_text(out, "reminders_off_since", date(view.reminder.opted_out_at));
+  set_text(out, "reminders_off_by", view.reminder.opted_out_by);
+  set_text(out, "last_reminder", date(view.reminder.last_sent_at));
+  set_text(out, "last_answer", view.reminder.answer);
+  set_text(out, "number_unreachable_since", date(view.reminder.unreachable_at));
+  if (!view.wake_up) return;
+  set_text(out, "last_wake_up", date(view.wake_up->sent_at));
+  if (view.wake_up->last_status >= 0) out.set("last_wake_up_status", view.wake_up->last_status);
+}
+
+void add_reminders(std::string& out, const vault::CareView& view) {
+  const vault::Reminder& reminder = view.reminder;
+  if (reminder.opted_out_at != 0) {
+    row(out, "Reminders off", date(reminder.opted_out_at) + " by " + reminder.opted_out_by);
+  }
+  row(out, "Last reminder", date(reminder.last_sent_at));
+  row(out, "Last answer", reminder.answer);
+  row(out, "Unreachable", date(reminder.unreachable_at));
+  if (view.wake_up) row(out, "Last wake-up", date(view.wake_up->sent_at));
+}
+
 JsonObject view_json(const vault::CareView& view) {
   const vault::Record& record = view.record;
   JsonObject out = json_object();
@@ -143,6 +165,7 @@ JsonObject view_json(const vault::CareView& view) {
   set_text(out, "first_stored_at", date(record.first_stored_at));
   set_text(out, "updated_at", date(record.updated_at));
   set_text(out, "reported_at", date(record.identity_at));
+  set_reminders(out, view);
   set_text(out, "last_error", record.last_error);
   if (record.upload) {
     JsonObject upload = json_object();
@@ -191,6 +214,7 @@ std::string view_text(const vault::CareView& view) {
   row(out, "First stored", date(record.first_stored_at));
   row(out, "Updated", date(record.updated_at));
   row(out, "Last report", date(record.identity_at));
+  add_reminders(out, view);
   row(out, "Last error", record.last_error);
   if (record.upload) {
     row(out, "Upload", cat(record.upload->staged, " of ", record.upload->total, " octets"));
@@ -242,6 +266,18 @@ int report_unlocked(const Tool& tool, const vault::CareService::Unlocked& done) 
                 " is given a new key. Ask the customer to back up or to restore now.");
   }
   tool.print(text + "\n");
+  return kDone;
+}
+
+int report_reminders(const Tool& tool, const vault::CareService::Reminders& done) {
+  if (tool.json()) {
+    JsonObject out = json_object();
+    out.set("iccid", done.iccid.digits());
+    out.set("reminders", done.on);
+    tool.print(out);
+  } else {
+    tool.print(cat("reminders ", done.on ? "on" : "off", ": ", done.iccid.digits(), "\n"));
+  }
   return kDone;
 }
 

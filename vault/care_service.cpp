@@ -52,9 +52,17 @@ CareResult<CareView> CareService::show(const CareCall& call, const std::string& 
   const auto failure =
       care.by_agent(call, who, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
         tx.note(record, {"shown", "agent:" + call.agent, care.detail(call, "")});
-        view = CareView{
-            record, state_of(record, now), attempts_left(record), versions_of(tx, record), {}, {},
-            ""};
+        view = CareView{record,
+                        state_of(record, now),
+                        attempts_left(record),
+                        versions_of(tx, record),
+                        {},
+                        {},
+                        "",
+                        tx.messages().reminder(record.id),
+                        std::nullopt};
+        const WakeUpRow& card = tx.messages().wake_up(record.iccid);
+        if (card.version != 0) view->wake_up = card;
         for (const PendingMove& move : tx.moves_to(record.iccid)) view->moves.push_back(move);
         for (const PendingMove& move : tx.moves_from(record.id)) view->moves.push_back(move);
         return std::nullopt;

@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "vault/policy.h"
 #include "vault/ports.h"
+#include "vault/sms_ports.h"
 
 namespace vault {
 
@@ -49,6 +50,8 @@ struct CareView {
   std::vector<PendingMove> moves;
   std::vector<HistoryEntry> history;
   std::string advice;  // what to tell the customer
+  Reminder reminder;
+  std::optional<WakeUpRow> wake_up;  // of the card, if it was ever to be woken
 };
 
 template <class T>
@@ -77,6 +80,14 @@ class CareService {
   };
   CareResult<Moved> confirm_move(const CareCall& call, const std::string& new_iccid, base::Now now);
   CareResult<Moved> reject_move(const CareCall& call, const std::string& new_iccid, base::Now now);
+
+  // No reminders, or reminders again; the subscriber does the same by STOP and START.
+  struct Reminders {
+    Iccid iccid;
+    bool on = false;
+  };
+  CareResult<Reminders> opt_out(const CareCall& call, const std::string& who, base::Now now);
+  CareResult<Reminders> opt_in(const CareCall& call, const std::string& who, base::Now now);
 
   // Provisioning's order: the customer's card was changed. Needs no document; actor "ops:NAME".
   CareResult<Moved> swap(const std::string& operator_name, const std::string& old_iccid,
@@ -108,6 +119,8 @@ class CareService {
  private:
   class Call;
 
+  CareResult<Reminders> set_reminders(const CareCall& call, const std::string& who, bool on,
+                                      base::Now now);
   std::optional<CareFailure> note_own(const HistoryNote& note, base::Now now);
 
   Policy policy_;
