@@ -59,7 +59,7 @@ bool library_unpack(std::uint32_t type, base::View pdu, Struct& fields) {
 template <std::size_t Room>
 bool put(std::uint8_t (&field)[Room], std::string_view text) {
   if (text.size() >= Room || text.find('\0') != std::string_view::npos) return false;
-  std::memcpy(field, text.data(), text.size());
+  if (!text.empty()) std::memcpy(field, text.data(), text.size());  // data() may be null
   field[text.size()] = 0;
   return true;
 }
