@@ -10,6 +10,7 @@
 namespace bip {
 
 inline constexpr std::uint8_t kCommandPacket = 0x01;
+inline constexpr std::uint8_t kResponsePacket = 0x02;
 inline constexpr std::uint8_t kIdentificationPacket = 0x03;
 
 struct Frame {

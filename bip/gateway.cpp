@@ -24,6 +24,11 @@ Gateway::Impl::Impl(const Settings& settings, const Parts& parts)
 base::Status Gateway::Impl::start() {
   if (started_) return base::Error{"bip: already started"};
   if (const base::Status opened = open_listeners(); !opened) return opened;
+  if (const base::Status opened = open_cat_tp(); !opened) {
+    listener_.reset();
+    tls_listener_.reset();
+    return opened;
+  }
   draining_ = stopping_ = false;
   endings_.clear();
   const std::uint32_t workers = std::max(settings_->workers, 1u);
@@ -39,6 +44,7 @@ base::Status Gateway::Impl::start() {
     workers_.stop();
     listener_.reset();
     tls_listener_.reset();
+    udp_.reset();
     return base::Error{"bip: no threads to be had"};
   }
   started_ = true;
@@ -46,12 +52,14 @@ base::Status Gateway::Impl::start() {
   loop_.post([this] {
     if (listener_) listener_->start();
     if (tls_listener_) tls_listener_->start();
+    if (udp_) udp_->start();
     tick();
   });
   parts_.log.info("bip", base::cat("listening on TCP port ", port_, ", ", workers, " workers"));
   if (tls_listener_) {
     parts_.log.info("bip", base::cat("listening for TLS-PSK on TCP port ", tls_port_));
   }
+  if (udp_) parts_.log.info("bip", base::cat("listening for CAT_TP on UDP port ", cat_tp_port_));
   return {};
 }
 
@@ -147,6 +155,7 @@ bool Gateway::Impl::stop(std::int64_t deadline_ms) {
   loop_.run_and_wait([this] {
     boost::system::error_code ignored;
     timer_->cancel(ignored);
+    if (udp_) udp_->close();
   });
   // Handlers of closed sockets are queued by now: they end before the loop does.
   loop_.run_and_wait([] {});
@@ -154,6 +163,7 @@ bool Gateway::Impl::stop(std::int64_t deadline_ms) {
   timer_.reset();
   listener_.reset();
   tls_listener_.reset();
+  udp_.reset();
   started_ = false;
   parts_.log.info("bip", "stopped");
   return true;
@@ -197,6 +207,8 @@ Gateway::Health Gateway::Impl::health() const {
   health.jobs_queued = static_cast<std::uint32_t>(workers_.queued());
   health.sessions_waiting = sessions_waiting_.load(std::memory_order_relaxed);
   health.staging_bytes = parts_.cards.staging().used();
+  health.cat_tp_links = links_open_.load(std::memory_order_relaxed);
+  health.cat_tp_half_open = links_half_open_.load(std::memory_order_relaxed);
   return health;
 }
 
@@ -215,6 +227,7 @@ bool Gateway::drained() const { return impl_->drained(); }
 bool Gateway::stop(std::int64_t deadline_ms) { return impl_->stop(deadline_ms); }
 std::uint16_t Gateway::tcp_port() const { return impl_->port(); }
 std::uint16_t Gateway::tls_psk_port() const { return impl_->tls_port(); }
+std::uint16_t Gateway::cat_tp_port() const { return impl_->cat_tp_port(); }
 Gateway::Health Gateway::health() const { return impl_->health(); }
 
 }  // namespace bip

@@ -47,6 +47,7 @@ class Gateway {
 
   std::uint16_t tcp_port() const;  // 0: no such listener
   std::uint16_t tls_psk_port() const;
+  std::uint16_t cat_tp_port() const;  // UDP
 
   struct Health {
     std::uint32_t sessions = 0;
@@ -54,6 +55,8 @@ class Gateway {
     std::uint32_t jobs_queued = 0;
     std::uint32_t sessions_waiting = 0;
     std::uint64_t staging_bytes = 0;
+    std::uint32_t cat_tp_links = 0;
+    std::uint32_t cat_tp_half_open = 0;
   };
   Health health() const;
 

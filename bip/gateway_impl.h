@@ -21,12 +21,14 @@
 #include <vector>
 
 #include "base/workers.h"
+#include "bip/cat_tp_links.h"
 #include "bip/exchange.h"
 #include "bip/faults.h"
 #include "bip/gateway.h"
 #include "bip/limiter.h"
 #include "bip/listener.h"
 #include "bip/session.h"
+#include "bip/udp_listener.h"
 #include "bip/tls_psk.h"
 
 namespace bip {
@@ -60,6 +62,7 @@ struct Client {
 
   boost::asio::ip::tcp::socket socket;
   std::unique_ptr<TlsPsk> tls;  // null: the channel is plain
+  CatTpLinks::Link* link = nullptr;  // in place of a socket; null: TCP, or ended
   Session session;
   Address address;
   std::int64_t waiting_since = 0;            // since when a batch of it waits for a worker
@@ -84,6 +87,7 @@ class Gateway::Impl {
   bool stop(std::int64_t deadline_ms);
   std::uint16_t port() const { return port_; }
   std::uint16_t tls_port() const { return tls_port_; }
+  std::uint16_t cat_tp_port() const { return cat_tp_port_; }
   Health health() const;  // any thread
 
  private:
@@ -111,6 +115,18 @@ class Gateway::Impl {
   void post_lookup(const ClientPtr& client, base::Now now);
   void give_psk(const ClientPtr& client, std::optional<base::Secret> psk);
   void close_tls(Client& client);
+
+  // CAT_TP (gateway_cat_tp.cpp).
+  base::Status open_cat_tp();
+  void follow_links(base::Now now);
+  void on_link_event(const CatTpLinks::Event& event, base::Now now);
+  void link_opened(const CatTpLinks::Event& event, base::Now now);
+  void read_link(Client& client, base::Now now);
+  void flush_link(Client& client, base::Now now);
+  void describe_link(Client& client);
+  void close_link(Client& client, base::Now now);
+  void link_deadlines(base::Now now);
+  void send_datagrams();
 
   // Work for the workers (gateway_work.cpp).
   void enqueue(const ClientPtr& client, std::int64_t since);
@@ -156,6 +172,12 @@ class Gateway::Impl {
   std::shared_ptr<const TlsContext> tls_context_;
   std::unique_ptr<Listener> listener_;      // null: not configured
   std::unique_ptr<Listener> tls_listener_;  // same
+  CatTpSettings link_settings_;            // of all links since start
+  std::unique_ptr<CatTpLinks> links_;      // null: not configured
+  std::unique_ptr<UdpListener> udp_;       // same
+  std::vector<UdpListener::Outgoing> outgoing_;
+  CatTpLinks::Counts told_counts_;
+  bool following_ = false;  // datagrams are sent together, afterwards
   std::unique_ptr<boost::asio::steady_timer> timer_;
   FaultLog faults_;
   Limiter limiter_;
@@ -176,10 +198,13 @@ class Gateway::Impl {
   bool started_ = false;  // lifecycle thread only
   std::uint16_t port_ = 0;
   std::uint16_t tls_port_ = 0;
+  std::uint16_t cat_tp_port_ = 0;
 
   std::atomic<std::uint32_t> sessions_{0};
   std::atomic<std::uint32_t> proven_{0};
   std::atomic<std::uint32_t> sessions_waiting_{0};
+  std::atomic<std::uint32_t> links_open_{0};
+  std::atomic<std::uint32_t> links_half_open_{0};
   std::atomic<bool> quiet_{true};
   std::mutex quiet_mutex_;
   std::condition_variable quiet_changed_;

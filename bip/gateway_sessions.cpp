@@ -86,7 +86,7 @@ void Gateway::Impl::accepted(int descriptor, const Address& from, bool tls) {
 }
 
 void Gateway::Impl::arm_read(const ClientPtr& client) {
-  if (client->read_armed || client->ended || client->room() == 0) return;
+  if (client->read_armed || client->ended || client->link || client->room() == 0) return;
   client->read_armed = true;
   client->socket.async_wait(tcp::socket::wait_read, [this, client](const error_code& error) {
     client->read_armed = false;
@@ -153,12 +153,19 @@ void Gateway::Impl::pump(const ClientPtr& client, base::Now now) {
   if (client->ended) return;
   if (client->tls) follow_tls(client, now);
   if (client->ended) return;
-  flush(client, now);
+  if (client->link) {
+    read_link(*client, now);
+    describe_link(*client);
+    flush_link(*client, now);
+  } else {
+    flush(client, now);
+  }
   if (client->session.phase() == Session::Phase::closed) return end(*client, now);
   if (client->session.ready()) enqueue(client, now.mono_ms);
   if (client->ended) return;
   arm_read(client);
   schedule(*client);
+  send_datagrams();
 }
 
 void Gateway::Impl::end(Client& client, base::Now now) {
@@ -177,6 +184,7 @@ void Gateway::Impl::end(Client& client, base::Now now) {
     limiter_.failed(client.address, card ? card->digits() : "", now);
   }
   if (client.tls) close_tls(client);
+  if (client.link) close_link(client, now);
   error_code ignored;
   client.socket.close(ignored);
   unschedule(client);
@@ -191,6 +199,7 @@ void Gateway::Impl::end(Client& client, base::Now now) {
   clients_.erase(&client);  // may be the last owner: `client` is not touched any more
   update_gauges();
   if (!draining_ && !stopping_ && clients_.size() < settings_->sessions) resume_listeners();
+  send_datagrams();
   dispatch();
 }
 
@@ -217,6 +226,7 @@ void Gateway::Impl::tick() {
     if (error) return;
     tick();
     check_deadlines(parts_.clock.now());
+    link_deadlines(parts_.clock.now());
   });
 }
 

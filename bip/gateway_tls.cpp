@@ -6,8 +6,6 @@ namespace bip {
 
 namespace {
 
-constexpr std::uint8_t kResponsePacket = 0x02;
-
 // The first answer of what is to be sent: one answer, one record.
 std::size_t first_answer(base::View output, std::size_t max_packet) {
   const Frame frame = next_frame(output, kResponsePacket, max_packet);

@@ -91,6 +91,8 @@ class Session {
   // The card's state, for CardService::close. Null before identification and while a batch is
   // under way.
   std::unique_ptr<Card> take_card() { return std::move(card_); }
+  // Null at the same times.
+  Card* card() { return card_.get(); }
 
  private:
   void scan(base::Now now);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "bip/cat_tp_settings.h"
 
 namespace bip {
 
@@ -19,6 +20,8 @@ struct Settings {
                                       "PSK-AES128-CCM",         "PSK-AES128-CBC-SHA256",
                                       "TLS_AES_128_GCM_SHA256", "TLS_AES_128_CCM_SHA256"};
   std::uint32_t tls_record = 256;      // octets on the wire
+  std::string cat_tp;                  // UDP, same form; off unless it is given
+  CatTpSettings cat_tp_link;           // max_sdu and least_sdu follow from max_packet
   std::array<std::uint8_t, 3> tar{0xBF, 0xFF, 0x01};
   bool allow_aes = true;               // `algorithms = aes 3des`
   bool allow_3des = false;
