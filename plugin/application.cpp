@@ -195,6 +195,9 @@ std::string Application::health(const std::string& state) const {
     if (gateway_ != nullptr && gateway_->tls_psk_port() != 0) {
       ports.add("tls_psk", gateway_->tls_psk_port());
     }
+    if (gateway_ != nullptr && gateway_->cat_tp_port() != 0) {
+      ports.add("cat_tp", gateway_->cat_tp_port());
+    }
   }
   const std::string fault = store_fault_.with([](const std::string& text) { return text; });
   JsonObject counters;
@@ -205,6 +208,8 @@ std::string Application::health(const std::string& state) const {
   all.add("sessions", gateway.sessions);
   all.add("proven_sessions", gateway.proven);
   all.add("sessions_waiting", gateway.sessions_waiting);
+  all.add("cat_tp_links", gateway.cat_tp_links);
+  all.add("cat_tp_half_open", gateway.cat_tp_half_open);
   all.add("jobs_queued", gateway.jobs_queued);
   all.add("staging_bytes", static_cast<std::int64_t>(gateway.staging_bytes));
   all.add("store", fault.empty() ? "ok" : fault);
