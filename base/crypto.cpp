@@ -7,7 +7,9 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <memory>
+#include <mutex>
 #include <new>
 
 namespace base {
@@ -18,31 +20,12 @@ void wipe(void* data, std::size_t size) {
 
 namespace {
 
-// A MAC context whose cipher is chosen already: copying it is cheaper than having the library look
-// the cipher up by its name for every packet. It can be copied only once it has some key.
-EVP_MAC_CTX* cmac_pattern(EVP_MAC* cmac, const char* cipher, std::size_t key_size) {
-  static constexpr std::uint8_t kNoKey[32] = {};
-  EVP_MAC_CTX* const context = EVP_MAC_CTX_new(cmac);
-  const OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, const_cast<char*>(cipher), 0),
-      OSSL_PARAM_construct_end()};
-  if (context == nullptr || EVP_MAC_init(context, kNoKey, key_size, params) != 1) {
-    ERR_clear_error();
-    throw std::bad_alloc();
-  }
-  return context;
-}
-
 // Created once and kept for the life of the process: a destructor would be code that runs after
 // the plugin's destroy, and OpenSSL stays mapped anyway.
 struct Library {
   OSSL_LIB_CTX* context = OSSL_LIB_CTX_new();
   EVP_MD* sha256 = EVP_MD_fetch(context, "SHA256", nullptr);
   EVP_MAC* hmac = EVP_MAC_fetch(context, "HMAC", nullptr);
-  EVP_MAC* cmac = EVP_MAC_fetch(context, "CMAC", nullptr);
-  EVP_MAC_CTX* cmac128 = cmac_pattern(cmac, "AES-128-CBC", 16);
-  EVP_MAC_CTX* cmac192 = cmac_pattern(cmac, "AES-192-CBC", 24);
-  EVP_MAC_CTX* cmac256 = cmac_pattern(cmac, "AES-256-CBC", 32);
   EVP_CIPHER* gcm = EVP_CIPHER_fetch(context, "AES-256-GCM", nullptr);
   EVP_CIPHER* aes128 = EVP_CIPHER_fetch(context, "AES-128-CBC", nullptr);
   EVP_CIPHER* aes192 = EVP_CIPHER_fetch(context, "AES-192-CBC", nullptr);
@@ -78,36 +61,166 @@ using MacContext = std::unique_ptr<EVP_MAC_CTX, Free>;
 
 CipherContext new_cipher() { return CipherContext(need(EVP_CIPHER_CTX_new())); }
 
-const EVP_CIPHER* select(BlockCipher cipher, std::size_t key_size) {
-  const Library& lib = library();
-  if (cipher == BlockCipher::aes) {
-    if (key_size == 16) return lib.aes128;
-    if (key_size == 24) return lib.aes192;
-    if (key_size == 32) return lib.aes256;
-  } else {
-    if (key_size == 16) return lib.des2key;
-    if (key_size == 24) return lib.des3key;
-  }
-  return nullptr;
+enum Algorithm : std::size_t { kAes128, kAes192, kAes256, kDes2Key, kDes3Key, kAlgorithms };
+
+std::optional<Algorithm> select(BlockCipher cipher, std::size_t key_size) {
+  const bool aes = cipher == BlockCipher::aes;
+  if (key_size == 16) return aes ? kAes128 : kDes2Key;
+  if (key_size == 24) return aes ? kAes192 : kDes3Key;
+  if (key_size == 32 && aes) return kAes256;
+  return std::nullopt;
 }
 
-std::optional<Bytes> cbc(BlockCipher cipher, View key, View in, int encrypt) {
-  const EVP_CIPHER* algorithm = select(cipher, key.size());
-  const std::size_t block = cipher == BlockCipher::aes ? 16 : 8;
-  if (algorithm == nullptr || in.size() % block != 0) return std::nullopt;
-  static constexpr std::uint8_t kZeroIv[16] = {};
-  CipherContext context = new_cipher();
-  Bytes out(in.size() + block);
-  int written = 0;
-  int last = 0;
-  need(EVP_CipherInit_ex2(context.get(), algorithm, key.data(), kZeroIv, encrypt, nullptr) == 1);
-  EVP_CIPHER_CTX_set_padding(context.get(), 0);
-  need(EVP_CipherUpdate(context.get(), out.data(), &written, in.data(),
-                        static_cast<int>(in.size())) == 1);
-  need(EVP_CipherFinal_ex(context.get(), out.data() + written, &last) == 1);
-  out.resize(static_cast<std::size_t>(written + last));
-  return out;
+constexpr std::uint8_t kZeros[32] = {};
+
+// Contexts of the packets' algorithms, kept for the next packet: making them costs as much as what
+// they are for. A key is overwritten when its work is done.
+struct Contexts {
+  EVP_CIPHER_CTX* ciphers[kAlgorithms] = {};
+  Contexts* next = nullptr;  // in the pool
+
+  EVP_CIPHER_CTX* cipher(Algorithm algorithm) {
+    const Library& lib = library();
+    const EVP_CIPHER* const all[] = {lib.aes128, lib.aes192, lib.aes256, lib.des2key, lib.des3key};
+    EVP_CIPHER_CTX*& context = ciphers[algorithm];
+    if (context != nullptr) return context;
+    CipherContext fresh = new_cipher();
+    need(EVP_CipherInit_ex2(fresh.get(), all[algorithm], nullptr, kZeros, 1, nullptr) == 1);
+    EVP_CIPHER_CTX_set_padding(fresh.get(), 0);
+    return context = fresh.release();
+  }
+};
+
+// As many as threads were ever at work at once; like the library, never freed.
+struct Pool {
+  std::mutex mutex;
+  Contexts* free = nullptr;
+};
+
+Pool& pool() {
+  static Pool* const instance = new Pool;
+  return *instance;
 }
+
+class Lease {
+ public:
+  Lease() {
+    {
+      const std::lock_guard lock(pool().mutex);
+      contexts_ = pool().free;
+      if (contexts_ != nullptr) pool().free = contexts_->next;
+    }
+    if (contexts_ == nullptr) contexts_ = new Contexts;
+  }
+  ~Lease() {
+    const std::lock_guard lock(pool().mutex);
+    contexts_->next = pool().free;
+    pool().free = contexts_;
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  Contexts* operator->() const { return contexts_; }
+
+ private:
+  Contexts* contexts_;
+};
+
+// A new chain, under a new key unless that is null. The initialisation vector goes back to the one
+// that the context was made with, zero.
+bool restart(EVP_CIPHER_CTX* context, const std::uint8_t* key, int encrypt) {
+  return EVP_CipherInit_ex2(context, nullptr, key, nullptr, encrypt, nullptr) == 1;
+}
+
+bool cbc(BlockCipher cipher, View key, std::span<std::uint8_t> octets, int encrypt) {
+  const auto algorithm = select(cipher, key.size());
+  const std::size_t block = cipher == BlockCipher::aes ? 16 : 8;
+  if (!algorithm || octets.size() % block != 0) return false;
+  if (octets.empty()) return true;
+  const Lease lease;
+  EVP_CIPHER_CTX* const context = lease->cipher(*algorithm);
+  int written = 0;
+  need(restart(context, key.data(), encrypt));
+  const bool done = EVP_CipherUpdate(context, octets.data(), &written, octets.data(),
+                                     static_cast<int>(octets.size())) == 1;
+  restart(context, kZeros, 1);
+  need(done && written == static_cast<int>(octets.size()));
+  return true;
+}
+
+// SP 800-38B: a CBC chain whose last block is changed by a subkey. OpenSSL's own CMAC needs several
+// times as long to take a new key, and each packet has one.
+class Cmac {
+ public:
+  using Block = std::array<std::uint8_t, 16>;
+
+  Cmac(Algorithm algorithm, View key) : context_(lease_->cipher(algorithm)) {
+    need(restart(context_, key.data(), 1));
+    encrypt(subkey_.data(), subkey_.size());
+    need(restart(context_, nullptr, 1));
+  }
+  ~Cmac() {
+    restart(context_, kZeros, 1);
+    wipe(buffer_.data(), most_held_);
+    wipe(subkey_.data(), subkey_.size());
+  }
+  Cmac(const Cmac&) = delete;
+  Cmac& operator=(const Cmac&) = delete;
+
+  void add(View data) {
+    while (!data.empty()) {
+      if (held_ == buffer_.size()) chain();
+      const std::size_t size = std::min(data.size(), buffer_.size() - held_);
+      std::copy_n(data.begin(), size, buffer_.begin() + static_cast<std::ptrdiff_t>(held_));
+      held_ += size;
+      most_held_ = std::max(most_held_, held_);
+      data = data.subspan(size);
+    }
+  }
+  Block end() {
+    const std::size_t before = held_ == 0 ? 0 : (held_ - 1) / 16 * 16;
+    encrypt(buffer_.data(), before);
+    Block last{};
+    const std::size_t size = held_ - before;
+    std::copy_n(buffer_.begin() + static_cast<std::ptrdiff_t>(before), size, last.begin());
+    double_subkey();
+    if (size < last.size()) {
+      last[size] = 0x80;
+      double_subkey();
+    }
+    for (std::size_t i = 0; i < last.size(); ++i) last[i] ^= subkey_[i];
+    encrypt(last.data(), last.size());
+    return last;
+  }
+
+ private:
+  // All but the last block, which may be the message's last.
+  void chain() {
+    const std::size_t size = buffer_.size() - 16;
+    encrypt(buffer_.data(), size);
+    std::copy_n(buffer_.end() - 16, 16, buffer_.begin());
+    held_ = 16;
+  }
+  void encrypt(std::uint8_t* octets, std::size_t size) {
+    int written = 0;
+    need(size == 0 ||
+         EVP_CipherUpdate(context_, octets, &written, octets, static_cast<int>(size)) == 1);
+  }
+  void double_subkey() {
+    const bool carry = (subkey_[0] & 0x80) != 0;
+    for (std::size_t i = 0; i < subkey_.size(); ++i) {
+      const unsigned next = i + 1 < subkey_.size() ? subkey_[i + 1] >> 7 : 0u;
+      subkey_[i] = static_cast<std::uint8_t>(subkey_[i] << 1 | next);
+    }
+    subkey_[15] = static_cast<std::uint8_t>(subkey_[15] ^ (0x87u & (0u - unsigned{carry})));
+  }
+
+  Lease lease_;
+  EVP_CIPHER_CTX* context_;
+  Block subkey_{};
+  std::array<std::uint8_t, 1024> buffer_;
+  std::size_t held_ = 0;
+  std::size_t most_held_ = 0;
+};
 
 constexpr std::size_t kNonce = 12;
 constexpr std::size_t kTag = 16;
@@ -194,28 +307,30 @@ std::optional<Bytes> gcm_open(View key, View sealed, View associated) {
   return plain;
 }
 
+bool cbc_encrypt_in_place(BlockCipher cipher, View key, std::span<std::uint8_t> octets) {
+  return cbc(cipher, key, octets, 1);
+}
+
+bool cbc_decrypt_in_place(BlockCipher cipher, View key, std::span<std::uint8_t> octets) {
+  return cbc(cipher, key, octets, 0);
+}
+
 std::optional<Bytes> cbc_encrypt(BlockCipher cipher, View key, View plain) {
-  return cbc(cipher, key, plain, 1);
+  Bytes octets(plain.begin(), plain.end());
+  return cbc(cipher, key, octets, 1) ? std::optional(std::move(octets)) : std::nullopt;
 }
 
 std::optional<Bytes> cbc_decrypt(BlockCipher cipher, View key, View sealed) {
-  return cbc(cipher, key, sealed, 0);
+  Bytes octets(sealed.begin(), sealed.end());
+  return cbc(cipher, key, octets, 0) ? std::optional(std::move(octets)) : std::nullopt;
 }
 
-std::optional<std::array<std::uint8_t, 16>> aes_cmac(View key, View data) {
-  const Library& lib = library();
-  const EVP_MAC_CTX* const pattern = key.size() == 16   ? lib.cmac128
-                                     : key.size() == 24 ? lib.cmac192
-                                     : key.size() == 32 ? lib.cmac256
-                                                        : nullptr;
-  if (pattern == nullptr) return std::nullopt;
-  MacContext context(need(EVP_MAC_CTX_dup(pattern)));
-  need(EVP_MAC_init(context.get(), key.data(), key.size(), nullptr) == 1);
-  need(EVP_MAC_update(context.get(), data.data(), data.size()) == 1);
-  std::array<std::uint8_t, 16> mac{};
-  std::size_t size = 0;
-  need(EVP_MAC_final(context.get(), mac.data(), &size, mac.size()) == 1);
-  return mac;
+std::optional<std::array<std::uint8_t, 16>> aes_cmac(View key, std::initializer_list<View> parts) {
+  const auto algorithm = select(BlockCipher::aes, key.size());
+  if (!algorithm) return std::nullopt;
+  Cmac mac(*algorithm, key);
+  for (View part : parts) mac.add(part);
+  return mac.end();
 }
 
 }  // namespace base

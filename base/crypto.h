@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 
 #include "base/bytes.h"
@@ -42,7 +43,13 @@ enum class BlockCipher { aes, des3 };  // des3: two-key (16 octets) or three-key
 // CBC, zero IV, no padding: the size must be a multiple of the block.
 std::optional<Bytes> cbc_encrypt(BlockCipher cipher, View key, View plain);
 std::optional<Bytes> cbc_decrypt(BlockCipher cipher, View key, View sealed);
-// AES: CMAC (SP 800-38B), 16 octets. Key of 16, 24 or 32 octets.
-std::optional<std::array<std::uint8_t, 16>> aes_cmac(View key, View data);
+// The same without a copy; false: the sizes do not fit, nothing was done.
+bool cbc_encrypt_in_place(BlockCipher cipher, View key, std::span<std::uint8_t> octets);
+bool cbc_decrypt_in_place(BlockCipher cipher, View key, std::span<std::uint8_t> octets);
+// AES: CMAC (SP 800-38B), 16 octets, of the parts one after the other. Key of 16, 24 or 32 octets.
+std::optional<std::array<std::uint8_t, 16>> aes_cmac(View key, std::initializer_list<View> parts);
+inline std::optional<std::array<std::uint8_t, 16>> aes_cmac(View key, View data) {
+  return aes_cmac(key, {data});
+}
 
 }  // namespace base

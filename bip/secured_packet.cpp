@@ -86,21 +86,29 @@ std::optional<Protection> response_protection(const CommandHead& head) {
   return protection(head.spi[1] >> 2 & 0x03u, (head.spi[1] & 0x10) != 0, head.kic, head.kid);
 }
 
+// Of the parts one after the other.
 std::optional<std::array<std::uint8_t, kCc>> checksum(Family family, base::View key,
-                                                      base::Bytes& covered) {
+                                                      std::initializer_list<base::View> parts) {
   if (!key_fits(family, key)) return std::nullopt;
   std::array<std::uint8_t, kCc> cc{};
   if (family == Family::aes) {
-    const auto mac = base::aes_cmac(key, covered);
+    const auto mac = base::aes_cmac(key, parts);
     if (!mac) return std::nullopt;
     std::copy_n(mac->begin(), kCc, cc.begin());
     return cc;
   }
+  base::Bytes covered;
+  const Wiped wiped(covered);
+  std::size_t size = 0;
+  for (base::View part : parts) size += part.size();
+  covered.reserve(size + 8);
+  for (base::View part : parts) covered.insert(covered.end(), part.begin(), part.end());
   // ISO 9797-1 algorithm 1 with padding method 1: the last block of a CBC encryption.
   covered.resize((covered.size() + 7) / 8 * 8);
-  const auto chain = base::cbc_encrypt(base::BlockCipher::des3, key, covered);
-  if (!chain || chain->size() < kCc) return std::nullopt;
-  std::copy(chain->end() - kCc, chain->end(), cc.begin());
+  if (covered.size() < kCc || !base::cbc_encrypt_in_place(base::BlockCipher::des3, key, covered)) {
+    return std::nullopt;
+  }
+  std::copy(covered.end() - kCc, covered.end(), cc.begin());
   return cc;
 }
 
@@ -143,7 +151,7 @@ base::Writer open_writer(Carrier carrier, std::uint8_t identifier, std::size_t h
 }
 
 struct Unsealed {
-  base::Bytes fixed;  // CNTR PCNTR [status]
+  std::array<std::uint8_t, kResponseFixed> fixed{};  // CNTR PCNTR [status]
   base::Bytes data;
 };
 
@@ -153,34 +161,25 @@ std::optional<Unsealed> unseal(base::View prefix, base::View clear, base::View s
                                std::size_t fixed, const Protection& how, const KeyView& keys) {
   const std::size_t before_data = fixed + how.cc_size();
   if (sealed.size() < before_data) return std::nullopt;
-  base::Bytes plain;
+  base::Bytes plain(sealed.begin(), sealed.end());
   const Wiped wiped_plain(plain);
   if (how.cipher) {
-    if (!key_fits(*how.cipher, keys.kic)) return std::nullopt;
-    auto deciphered = base::cbc_decrypt(cipher_of(*how.cipher), keys.kic, sealed);
-    if (!deciphered || deciphered->size() != sealed.size()) return std::nullopt;
-    plain = std::move(*deciphered);
-  } else {
-    plain.assign(sealed.begin(), sealed.end());
+    if (!key_fits(*how.cipher, keys.kic) ||
+        !base::cbc_decrypt_in_place(cipher_of(*how.cipher), keys.kic, plain)) {
+      return std::nullopt;
+    }
   }
   const base::View view = plain;
   const base::View padded = view.subspan(before_data);
   if (how.cc) {
-    base::Bytes covered;
-    const Wiped wiped_covered(covered);
-    covered.reserve(prefix.size() + clear.size() + plain.size() + 8);
-    covered.insert(covered.end(), prefix.begin(), prefix.end());
-    covered.insert(covered.end(), clear.begin(), clear.end());
-    covered.insert(covered.end(), view.begin(), view.begin() + static_cast<long>(fixed));
-    covered.insert(covered.end(), padded.begin(), padded.end());
-    const auto cc = checksum(*how.cc, keys.kid, covered);
+    const auto cc = checksum(*how.cc, keys.kid, {prefix, clear, view.first(fixed), padded});
     if (!cc || !base::equal_constant_time(*cc, view.subspan(fixed, kCc))) return std::nullopt;
   }
   // The padding's octets are not looked at: only their number matters to who verified the CC.
   const std::size_t padding = view[5];
   if (padding > padded.size() || padding >= (how.cipher ? how.block() : 16)) return std::nullopt;
   Unsealed result;
-  result.fixed.assign(view.begin(), view.begin() + static_cast<long>(fixed));
+  std::copy_n(view.begin(), fixed, result.fixed.begin());
   result.data.assign(padded.begin(), padded.end() - static_cast<long>(padding));
   return result;
 }
@@ -192,33 +191,26 @@ std::optional<base::Bytes> seal(base::View prefix, base::Bytes packet, base::Byt
   const std::size_t used = fixed.size() + how.cc_size() + data.size();
   const std::size_t padding = (how.block() - used % how.block()) % how.block();
   fixed[5] = static_cast<std::uint8_t>(padding);
-  base::Bytes plain;
-  const Wiped wiped_plain(plain);
-  plain.reserve(used + padding);
-  plain.insert(plain.end(), fixed.begin(), fixed.end());
+  const std::size_t clear = packet.size();
+  packet.reserve(clear + used + padding);
+  packet.insert(packet.end(), fixed.begin(), fixed.end());
+  packet.resize(packet.size() + how.cc_size());
+  packet.insert(packet.end(), data.begin(), data.end());
+  packet.resize(packet.size() + padding);
+  const std::span<std::uint8_t> all = packet;
   if (how.cc) {
-    base::Bytes covered;
-    const Wiped wiped_covered(covered);
-    covered.reserve(prefix.size() + packet.size() + used + padding + 8);
-    covered.insert(covered.end(), prefix.begin(), prefix.end());
-    covered.insert(covered.end(), packet.begin(), packet.end());
-    covered.insert(covered.end(), fixed.begin(), fixed.end());
-    covered.insert(covered.end(), data.begin(), data.end());
-    covered.resize(covered.size() + padding);
-    const auto cc = checksum(*how.cc, keys.kid, covered);
+    const base::View padded = base::View(packet).last(data.size() + padding);
+    const auto cc =
+        checksum(*how.cc, keys.kid, {prefix, base::View(packet).first(clear), fixed, padded});
     if (!cc) return std::nullopt;
-    plain.insert(plain.end(), cc->begin(), cc->end());
+    std::copy(cc->begin(), cc->end(), all.begin() + static_cast<long>(clear + fixed.size()));
   }
-  plain.insert(plain.end(), data.begin(), data.end());
-  plain.resize(plain.size() + padding);
-  if (!how.cipher) {
-    packet.insert(packet.end(), plain.begin(), plain.end());
-    return packet;
+  if (how.cipher &&
+      (!key_fits(*how.cipher, keys.kic) ||
+       !base::cbc_encrypt_in_place(cipher_of(*how.cipher), keys.kic, all.subspan(clear)))) {
+    base::wipe(packet.data(), packet.size());
+    return std::nullopt;
   }
-  if (!key_fits(*how.cipher, keys.kic)) return std::nullopt;
-  const auto sealed = base::cbc_encrypt(cipher_of(*how.cipher), keys.kic, plain);
-  if (!sealed) return std::nullopt;
-  packet.insert(packet.end(), sealed->begin(), sealed->end());
   return packet;
 }
 
@@ -237,13 +229,13 @@ std::optional<ResponsePacket> read_response(base::View prefix, base::View packet
                                             const KeyView& keys) {
   if (opened.header != kResponseHeader + how.cc_size()) return std::nullopt;
   const base::View clear = packet.first(opened.lengths + 3);
-  const auto parts = unseal(prefix, clear, opened.rest.subspan(3), kResponseFixed, how, keys);
+  auto parts = unseal(prefix, clear, opened.rest.subspan(3), kResponseFixed, how, keys);
   if (!parts) return std::nullopt;
   ResponsePacket result;
   std::copy_n(opened.rest.begin(), 3, result.tar.begin());
   result.counter = counter_of(parts->fixed);
   result.status = static_cast<PacketStatus>(parts->fixed[6]);
-  result.data = parts->data;
+  result.data = std::move(parts->data);
   return result;
 }
 
