@@ -1,7 +1,8 @@
 """Runs the benches and tells how close the product comes to the limit of the machine.
 
-    run.py --build DIR [NAME...]     NAME: bench-store, bench-db, or the beginning of a result's
-                                     name such as bench-store/mariadb/8; none: all
+    run.py --build DIR [NAME...]     NAME: bench-store, bench-db, bench-tls, bench-packet, or the
+                                     beginning of a result's name such as bench-store/mariadb/8;
+                                     none: all
 
 Both sides of a bench take turns in short blocks of one run. A ratio is the median of the ratios of
 neighbouring blocks, shown with the lowest and the highest: rates of a shared machine swing, their
@@ -24,6 +25,7 @@ from process import Process, ProcessError, read_text, wait_until
 ENGINES = {"sqlite": "sqlite", "mariadb": "mysql"}
 AT_ONCE = (1, 8, 64)
 THREADS = (1, 4, 16)
+PACKETS = (64, 256, 700)  # octets of a packet's data
 WORKERS = 8  # as the default of [bip] workers
 CARDS = 1000
 # Durable, and large enough that neither side waits for pages: what is measured is the program.
@@ -233,21 +235,34 @@ def bench_db(how, engine, wanted):
         place.remove()
 
 
+def bench_alone(how, wanted):
+    """Programs that hold both sides of what they measure and need no store."""
+    programs = [("bench-tls/psk-aes128-gcm", "handshakes/s", ["bench_tls"])]
+    programs += [(f"bench-packet/{size}", "packets/s", ["bench_packet", str(size)])
+                 for size in PACKETS]
+    for name, unit, (file, *arguments) in programs:
+        if wanted(name):
+            seen = json.loads(process.run([program(how.build, file), *arguments, str(how.seconds),
+                                           str(how.pairs)], seconds=600))
+            yield name, (unit, seen["ours"], seen["bare"], [])
+
+
 BENCHES = {"bench-store": bench_store, "bench-db": bench_db}
 
 
 def results(how):
+    def asked(name):
+        return not how.names or any((name + "/").startswith(n.rstrip("/") + "/")
+                                    for n in how.names)
+
+    yield from bench_alone(how, asked)
     for bench, run in BENCHES.items():
         for engine in ENGINES:
             prefix = f"{bench}/{engine}/"
 
-            def wanted(name):
-                return not how.names or any((name + "/").startswith(n.rstrip("/") + "/")
-                                            for n in how.names)
-
             sizes = AT_ONCE if bench == "bench-store" else THREADS
-            if any(wanted(prefix + str(size)) for size in sizes):
-                yield from run(how, engine, wanted)
+            if any(asked(prefix + str(size)) for size in sizes):
+                yield from run(how, engine, asked)
 
 
 def run(how):
