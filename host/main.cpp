@@ -123,6 +123,7 @@ int run(const Options& options) {
   }
   const host::Settings& settings = std::get<host::Settings>(loaded);
   if (!settings.core_dumps) host::forbid_core_dumps();
+  host::allow_descriptors();
   host::take_signals();
   const std::unique_ptr<base::Clock> clock = make_clock(settings);
   if (options.check) return check(settings, *clock);

@@ -18,6 +18,8 @@ enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kRefused = 3 };
 void take_signals();
 // No core dumps, no tracing: keys are in this process's memory.
 void forbid_core_dumps();
+// As many descriptors as the hard limit allows: each channel is one.
+void allow_descriptors();
 
 // Loads, starts and serves until SIGTERM or SIGINT; SIGHUP reloads, SIGUSR1 logs the health.
 ExitCode run(const Settings& settings, base::Log& log, const base::Clock& clock);
