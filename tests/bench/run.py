@@ -45,7 +45,8 @@ class Server:
     def __init__(self, folder):
         self.socket, data = os.path.join(folder, "s"), os.path.join(folder, "mysql")
         user = ["--user=root"] if os.geteuid() == 0 else []
-        process.run(["mariadb-install-db", "--no-defaults", "--skip-test-db",
+        # --force: a machine whose own name resolves nowhere is no reason.
+        process.run(["mariadb-install-db", "--no-defaults", "--skip-test-db", "--force",
                      "--auth-root-authentication-method=normal", "--basedir=/usr",
                      "--datadir=" + data, *user])
         self._process = Process(["/usr/sbin/mariadbd", "--no-defaults", "--datadir=" + data,

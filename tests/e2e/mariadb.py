@@ -32,6 +32,7 @@ class MariaDb:
         """New data directory, server running, database and account as bipvault.ini names them."""
         made = self._runner.run(
             ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal",
+             "--force",  # a machine whose own name resolves nowhere is no reason
              "--skip-test-db", "--basedir=/usr", "--datadir=" + self._data, *self._user()],
             env=self._environment)
         if made.code:

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -46,13 +47,21 @@ db::Settings settings_for(const std::string& socket) {
 
 void install(const std::string& directory) {
   std::vector<std::string> words{
-      "mariadb-install-db", "--no-defaults",  "--auth-root-authentication-method=normal",
-      "--skip-test-db",     "--basedir=/usr", "--datadir=" + directory + "/data"};
+      "mariadb-install-db",
+      "--no-defaults",
+      "--auth-root-authentication-method=normal",
+      "--skip-test-db",
+      "--basedir=/usr",
+      "--datadir=" + directory + "/data",
+      "--force"};  // a machine whose own name resolves nowhere is no reason
   if (::geteuid() == 0) words.push_back("--user=root");
   const pid_t pid = spawn(words, directory + "/install.log");
   int status = 0;
   ::waitpid(pid, &status, 0);
-  if (status != 0) throw std::runtime_error("mariadb-install-db failed");
+  if (status == 0) return;
+  std::ostringstream told;
+  told << std::ifstream(directory + "/install.log").rdbuf();
+  throw std::runtime_error("mariadb-install-db failed: " + told.str());
 }
 
 }  // namespace
