@@ -51,7 +51,9 @@ std::unique_ptr<db::SqlConnection> connect(const db::Settings& settings) {
 
 // Every `stored / due`-th record was updated 70 days ago, the others within the last 50.
 void fill(const db::Settings& settings, std::int64_t now, std::int64_t stored, std::int64_t due) {
-  const auto connection = connect(settings);
+  db::Settings patient = settings;
+  patient.query_timeout_ms = base::kHourMs;  // one statement makes all records
+  const auto connection = connect(patient);
   const bool sqlite = settings.engine == db::Engine::sqlite;
   const std::string id = sqlite ? "randomblob(16)" : "UNHEX(MD5(i))";
   const auto digits = [&](const std::string& head, int width) {
