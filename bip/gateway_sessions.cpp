@@ -107,7 +107,7 @@ void Gateway::Impl::on_readable(const ClientPtr& client) {
   } else if (error == boost::asio::error::eof) {
     client->session.end_of_input(now);
   } else if (error != boost::asio::error::would_block && error != boost::asio::error::interrupted) {
-    client->session.close(Session::End::by_card);
+    client->session.broken_off(now);
   }
   pump(client, now);
 }

@@ -195,7 +195,7 @@ void Gateway::Impl::supersede(const ClientPtr& by, base::Now now) {
 // Counted among the endings already.
 void Gateway::Impl::keep_for_close(Client& client) {
   std::unique_ptr<Card> card = client.session.take_card();
-  if (card && card->channel) {
+  if (card && card->channel && !card->channel->settled()) {
     closing_.push_back(std::move(card));
   } else {
     ending_done(client.session.iccid()->digits());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bip/framing.h"
+#include "bip/secured_packet.h"
 
 namespace bip {
 
@@ -22,6 +23,13 @@ std::optional<vault::Iccid> read_identification(base::View packet) {
   if (!reader.at_end() || length != size + 2 || size != vault::Iccid::kOctets) return std::nullopt;
   if ((tag & 0x7F) != kChannelData) return std::nullopt;
   return vault::Iccid::from_ef(iccid);
+}
+
+// Must be served at once: it wants an answer, or is none of the packets that may want none.
+bool is_loud(base::View packet) {
+  const auto head = read_command_head(Carrier::bip, packet);
+  const unsigned wants = head ? head->spi[1] & 0x03u : 1;
+  return wants != 0 && wants != 2;
 }
 
 }  // namespace
@@ -53,6 +61,8 @@ void Session::scan(base::Now now) {
       case Frame::State::partial:
         return;
       case Frame::State::whole:
+        if (packets_ == 0) gather_until_ = now.mono_ms + kGather;
+        if (is_loud(base::View(input_).subspan(complete_, frame.size))) ++loud_;
         complete_ += frame.size;
         ++packets_;
         partial_since_ = now.mono_ms;
@@ -103,7 +113,7 @@ void Session::reject(End why, base::Now now) {
 
 void Session::close_later(End why, base::Now now) {
   base::Bytes().swap(input_);
-  complete_ = packets_ = 0;
+  complete_ = packets_ = loud_ = 0;
   if (end_ == End::none) end_ = why;
   active_at_ = now.mono_ms;
   // A card fetches what it was sent in pieces, seconds apart: closing too early loses it. Who was
@@ -116,7 +126,7 @@ void Session::close(End why) {
   if (phase_ == Phase::closed) return;
   base::Bytes().swap(input_);
   base::Bytes().swap(output_);
-  complete_ = packets_ = sent_ = 0;
+  complete_ = packets_ = loud_ = sent_ = 0;
   if (end_ == End::none) end_ = why;
   phase_ = Phase::closed;
 }
@@ -126,6 +136,13 @@ void Session::end_of_input(base::Now now) {
   if (phase_ == Phase::identifying) return close(End::by_card);
   if (packets_ == 0 && !under_way_ && output().empty()) return close(End::by_card);
   active_at_ = now.mono_ms;
+}
+
+void Session::broken_off(base::Now now) {
+  if (packets_ == 0) return close(End::by_card);
+  base::Bytes().swap(output_);
+  sent_ = 0;
+  end_of_input(now);
 }
 
 std::size_t Session::room() const {
@@ -139,8 +156,13 @@ std::size_t Session::room() const {
 }
 
 bool Session::ready() const {
-  return phase_ == Phase::open && packets_ > 0 && !under_way_ &&
+  return phase_ == Phase::open && packets_ > 0 && !under_way_ && due() &&
          output().size() < settings_->session_output;
+}
+
+bool Session::due() const {
+  return loud_ > 0 || packets_ >= settings_->batch || room() == 0 || input_ended_ || draining_ ||
+         broken_ != End::none || gather_until_ == kNever;
 }
 
 std::unique_ptr<Batch> Session::next_batch(base::Now now) {
@@ -149,7 +171,10 @@ std::unique_ptr<Batch> Session::next_batch(base::Now now) {
   std::size_t taken = 0;
   const base::View input = input_;
   while (taken < settings_->batch && taken < packets_) {
-    end += next_frame(input.subspan(end), kCommandPacket, settings_->max_packet).size;
+    const std::size_t size =
+        next_frame(input.subspan(end), kCommandPacket, settings_->max_packet).size;
+    if (is_loud(input.subspan(end, size))) --loud_;
+    end += size;
     ++taken;
   }
   base::Bytes left(input_.begin() + static_cast<long>(end), input_.end());
@@ -203,8 +228,10 @@ void Session::reply(std::unique_ptr<Batch> batch, base::Now now) {
 void Session::put_back(base::View packets) {
   input_.insert(input_.begin(), packets.begin(), packets.end());
   complete_ += packets.size();
+  gather_until_ = kNever;
   while (!packets.empty()) {
     const std::size_t size = next_frame(packets, kCommandPacket, settings_->max_packet).size;
+    if (is_loud(packets.first(size))) ++loud_;
     packets = packets.subspan(size);
     ++packets_;
   }
@@ -241,6 +268,7 @@ std::int64_t Session::deadline() const {
   if (under_way_) return kNever;
   if (phase_ == Phase::closing) return active_at_ + settings_->close_wait;
   // Packets that wait for a worker wait on us, unless the card does not fetch its answers.
+  if (packets_ > 0 && !due()) return gather_until_;
   if (packets_ > 0) return output().empty() ? kNever : active_at_ + settings_->idle_timeout;
   const std::int64_t packet = partial_since_ + settings_->packet_timeout;
   return std::min(has_partial() ? packet : active_at_ + idle_limit(), proof_deadline());
@@ -252,6 +280,10 @@ void Session::on_deadline(base::Now now) {
     case Phase::identifying:
       return close(End::never_identified);
     case Phase::open:
+      if (packets_ > 0 && !due()) {
+        gather_until_ = kNever;  // due now
+        return;
+      }
       if (packets_ == 0 && now.mono_ms >= proof_deadline()) return close(End::never_proven);
       return close(has_partial() && packets_ == 0 ? End::packet_timeout : End::idle);
     case Phase::closing:

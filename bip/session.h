@@ -43,6 +43,7 @@ class Session {
   };
 
   static constexpr std::int64_t kNever = INT64_MAX;
+  static constexpr std::int64_t kGather = 200;  // ms
 
   // Who tells which card calls: an identification packet, or the channel below (identified()),
   // whose time-outs then hold until it has.
@@ -57,10 +58,14 @@ class Session {
   void feed(base::View octets, base::Now now);
   // The card sends no more. What it sent completely is still served.
   void end_of_input(base::Now now);
+  // The same, and nobody hears answers any more (a reset).
+  void broken_off(base::Now now);
   // How much may be fed now; 0: stop reading. Reading resumes when half of the limit is free.
   std::size_t room() const;
 
-  // Complete packets wait and no batch is under way and the output has room.
+  // Complete packets are due, no batch is under way and the output has room. Packets that want no
+  // answer (pipelined STORE DATA) wait for more of them: until the batch or the input is full, one
+  // that wants an answer follows, the input ends, or kGather has passed.
   bool ready() const;
   // Takes up to Settings::batch packets and the card's state. Only while ready().
   std::unique_ptr<Batch> next_batch(base::Now now);
@@ -96,6 +101,7 @@ class Session {
 
  private:
   void scan(base::Now now);
+  bool due() const;
   void put_back(base::View packets);
   bool identify(base::Now now);
   void reject(End why, base::Now now);
@@ -111,6 +117,8 @@ class Session {
   base::Bytes input_;
   std::size_t complete_ = 0;  // octets of complete packets at the front of input_
   std::size_t packets_ = 0;   // how many they are
+  std::size_t loud_ = 0;      // of them, how many want an answer
+  std::int64_t gather_until_ = kNever;
   base::Bytes output_;
   std::size_t sent_ = 0;
 

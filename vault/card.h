@@ -105,6 +105,8 @@ class CardChannel {
 
   const Iccid& iccid() const { return iccid_; }
   std::uint8_t key_set() const { return key_set_; }
+  // Nothing is left for CardService::close to put away.
+  bool settled() const;
 
  private:
   friend class CardService;

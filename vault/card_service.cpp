@@ -19,6 +19,11 @@ CardChannel::CardChannel(Iccid iccid, std::uint8_t key_set)
 CardChannel::~CardChannel() = default;
 CardChannel::CardChannel(CardChannel&&) noexcept = default;
 
+bool CardChannel::settled() const {
+  const bool counter_open = std::max(highest_.value_or(0), noted_) > committed_;
+  return !store_ && !fetch_ && !counter_open;
+}
+
 CardService::CardService(const Policy& policy, const KeyRing& keys, base::Log& log,
                          base::Counters& counters)
     : policy_(std::make_shared<const Policy>(policy)),

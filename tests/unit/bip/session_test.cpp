@@ -68,17 +68,23 @@ Trace trace(base::View stream, NextSize next_size) {
   Session session(defaults(), at(0));
   Trace result;
   std::int64_t now = 0;
-  while (!stream.empty() && session.room() > 0) {
-    const std::size_t size =
-        std::min({std::max<std::size_t>(next_size(), 1), stream.size(), session.room()});
-    session.feed(stream.first(size), at(++now));
-    stream = stream.subspan(size);
+  const auto serve = [&] {
     while (session.ready()) {
       auto batch = session.next_batch(at(now));
       result.packets = result.packets + batch->packets;
       session.reply(std::move(batch), at(now));
     }
+  };
+  while (!stream.empty() && session.room() > 0) {
+    const std::size_t size =
+        std::min({std::max<std::size_t>(next_size(), 1), stream.size(), session.room()});
+    session.feed(stream.first(size), at(++now));
+    stream = stream.subspan(size);
+    serve();
   }
+  now += Session::kGather;
+  session.on_deadline(at(now));
+  serve();
   result.phase = session.phase();
   result.end = session.end();
   return result;
@@ -114,6 +120,43 @@ BOOST_AUTO_TEST_CASE(anything_else_first_closes_at_once) {
     BOOST_TEST((session.end() == End::bad_identification), text);
     BOOST_TEST(!session.iccid().has_value());
   }
+}
+
+// Packets that want no answer wait for more of them, but not for ever and not at the end.
+BOOST_AUTO_TEST_CASE(pipelined_packets_are_gathered) {
+  const base::Bytes quiet = hex("01 10 0F 16 1A 12 12 BF FF 01") + base::Bytes(8, 0x55);
+  const base::Bytes loud = hex("01 10 0F 16 19 12 12 BF FF 01") + base::Bytes(8, 0x55);
+  const auto fed = [&](int count) {
+    Session session = identified();
+    for (int i = 0; i < count; ++i) session.feed(quiet, at(10));
+    return session;
+  };
+  Session few = fed(15);
+  BOOST_TEST(!few.ready());
+  BOOST_TEST(few.deadline() == 10 + Session::kGather);
+  few.on_deadline(at(10 + Session::kGather));
+  BOOST_TEST(few.ready());
+  BOOST_TEST(few.next_batch(at(300))->packets.size() == 15 * quiet.size());
+  BOOST_TEST(fed(16).ready());
+  Session asked = fed(3);
+  asked.feed(loud, at(20));
+  BOOST_TEST(asked.ready());
+  Session ended = fed(3);
+  ended.end_of_input(at(20));
+  BOOST_TEST(ended.ready());
+  Session broken = fed(3);
+  broken.feed(hex("02"), at(20));
+  BOOST_TEST(broken.ready());
+  Session drained = fed(3);
+  drained.drain();
+  BOOST_TEST(drained.ready());
+  // What is put off is gathered anew after a batch.
+  Session again = fed(16);
+  again.feed(quiet, at(20));
+  auto batch = again.next_batch(at(20));
+  again.reply(std::move(batch), at(20));
+  BOOST_TEST(!again.ready());
+  BOOST_TEST(again.deadline() <= 20 + Session::kGather);
 }
 
 BOOST_AUTO_TEST_CASE(the_pieces_make_no_difference) {
