@@ -10,7 +10,10 @@ namespace db {
 
 namespace {
 
+// Content that hardly shrinks is not worth the time that finding it out in full would take.
 constexpr int kLevel = 1;
+constexpr int kHastyLevel = -20;
+constexpr std::size_t kSample = 2048;
 constexpr std::size_t kKeySize = 32;
 
 std::optional<base::Bytes> decompress(base::View packed, std::size_t plain_size) {
@@ -45,11 +48,24 @@ struct Sealer::Compressor {
 
   base::Bytes operator()(base::View plain) const {
     base::Bytes packed(ZSTD_compressBound(plain.size()));
-    const std::size_t size = ZSTD_compressCCtx(context, packed.data(), packed.size(), plain.data(),
-                                               plain.size(), kLevel);
-    if (ZSTD_isError(size) != 0) throw std::bad_alloc();  // with this bound only memory can fail
-    packed.resize(size);
+    packed.resize(compress(packed, plain, worth_it(packed, plain) ? kLevel : kHastyLevel));
     return packed;
+  }
+
+ private:
+  // From a sample out of the middle: it must lose a fifth.
+  bool worth_it(base::Bytes& room, base::View plain) const {
+    if (plain.size() < 2 * kSample) return true;
+    const base::View sample = plain.subspan(plain.size() / 2, kSample);
+    const std::size_t size = compress(room, sample, kLevel);
+    base::wipe(room.data(), size);
+    return size < kSample * 4 / 5;
+  }
+  std::size_t compress(base::Bytes& into, base::View plain, int level) const {
+    const std::size_t size =
+        ZSTD_compressCCtx(context, into.data(), into.size(), plain.data(), plain.size(), level);
+    if (ZSTD_isError(size) != 0) throw std::bad_alloc();  // with this bound only memory can fail
+    return size;
   }
 };
 

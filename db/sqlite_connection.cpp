@@ -6,7 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
-#include <map>
+#include <unordered_map>
 
 #include "base/log.h"
 
@@ -106,7 +106,13 @@ void create_file(const std::string& path) {
 }  // namespace
 
 struct SqliteConnection::Cache {
-  std::map<std::string, sqlite3_stmt*, std::less<>> statements;
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+  std::unordered_map<std::string, sqlite3_stmt*, TextHash, std::equal_to<>> statements;
 
   ~Cache() { clear(); }
   void clear() {

@@ -1,6 +1,7 @@
 #include "db/sqlite_store.h"
 
 #include <algorithm>
+#include <set>
 
 #include "db/schema.h"
 
@@ -15,6 +16,14 @@ constexpr std::size_t kLargestBatch = 64;
 void must_have_schema(SqlConnection& connection) {
   const std::string fault = schema_fault(read_schema(connection));
   if (!fault.empty()) throw SqlError(Kind::schema, 0, fault);
+}
+
+// Two changes of one record rest on the same version of it: the second cannot stand.
+bool all_new(std::set<vault::RecordId>& seen, const ChangeSet& changes) {
+  const auto known = [&](const RecordWrite& w) { return seen.contains(w.record.id); };
+  if (std::any_of(changes.records.begin(), changes.records.end(), known)) return false;
+  for (const RecordWrite& write : changes.records) seen.insert(write.record.id);
+  return true;
 }
 
 std::int64_t ms_until(std::chrono::steady_clock::time_point end) {
@@ -122,18 +131,15 @@ void CommitQueue::commit_batch(Batch& batch) {
 }
 
 void CommitQueue::commit_together(SqliteConnection& connection, const Batch& batch) {
-  for (Waiting* waiting : batch) waiting->error = nullptr;
+  std::set<vault::RecordId> seen;
   for (Waiting* waiting : batch) {
-    connection.execute("SAVEPOINT one", {});
-    try {
-      apply(connection, *waiting->changes);
-      connection.execute("RELEASE one", {});
-    } catch (const SqlError&) {
-      if (!connection.in_transaction() || batch.size() == 1) throw;
-      connection.execute("ROLLBACK TO one", {});
-      connection.execute("RELEASE one", {});
-      waiting->error = std::current_exception();
+    waiting->error = nullptr;
+    if (batch.size() > 1 && !all_new(seen, *waiting->changes)) {
+      waiting->error = std::make_exception_ptr(
+          SqlError(Kind::conflict, 0, "changed by another writer of the same group"));
+      continue;
     }
+    apply(connection, *waiting->changes);
   }
   connection.commit();
 }

@@ -1,5 +1,5 @@
 // The embedded store: one writer per process, many readers. Changes of stores that wait at the
-// same moment share a transaction (group commit), each in a savepoint of its own.
+// same moment share a transaction (group commit); when one of them fails, each is tried alone.
 #pragma once
 
 #include <chrono>
