@@ -27,8 +27,9 @@ void insert(SqlConnection& connection, std::string_view sql, std::initializer_li
 
 void update_record(SqlConnection& connection, const RecordWrite& write, const vault::OpId& op) {
   std::vector<Param> params;
-  const std::string sql = update_sql(write.changed);
-  append_update(params, write.record, write.changed, write.loaded_version, op);
+  const std::string sql = update_sql(write.changed, write.images_changed);
+  append_update(params, write.record, write.changed,
+                write.images_changed ? &write.packed_images : nullptr, write.loaded_version, op);
   try {
     connection.change_one(sql, params);
   } catch (const SqlError& error) {
@@ -57,7 +58,9 @@ void insert_records(SqlConnection& connection, const std::vector<const RecordWri
     const bool many = writes.size() - at >= kRowsPerInsert;
     const std::size_t count = many ? kRowsPerInsert : 1;
     params.clear();
-    for (std::size_t i = 0; i < count; ++i) append_insert(params, writes[at + i]->record, op);
+    for (std::size_t i = 0; i < count; ++i) {
+      append_insert(params, writes[at + i]->record, writes[at + i]->packed_images, op);
+    }
     insert(connection, many ? record_sql().insert_many : record_sql().insert, params);
     at += count;
   }
@@ -102,41 +105,55 @@ void apply_counters(SqlConnection& connection, const ChangeSet& changes) {
   }
 }
 
-void insert_key(SqlConnection& connection, const Sealed& sealed) {
-  insert(connection, "INSERT INTO data_keys (id, master, wrapped) VALUES (?, ?, ?)",
-         {base::View(sealed.id), number(sealed.master), base::View(sealed.wrapped)});
+// `record` lies in the change set, as all that a statement borrows: it may run after this returned.
+void insert_key(SqlConnection& connection, const vault::RecordId& record, std::int64_t place,
+                const Sealed& sealed) {
+  insert(connection,
+         "INSERT INTO data_keys (record_id, place, master, wrapped) VALUES (?, ?, ?, ?)",
+         {base::View(record), number(place), number(sealed.master), base::View(sealed.wrapped)});
 }
 
-void drop_key(SqlConnection& connection, const BlobId& id) {
-  connection.execute("DELETE FROM data_keys WHERE id = ?", {base::View(id)});
+void drop_key(SqlConnection& connection, const vault::RecordId& record, std::int64_t place) {
+  connection.execute("DELETE FROM data_keys WHERE record_id = ? AND place = ?",
+                     {base::View(record), number(place)});
 }
 
-Param pinned(const vault::ImageInfo& info) {
-  return info.pinned_until == 0 ? Param{} : number(info.pinned_until);
+void insert_image(SqlConnection& connection, const ImageAdd& add) {
+  insert(connection, "INSERT INTO images (record_id, place, id, sealed) VALUES (?, ?, ?, ?)",
+         {base::View(add.place.record), number(add.place.number), base::View(add.sealed.id),
+          base::View(add.sealed.data)});
+  insert_key(connection, add.place.record, add.place.number, add.sealed);
 }
 
+void overwrite_image(SqlConnection& connection, const ImageAdd& add) {
+  connection.change_one("UPDATE images SET id = ?, sealed = ? WHERE record_id = ? AND place = ?",
+                        {base::View(add.sealed.id), base::View(add.sealed.data),
+                         base::View(add.place.record), number(add.place.number)});
+  connection.change_one(
+      "UPDATE data_keys SET master = ?, wrapped = ? WHERE record_id = ? AND place = ?",
+      {number(add.sealed.master), base::View(add.sealed.wrapped), base::View(add.place.record),
+       number(add.place.number)});
+}
+
+void move_image(SqlConnection& connection, const ImageMove& move) {
+  for (const char* table : {"images", "data_keys"}) {
+    connection.execute(std::string("UPDATE ") + table +
+                           " SET record_id = ?, place = ? WHERE record_id = ? AND place = ?",
+                       {base::View(move.to.record), number(move.to.number),
+                        base::View(move.from.record), number(move.from.number)});
+  }
+}
+
+// First what goes, so that its place is free.
 void apply_images(SqlConnection& connection, const ChangeSet& changes) {
+  for (const Place& place : changes.image_drops) {
+    connection.execute("DELETE FROM images WHERE record_id = ? AND place = ?",
+                       {base::View(place.record), number(place.number)});
+    drop_key(connection, place.record, place.number);
+  }
+  for (const ImageMove& move : changes.image_moves) move_image(connection, move);
   for (const ImageAdd& add : changes.image_adds) {
-    const vault::ImageInfo& info = add.info;
-    insert(connection,
-           "INSERT INTO images (id, record_id, seq, bound_record, digest, bytes, entries, "
-           "stored_at, pinned_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-           {base::View(info.id), base::View(add.owner), number(add.seq),
-            base::View(info.bound_record), base::View(info.digest), number(info.bytes),
-            number(info.entries), number(info.stored_at), pinned(info)});
-    insert(connection, "INSERT INTO image_data (image_id, sealed) VALUES (?, ?)",
-           {base::View(info.id), base::View(add.sealed.data)});
-    insert_key(connection, add.sealed);
-  }
-  for (const ImageChange& change : changes.image_changes) {
-    connection.execute("UPDATE images SET record_id = ?, seq = ?, pinned_until = ? WHERE id = ?",
-                       {base::View(change.owner), number(change.seq), pinned(change.info),
-                        base::View(change.info.id)});
-  }
-  for (const vault::ImageId& id : changes.image_drops) {
-    connection.execute("DELETE FROM images WHERE id = ?", {base::View(id)});
-    connection.execute("DELETE FROM image_data WHERE image_id = ?", {base::View(id)});
-    drop_key(connection, id);
+    add.overwrites ? overwrite_image(connection, add) : insert_image(connection, add);
   }
 }
 
@@ -144,7 +161,7 @@ void apply_parts(SqlConnection& connection, const ChangeSet& changes) {
   for (const PartDrop& drop : changes.part_drops) {
     connection.execute("DELETE FROM staged WHERE record_id = ? AND part_offset = ?",
                        {base::View(drop.record), number(drop.offset)});
-    drop_key(connection, drop.part);
+    drop_key(connection, drop.record, kFirstPartPlace + std::int64_t{drop.offset});
   }
   for (const PartAdd& add : changes.part_adds) {
     insert(connection,
@@ -152,7 +169,7 @@ void apply_parts(SqlConnection& connection, const ChangeSet& changes) {
            "VALUES (?, ?, ?, ?, ?)",
            {base::View(add.record), number(add.offset), base::View(add.sealed.id),
             number(add.bytes), base::View(add.sealed.data)});
-    insert_key(connection, add.sealed);
+    insert_key(connection, add.record, kFirstPartPlace + std::int64_t{add.offset}, add.sealed);
   }
 }
 
@@ -218,7 +235,7 @@ void apply_history(SqlConnection& connection, const ChangeSet& changes) {
 }  // namespace
 
 bool ChangeSet::empty() const {
-  return records.empty() && counters.empty() && image_adds.empty() && image_changes.empty() &&
+  return records.empty() && counters.empty() && image_adds.empty() && image_moves.empty() &&
          image_drops.empty() && part_drops.empty() && part_adds.empty() && move_adds.empty() &&
          move_drops.empty() && history.empty() && !own && messages.empty();
 }
@@ -229,7 +246,7 @@ bool ChangeSet::ordinary() const {
     return write.kind == RecordWrite::Kind::update && !write.renamed;
   });
   return all_stay && records.size() <= kFew && counters.size() <= kFew &&
-         image_adds.size() <= kFew && image_changes.size() <= kFew && image_drops.size() <= kFew &&
+         image_adds.size() <= kFew && image_moves.empty() && image_drops.size() <= kFew &&
          part_adds.size() <= kFew && part_drops.size() <= kFew && history.size() <= kFew &&
          move_adds.empty() && move_drops.empty() && !own && messages.empty();
 }

@@ -16,12 +16,17 @@ namespace db {
 
 struct RecordWrite {
   enum class Kind { insert, update, remove };
+  explicit RecordWrite(vault::Record&& as_it_shall_be) : record(std::move(as_it_shall_be)) {}
+
   Kind kind = Kind::update;
   vault::Record record;              // as it shall be
   std::uint64_t loaded_version = 0;  // update, remove: the version read
   ColumnSet changed = 0;             // update: what differs from the row read
-  bool renamed = false;              // update: another ICCID than the one read
-  std::uint64_t last_seq = 0;        // of this update's newest history entry, 0: none
+  std::vector<StoredImage> images;   // as they shall be
+  base::Bytes packed_images;         // the same as the column is to have it
+  bool images_changed = false;
+  bool renamed = false;        // update: another ICCID than the one read
+  std::uint64_t last_seq = 0;  // of this update's newest history entry, 0: none
 };
 
 struct CounterWrite {
@@ -31,17 +36,25 @@ struct CounterWrite {
   vault::Counter value = 0;
 };
 
+// Where an image or its key lies: a record's images are numbered from 0, numbers are used again.
+// The keys of its staged parts are numbered from kFirstPartPlace, by offset.
+inline constexpr std::int64_t kFirstPartPlace = 65'536;
+struct Place {
+  vault::RecordId record{};
+  std::int64_t number = 0;
+  bool operator==(const Place&) const = default;
+};
+
 struct ImageAdd {
-  vault::RecordId owner{};
-  std::int64_t seq = 0;
-  vault::ImageInfo info;
+  Place place;
+  bool overwrites = false;  // the version that lay there goes
   Sealed sealed;
 };
 
-struct ImageChange {
-  vault::RecordId owner{};
-  std::int64_t seq = 0;
-  vault::ImageInfo info;
+// A merge gives an image to another record.
+struct ImageMove {
+  Place from;
+  Place to;
 };
 
 struct PartAdd {
@@ -55,7 +68,6 @@ struct PartDrop {
   vault::RecordId record{};
   std::uint32_t offset = 0;
   std::uint32_t bytes = 0;
-  BlobId part{};
 };
 
 // Head of the history that belongs to no record. Written whenever it was read.
@@ -71,8 +83,8 @@ struct ChangeSet {
   std::vector<RecordWrite> records;
   std::vector<CounterWrite> counters;
   std::vector<ImageAdd> image_adds;
-  std::vector<ImageChange> image_changes;
-  std::vector<vault::ImageId> image_drops;
+  std::vector<ImageMove> image_moves;
+  std::vector<Place> image_drops;
   std::vector<PartDrop> part_drops;
   std::vector<PartAdd> part_adds;
   std::vector<vault::PendingMove> move_adds;

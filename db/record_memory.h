@@ -11,22 +11,22 @@
 #include <unordered_map>
 
 #include "base/guarded.h"
-#include "vault/record.h"
+#include "db/record_row.h"
 
 namespace db {
 
 class RecordMemory {
  public:
   struct Known {
-    explicit Known(vault::Record&& r) : record(std::move(r)) {}
-    vault::Record record;                 // as committed
+    explicit Known(StoredRecord&& s) : stored(std::move(s)) {}
+    StoredRecord stored;                  // as committed
     std::optional<std::uint8_t> key_set;  // of the counter committed with it, if one was
     vault::Counter counter = 0;
   };
 
   void keep(Known known) {
     state_.with([&](State& state) {
-      const std::string iccid = known.record.iccid.digits();
+      const std::string iccid = known.stored.record.iccid.digits();
       if (state.known.insert_or_assign(iccid, std::move(known)).second) {
         state.order.push_back(iccid);
       }

@@ -7,7 +7,6 @@ namespace db {
 
 using vault::EndedStore;
 using vault::FetchPermit;
-using vault::ImageInfo;
 using vault::Record;
 using vault::Upload;
 
@@ -109,13 +108,6 @@ constexpr Column kColumns[] = {
     column<&Record::handset>("handset"),
     column<&Record::last_error>("last_error"),
     column<&Record::ended>("ended"),
-    part<&Record::image, &ImageInfo::id>("image_id"),
-    part<&Record::image, &ImageInfo::bound_record>("image_bound_record"),
-    part<&Record::image, &ImageInfo::digest>("image_digest"),
-    part<&Record::image, &ImageInfo::bytes>("image_bytes"),
-    part<&Record::image, &ImageInfo::entries>("image_entries"),
-    part<&Record::image, &ImageInfo::stored_at>("image_stored_at"),
-    part<&Record::image, &ImageInfo::pinned_until>("image_pinned_until"),
     date<&Record::first_stored_at>("first_stored_at"),
     date<&Record::updated_at>("updated_at"),
     date<&Record::identity_at>("identity_at"),
@@ -167,13 +159,14 @@ static_assert(std::size(kColumns) <= 64, "a ColumnSet has 64 bits");
 
 RecordSql build() {
   std::string names;
-  std::string marks = "(?, ?, ?";
+  std::string marks = "(?, ?, ?, ?";
   for (const Column& c : kColumns) {
     names += std::string(", ") + c.name;
     marks += ", ?";
   }
   marks += ")";
   RecordSql sql;
+  names += ", versions";
   sql.select = "SELECT id, version" + names + " FROM records";
   sql.select_with_counter = "SELECT id, version" + names +
                             ", (SELECT value FROM counters WHERE counters.iccid = ? AND "
@@ -198,6 +191,12 @@ bool same(const Param& a, const Param& b) {
   return text == nullptr || *text == std::get<std::string_view>(b);
 }
 
+template <std::size_t N>
+void take(base::Reader& reader, std::array<std::uint8_t, N>& into) {
+  const base::View octets = reader.take(N);
+  if (octets.size() == N) std::copy(octets.begin(), octets.end(), into.begin());
+}
+
 bool has(ColumnSet columns, std::size_t i) { return (columns >> i & 1) != 0; }
 
 }  // namespace
@@ -207,7 +206,39 @@ const RecordSql& record_sql() {
   return *instance;
 }
 
-vault::Record read_record(const Row& row) {
+base::Bytes pack(const std::vector<StoredImage>& images) {
+  base::Writer out;
+  for (const StoredImage& image : images) {
+    const vault::ImageInfo& info = image.info;
+    out.u32(static_cast<std::uint32_t>(image.place)).bytes(info.id).bytes(info.bound_record);
+    out.bytes(info.digest).u32(info.bytes).u32(info.entries);
+    out.u64(static_cast<std::uint64_t>(info.stored_at));
+    out.u64(static_cast<std::uint64_t>(info.pinned_until));
+  }
+  return out.take();
+}
+
+static std::vector<StoredImage> unpack(const base::Bytes& packed) {
+  std::vector<StoredImage> images;
+  base::Reader reader(packed);
+  while (reader.ok() && reader.left() > 0) {
+    StoredImage image;
+    vault::ImageInfo& info = image.info;
+    image.place = reader.u32();
+    take(reader, info.id);
+    take(reader, info.bound_record);
+    take(reader, info.digest);
+    info.bytes = reader.u32();
+    info.entries = reader.u32();
+    info.stored_at = static_cast<std::int64_t>(reader.u64());
+    info.pinned_until = static_cast<std::int64_t>(reader.u64());
+    images.push_back(image);
+  }
+  if (!reader.ok()) bad_row("versions");
+  return images;
+}
+
+StoredRecord read_record(const Row& row) {
   const auto iccid = vault::Iccid::from_digits(row.text(2));
   if (!iccid) bad_row("iccid");
   Record record(*iccid);
@@ -215,17 +246,21 @@ vault::Record read_record(const Row& row) {
   record.version = static_cast<std::uint64_t>(row.number(1));
   int i = 2;
   for (const Column& c : kColumns) c.set(record, row, i++);
-  return record;
+  StoredRecord stored{std::move(record), unpack(row.blob(i))};
+  if (!stored.images.empty()) stored.record.image = stored.images.front().info;
+  return stored;
 }
 
-void append_insert(std::vector<Param>& params, const Record& record, const vault::OpId& op) {
+void append_insert(std::vector<Param>& params, const Record& record, const base::Bytes& images,
+                   const vault::OpId& op) {
   params.emplace_back(base::View(record.id));
   params.emplace_back(number(1));
   params.emplace_back(base::View(op));
   for (const Column& c : kColumns) params.push_back(c.get(record));
+  params.push_back(images.empty() ? Param{} : base::View(images));
 }
 
-int counter_column() { return 2 + static_cast<int>(std::size(kColumns)); }
+int counter_column() { return 3 + static_cast<int>(std::size(kColumns)); }
 
 ColumnSet changed_columns(const Record& before, const Record& after) {
   ColumnSet changed = 0;
@@ -235,20 +270,22 @@ ColumnSet changed_columns(const Record& before, const Record& after) {
   return changed;
 }
 
-std::string update_sql(ColumnSet columns) {
+std::string update_sql(ColumnSet columns, bool with_images) {
   std::string sql = "UPDATE records SET version = version + 1, last_op = ?";
   for (std::size_t i = 0; i < std::size(kColumns); ++i) {
     if (has(columns, i)) sql.append(", ").append(kColumns[i].name).append(" = ?");
   }
+  if (with_images) sql += ", versions = ?";
   return sql += " WHERE id = ? AND version = ?";
 }
 
 void append_update(std::vector<Param>& params, const Record& record, ColumnSet columns,
-                   std::uint64_t loaded_version, const vault::OpId& op) {
+                   const base::Bytes* images, std::uint64_t loaded_version, const vault::OpId& op) {
   params.emplace_back(base::View(op));
   for (std::size_t i = 0; i < std::size(kColumns); ++i) {
     if (has(columns, i)) params.push_back(kColumns[i].get(record));
   }
+  if (images != nullptr) params.push_back(images->empty() ? Param{} : base::View(*images));
   params.emplace_back(base::View(record.id));
   params.emplace_back(number(loaded_version));
 }

@@ -1,6 +1,8 @@
-// A vault::Record as a row of table records: one column per field, in one table of columns.
+// A vault::Record as a row of table records: one column per field, in one table of columns, and the
+// list of its images in one column of its own.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,20 +24,34 @@ inline constexpr std::size_t kRowsPerInsert = 50;
 
 const RecordSql& record_sql();
 
+// One of a record's images and the place where its content lies (tables images and data_keys).
+struct StoredImage {
+  vault::ImageInfo info;
+  std::int64_t place = 0;
+};
+// Column `versions`: newest first; each place u32, id, bound record, digest, bytes u32, entries
+// u32, stored at u64, pinned until u64. Empty: no image.
+base::Bytes pack(const std::vector<StoredImage>& images);
+
+struct StoredRecord {
+  vault::Record record;  // `image` is the first of the images
+  std::vector<StoredImage> images;
+};
 // Throws SqlError when the row is not one that this program wrote.
-vault::Record read_record(const Row& row);
+StoredRecord read_record(const Row& row);
 int counter_column();  // of select_with_counter
 
 // A set of the columns of records, by bits.
 using ColumnSet = std::uint64_t;
 ColumnSet changed_columns(const vault::Record& before, const vault::Record& after);
 // Parameters: see append_update. Raises the version.
-std::string update_sql(ColumnSet columns);
+std::string update_sql(ColumnSet columns, bool with_images);
 
-// The parameters borrow from record and op.
-void append_insert(std::vector<Param>& params, const vault::Record& record, const vault::OpId& op);
+// The parameters borrow from record, packed images and op. Without images (null) the column stays.
+void append_insert(std::vector<Param>& params, const vault::Record& record,
+                   const base::Bytes& images, const vault::OpId& op);
 void append_update(std::vector<Param>& params, const vault::Record& record, ColumnSet columns,
-                   std::uint64_t loaded_version, const vault::OpId& op);
+                   const base::Bytes* images, std::uint64_t loaded_version, const vault::OpId& op);
 
 // Cuts what is only informative (handset, last_error, lock_reason) to the width of its column.
 void fit(vault::Record& record);

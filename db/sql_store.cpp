@@ -185,10 +185,11 @@ void SqlStore::remember(ChangeSet& changes) {
   if (changes.records.size() != 1 || !changes.records.front().record.upload) return;
   RecordWrite& write = changes.records.front();
   if (write.kind != RecordWrite::Kind::update) return;
-  RecordMemory::Known known(std::move(write.record));
-  known.record.version = write.loaded_version + 1;
+  RecordMemory::Known known({std::move(write.record), std::move(write.images)});
+  const vault::Record& record = known.stored.record;
+  known.stored.record.version = write.loaded_version + 1;
   for (const CounterWrite& counter : changes.counters) {
-    if (counter.card != known.record.iccid) continue;
+    if (counter.card != record.iccid) continue;
     known.key_set = counter.key_set;
     known.counter = counter.value;
   }
@@ -219,13 +220,14 @@ base::Result<T> SqlStore::reading(F&& read) {
   }
 }
 
-base::Result<base::Bytes> SqlStore::image(const vault::ImageInfo& image) {
+base::Result<base::Bytes> SqlStore::image(const vault::RecordId& owner,
+                                          const vault::ImageInfo& image) {
   std::optional<Sealed> sealed;
   auto read = reading<bool>([&](SqlConnection& use) {
     use.query(
-        "SELECT d.sealed, k.master, k.wrapped FROM image_data d, data_keys k "
-        "WHERE d.image_id = ? AND k.id = d.image_id",
-        {base::View(image.id)}, [&](const Row& row) {
+        "SELECT i.sealed, k.master, k.wrapped FROM images i, data_keys k WHERE i.record_id = ? "
+        "AND i.id = ? AND k.record_id = i.record_id AND k.place = i.place",
+        {base::View(owner), base::View(image.id)}, [&](const Row& row) {
           sealed.emplace();
           sealed->id = image.id;
           sealed->data = row.blob(0);
@@ -248,7 +250,7 @@ base::Result<std::vector<vault::Record>> SqlStore::find_any(
   return reading<std::vector<vault::Record>>([&](SqlConnection& use) {
     std::vector<vault::Record> found;
     const Visit take = [&](const Row& row) {
-      vault::Record record = read_record(row);
+      vault::Record record = std::move(read_record(row).record);
       const bool known = std::any_of(found.begin(), found.end(),
                                      [&](const vault::Record& r) { return r.id == record.id; });
       if (!known) found.push_back(std::move(record));

@@ -31,7 +31,8 @@ class SqlStore : public vault::Store {
            StagedTotal& staged_total);
 
   vault::Outcome update(base::Now now, const std::function<bool(vault::RecordTx&)>& f) override;
-  base::Result<base::Bytes> image(const vault::ImageInfo& image) override;
+  base::Result<base::Bytes> image(const vault::RecordId& owner,
+                                  const vault::ImageInfo& image) override;
   base::Result<std::vector<vault::Record>> find_any(
       const std::vector<vault::Iccid>& spellings,
       const std::optional<vault::Msisdn>& number) override;

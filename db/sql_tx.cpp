@@ -48,8 +48,8 @@ SqlTx::Entry& SqlTx::entry_of(const Record& record) {
   throw SqlError(SqlError::Kind::other, 0, "a record that is not of this update");
 }
 
-SqlTx::Entry* SqlTx::adopt(Record&& loaded) {
-  if (Entry* const known = find_entry(loaded.id); known != nullptr) return known;
+SqlTx::Entry* SqlTx::adopt(StoredRecord&& loaded) {
+  if (Entry* const known = find_entry(loaded.record.id); known != nullptr) return known;
   entries_.push_back(std::make_unique<Entry>(std::move(loaded)));
   Entry* const entry = entries_.back().get();
   entry->loaded = entry->record;
@@ -61,7 +61,7 @@ SqlTx::Entry* SqlTx::adopt(Record&& loaded) {
 SqlTx::Entry* SqlTx::load(const char* where, Param key) {
   Entry* entry = nullptr;
   guarded([&] {
-    std::optional<Record> record;
+    std::optional<StoredRecord> record;
     connection_.query(where_sql(where), {key}, [&](const Row& row) { record = read_record(row); });
     if (record) entry = adopt(std::move(*record));
   });
@@ -75,7 +75,7 @@ bool SqlTx::remember(const Iccid& iccid) {
   std::optional<RecordMemory::Known> known = memory_->take(iccid);
   if (!known || failure_) return false;
   if (known->key_set) counters_[{iccid, *known->key_set}] = {known->counter, known->counter};
-  guard_ = adopt(std::move(known->record));
+  guard_ = adopt(std::move(known->stored));
   from_memory_ = true;
   return true;
 }
@@ -84,7 +84,7 @@ bool SqlTx::remember(const Iccid& iccid) {
 void SqlTx::load_with_counter(const Iccid& card, std::uint8_t key_set) {
   if (remember(card)) return;
   guarded([&] {
-    std::optional<Record> record;
+    std::optional<StoredRecord> record;
     CounterState counter;
     connection_.query(
         record_sql().select_with_counter,
@@ -135,11 +135,11 @@ std::vector<Record*> SqlTx::find_by_number(const vault::Msisdn& provisioned) {
   constexpr std::size_t kMost = 10;
   std::vector<Record*> found;
   guarded([&] {
-    std::vector<Record> loaded;
+    std::vector<StoredRecord> loaded;
     connection_.query(where_sql(" WHERE msisdn_provisioned = ? LIMIT 10"),
                       {std::string_view(provisioned.digits())},
                       [&](const Row& row) { loaded.push_back(read_record(row)); });
-    for (Record& record : loaded) adopt(std::move(record));
+    for (StoredRecord& record : loaded) adopt(std::move(record));
     for (const auto& entry : entries_) {
       if (!entry->removed && entry->record.msisdn_provisioned == provisioned &&
           found.size() < kMost) {
@@ -170,9 +170,9 @@ void SqlTx::prefetch(const std::vector<Iccid>& iccids) {
       params.emplace_back(std::string_view(iccids[std::min(i, iccids.size() - 1)].digits()));
     }
     guarded([&] {
-      std::vector<Record> loaded;
+      std::vector<StoredRecord> loaded;
       connection_.query(sql, params, [&](const Row& row) { loaded.push_back(read_record(row)); });
-      for (Record& record : loaded) adopt(std::move(record));
+      for (StoredRecord& record : loaded) adopt(std::move(record));
     });
   }
   for (const Iccid& iccid : iccids) by_iccid_.try_emplace(iccid.digits(), nullptr);
@@ -190,7 +190,6 @@ Record& SqlTx::create(const Iccid& iccid, const RecordId& id) {
   record.id = id;
   entries_.push_back(std::make_unique<Entry>(std::move(record)));
   Entry* const entry = entries_.back().get();
-  entry->versions.emplace();
   entry->parts.emplace();
   by_id_[id] = entry;
   by_iccid_[iccid.digits()] = entry;
@@ -204,6 +203,12 @@ void SqlTx::remove(Record& record) {
   for (const PendingMove& move : moves_from(record.id)) drop_move(move.id);
   for (const PendingMove& move : moves_to(record.iccid)) drop_move(move.id);
   entry.removed = true;
+}
+
+std::vector<SqlTx::Version>::iterator SqlTx::find_version(Entry& entry,
+                                                          const vault::ImageId& image) {
+  return std::find_if(entry.versions.begin(), entry.versions.end(),
+                      [&](const Version& version) { return version.info.id == image; });
 }
 
 SqlTx::CounterState& SqlTx::counter_state(const Iccid& card, std::uint8_t key_set) {
@@ -300,13 +305,22 @@ ChangeSet SqlTx::take_changes() {
   return out;
 }
 
+bool SqlTx::differ(const std::vector<Version>& versions, const std::vector<StoredImage>& loaded) {
+  return !std::equal(versions.begin(), versions.end(), loaded.begin(), loaded.end(),
+                     [](const Version& v, const StoredImage& s) {
+                       return v.info == s.info && v.place.number == s.place;
+                     });
+}
+
 void SqlTx::collect_records(ChangeSet& out) {
   bool anything = !out.empty();
   for (const auto& entry : entries_) {
     const bool is_new = !entry->loaded;
     if (is_new && entry->removed) continue;
     fit(entry->record);
-    if (is_new || entry->removed || entry->touched || entry->record != *entry->loaded) {
+    entry->images_changed = differ(entry->versions, entry->loaded_images);
+    if (is_new || entry->removed || entry->touched || entry->images_changed ||
+        entry->record != *entry->loaded) {
       entry->touched = anything = true;
     }
   }
@@ -315,9 +329,14 @@ void SqlTx::collect_records(ChangeSet& out) {
   for (const auto& entry : entries_) {
     if (!entry->touched || (!entry->loaded && entry->removed)) continue;
     using Kind = RecordWrite::Kind;
-    RecordWrite write{.record = std::move(entry->record)};
+    RecordWrite write(std::move(entry->record));
     write.kind = !entry->loaded ? Kind::insert : entry->removed ? Kind::remove : Kind::update;
     write.last_seq = entry->last_seq;
+    write.images_changed = entry->images_changed;
+    for (const Version& version : entry->versions) {
+      write.images.push_back({version.info, version.place.number});
+    }
+    if (write.images_changed) write.packed_images = pack(write.images);
     if (entry->loaded) {
       write.loaded_version = entry->loaded->version;
       write.changed = changed_columns(*entry->loaded, write.record);

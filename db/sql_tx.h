@@ -84,21 +84,22 @@ class SqlTx : public vault::RecordTx {
 
   template <class F>
   void guarded(F&& read);
-  Entry* adopt(vault::Record&& loaded);
+  Entry* adopt(StoredRecord&& loaded);
   Entry* load(const char* where, Param key);
   bool remember(const vault::Iccid& iccid);
   void load_with_counter(const vault::Iccid& card, std::uint8_t key_set);
   Entry* find_entry(const vault::RecordId& id);
   Entry& entry_of(const vault::Record& record);
-  void load_versions(Entry& entry);
+  static std::vector<Version>::iterator find_version(Entry& entry, const vault::ImageId& image);
   void load_parts(Entry& entry);
   std::vector<vault::PendingMove> load_moves(const char* where, Param key);
   OwnHead& own_head();
   vault::HistoryEntry& chain(const vault::RecordId& id, std::uint64_t& count, base::Sha256& mac,
                              const vault::HistoryNote& note);
   CounterState& counter_state(const vault::Iccid& card, std::uint8_t key_set);
-  void forget_version(const vault::ImageId& image);
+  static bool differ(const std::vector<Version>& versions, const std::vector<StoredImage>& loaded);
   void collect_records(ChangeSet& out);
+  void collect_images(Entry& entry, ChangeSet& out);
   void collect_hanging(ChangeSet& out);
 
   SqlConnection& connection_;
@@ -116,8 +117,7 @@ class SqlTx : public vault::RecordTx {
   std::map<vault::RecordId, Entry*> by_id_;
   Entry* guard_ = nullptr;  // the first one found: everything written rests on its version
   std::map<CounterKey, CounterState> counters_;
-  std::vector<vault::ImageId> image_drops_;
-  std::set<vault::ImageId> left_;  // stored images that are no longer with their record
+  std::vector<Place> image_drops_;
   std::vector<vault::PendingMove> move_adds_;
   std::set<std::uint64_t> move_drops_;
   std::vector<vault::HistoryEntry> history_;

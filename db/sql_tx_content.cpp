@@ -12,92 +12,49 @@ using vault::PendingMove;
 using vault::Record;
 using vault::RecordId;
 
-void SqlTx::load_versions(Entry& entry) {
-  if (entry.versions) return;
-  entry.versions.emplace();
-  guarded([&] {
-    connection_.query(
-        "SELECT id, bound_record, digest, bytes, entries, stored_at, pinned_until, seq "
-        "FROM images WHERE record_id = ? ORDER BY seq DESC",
-        {base::View(entry.record.id)}, [&](const Row& row) {
-          Version version;
-          version.info.id = octets<16>(row, 0);
-          version.info.bound_record = octets<16>(row, 1);
-          version.info.digest = octets<32>(row, 2);
-          version.info.bytes = static_cast<std::uint32_t>(row.number(3));
-          version.info.entries = static_cast<std::uint32_t>(row.number(4));
-          version.info.stored_at = row.number(5);
-          version.info.pinned_until = row.number(6);
-          version.seq = row.number(7);
-          // What this update has already dropped or given to another record is not here.
-          if (!left_.contains(version.info.id)) entry.versions->push_back(std::move(version));
-        });
-  });
-}
-
 std::vector<ImageInfo> SqlTx::images(const Record& record) {
-  Entry& entry = entry_of(record);
-  load_versions(entry);
   std::vector<ImageInfo> infos;
-  for (const Version& version : *entry.versions) infos.push_back(version.info);
+  for (const Version& version : entry_of(record).versions) infos.push_back(version.info);
   return infos;
 }
 
 void SqlTx::add_image(const Record& record, const ImageInfo& image, base::View plain) {
-  Entry& entry = entry_of(record);
-  load_versions(entry);
-  Version version;
-  version.info = image;
-  version.seq = entry.versions->empty() ? 1 : entry.versions->front().seq + 1;
   // Sealed here, before any row is locked; the plain octets are not kept.
-  version.fresh = sealer_.seal(image.id, Sealer::image_binding(image), plain);
-  entry.versions->insert(entry.versions->begin(), std::move(version));
-  entry.touched = true;
+  auto& versions = entry_of(record).versions;
+  versions.insert(versions.begin(),
+                  {image, {}, sealer_.seal(image.id, Sealer::image_binding(image), plain)});
 }
 
 void SqlTx::update_image(const Record& record, const ImageInfo& image) {
-  Entry& entry = entry_of(record);
-  load_versions(entry);
-  const auto same = [&](const Version& v) { return v.info.id == image.id; };
-  entry.touched = true;
-  const auto own = std::find_if(entry.versions->begin(), entry.versions->end(), same);
-  if (own != entry.versions->end()) {
-    own->info.pinned_until = image.pinned_until;
-    own->changed = true;
+  Entry& owner = entry_of(record);
+  for (const auto& entry : entries_) {
+    const auto there = find_version(*entry, image.id);
+    if (there == entry->versions.end()) continue;
+    if (entry.get() == &owner) {
+      there->info.pinned_until = image.pinned_until;
+      return;
+    }
+    // From another record: behind everything that the new owner has.
+    Version moved = std::move(*there);
+    entry->versions.erase(there);
+    moved.info = image;
+    owner.versions.push_back(std::move(moved));
     return;
   }
-  // From another record: behind everything that the new owner has.
-  Version moved;
-  for (const auto& other : entries_) {
-    if (!other->versions) continue;
-    const auto there = std::find_if(other->versions->begin(), other->versions->end(), same);
-    if (there == other->versions->end()) continue;
-    moved = std::move(*there);
-    other->versions->erase(there);
-    other->touched = true;
-    break;
-  }
-  left_.insert(image.id);
-  moved.info = image;
-  moved.changed = true;
-  moved.seq = entry.versions->empty() ? 0 : entry.versions->back().seq - 1;
-  entry.versions->push_back(std::move(moved));
 }
 
 void SqlTx::drop_image(const vault::ImageId& image) {
   for (const auto& entry : entries_) {
-    if (!entry->versions) continue;
-    const auto there = std::find_if(entry->versions->begin(), entry->versions->end(),
-                                    [&](const Version& v) { return v.info.id == image; });
-    if (there == entry->versions->end()) continue;
-    const bool fresh = there->fresh.has_value();
-    entry->versions->erase(there);
-    entry->touched = true;
-    if (fresh) return;  // never was in the store
-    break;
+    const auto there = find_version(*entry, image);
+    if (there == entry->versions.end()) continue;
+    if (!there->fresh && there->place.record == entry->record.id) {
+      entry->freed.push_back(there->place.number);
+    } else if (!there->fresh) {
+      image_drops_.push_back(there->place);
+    }
+    entry->versions.erase(there);
+    return;
   }
-  left_.insert(image);
-  image_drops_.push_back(image);
 }
 
 void SqlTx::load_parts(Entry& entry) {
@@ -130,8 +87,10 @@ base::Bytes SqlTx::staged(const Record& record) {
         sealed.id = part.id;
         connection_.query(
             "SELECT s.sealed, k.master, k.wrapped FROM staged s, data_keys k "
-            "WHERE s.record_id = ? AND s.part_offset = ? AND k.id = s.part_id",
-            {base::View(entry.record.id), number(part.offset)}, [&](const Row& row) {
+            "WHERE s.record_id = ? AND s.part_offset = ? AND k.record_id = s.record_id "
+            "AND k.place = ? + s.part_offset",
+            {base::View(entry.record.id), number(part.offset), number(kFirstPartPlace)},
+            [&](const Row& row) {
               sealed.data = row.blob(0);
               sealed.master = static_cast<std::uint32_t>(row.number(1));
               sealed.wrapped = row.blob(2);
@@ -155,7 +114,7 @@ void SqlTx::append_staged(const Record& record, std::uint32_t offset, base::View
   while (!parts.empty() && parts.back().offset >= offset) {
     if (!parts.back().fresh) {
       const Entry::Part& old = parts.back();
-      entry.part_drops.push_back({record.id, old.offset, old.bytes, old.id});
+      entry.part_drops.push_back({record.id, old.offset, old.bytes});
     }
     parts.pop_back();
   }
@@ -173,7 +132,7 @@ void SqlTx::drop_staged(const Record& record) {
   for (const Entry::Part& part : *entry.parts) {
     entry.touched = true;
     if (!part.fresh) {
-      entry.part_drops.push_back({record.id, part.offset, part.bytes, part.id});
+      entry.part_drops.push_back({record.id, part.offset, part.bytes});
     }
   }
   entry.parts->clear();
@@ -250,17 +209,47 @@ void SqlTx::drop_move(std::uint64_t id) {
   }
 }
 
-void SqlTx::collect_hanging(ChangeSet& out) {
-  for (const auto& entry : entries_) {
-    if (!entry->versions) entry->versions.emplace();
-    for (Version& version : *entry->versions) {
-      if (version.fresh) {
-        out.image_adds.push_back(
-            {entry->record.id, version.seq, version.info, std::move(*version.fresh)});
-      } else if (version.changed) {
-        out.image_changes.push_back({entry->record.id, version.seq, version.info});
+// A new version takes the place of one that goes, or the lowest that nobody has.
+void SqlTx::collect_images(Entry& entry, ChangeSet& out) {
+  // A merge may leave the image of the card in use behind others: the first of the list is "the"
+  // one.
+  const auto& image = entry.record.image;
+  const auto before = entry.loaded ? entry.loaded->image : std::nullopt;
+  if (image && (!before || before->id != image->id)) {
+    std::stable_partition(entry.versions.begin(), entry.versions.end(),
+                          [&](const Version& version) { return version.info.id == image->id; });
+  }
+  std::set<std::int64_t> taken(entry.freed.begin(), entry.freed.end());
+  for (const auto& any : entries_) {  // those that this update gives to another record, too
+    for (const Version& version : any->versions) {
+      if (!version.fresh && version.place.record == entry.record.id) {
+        taken.insert(version.place.number);
       }
     }
+  }
+  const auto free_place = [&] {
+    std::int64_t number = 0;
+    while (!taken.insert(number).second) ++number;
+    return Place{entry.record.id, number};
+  };
+  for (Version& version : entry.versions) {
+    if (version.fresh) {
+      const bool overwrites = !entry.freed.empty();
+      version.place = overwrites ? Place{entry.record.id, entry.freed.back()} : free_place();
+      if (overwrites) entry.freed.pop_back();
+      out.image_adds.push_back({version.place, overwrites, std::move(*version.fresh)});
+    } else if (version.place.record != entry.record.id) {
+      const Place from = std::exchange(version.place, free_place());
+      out.image_moves.push_back({from, version.place});
+    }
+  }
+  for (const std::int64_t number : entry.freed)
+    out.image_drops.push_back({entry.record.id, number});
+}
+
+void SqlTx::collect_hanging(ChangeSet& out) {
+  for (const auto& entry : entries_) collect_images(*entry, out);
+  for (const auto& entry : entries_) {
     if (!entry->parts) entry->parts.emplace();
     for (Entry::Part& part : *entry->parts) {
       if (part.fresh) {
@@ -271,7 +260,7 @@ void SqlTx::collect_hanging(ChangeSet& out) {
     std::move(entry->part_drops.begin(), entry->part_drops.end(),
               std::back_inserter(out.part_drops));
   }
-  out.image_drops = std::move(image_drops_);
+  std::move(image_drops_.begin(), image_drops_.end(), std::back_inserter(out.image_drops));
   out.move_adds = std::move(move_adds_);
   out.move_drops.assign(move_drops_.begin(), move_drops_.end());
   for (const auto& [key, state] : counters_) {

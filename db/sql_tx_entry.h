@@ -10,9 +10,8 @@ namespace db {
 // One image of a record as the function sees it.
 struct SqlTx::Version {
   vault::ImageInfo info;
-  std::int64_t seq = 0;
+  Place place;                  // where it lies, or shall lie once the changes were taken
   std::optional<Sealed> fresh;  // added by this update
-  bool changed = false;         // pin or owner
 };
 
 struct SqlTx::Entry {
@@ -24,14 +23,23 @@ struct SqlTx::Entry {
   };
 
   explicit Entry(vault::Record&& r) : record(std::move(r)) {}
+  explicit Entry(StoredRecord&& stored)
+      : record(std::move(stored.record)), loaded_images(std::move(stored.images)) {
+    for (const StoredImage& image : loaded_images) {
+      versions.push_back({image.info, {record.id, image.place}, std::nullopt});
+    }
+  }
 
   vault::Record record;
   std::optional<vault::Record> loaded;  // nothing: created here
   bool removed = false;
   bool touched = false;  // something that hangs on it has changed
+  bool images_changed = false;
   std::uint64_t last_seq = 0;
-  std::optional<std::vector<Version>> versions;  // newest first
-  std::optional<std::vector<Part>> parts;        // by offset
+  std::vector<StoredImage> loaded_images;
+  std::vector<Version> versions;           // newest first
+  std::vector<std::int64_t> freed;         // places of versions dropped by this update
+  std::optional<std::vector<Part>> parts;  // by offset
   std::vector<PartDrop> part_drops;
 };
 

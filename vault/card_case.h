@@ -41,6 +41,7 @@ struct CardChannel::OpenStore {
 // A download: the version is fixed at its beginning.
 struct CardChannel::OpenFetch {
   std::uint32_t transaction = 0;
+  RecordId record{};
   std::uint32_t epoch = 0;
   base::Secret content;
   std::optional<UserKey> fresh_key;  // leaves with the last octets

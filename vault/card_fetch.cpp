@@ -88,6 +88,7 @@ CardAnswer CardService::Case::fetch_in_tx(RecordTx& tx, Record& own, const Fetch
   if (!wanted) return CardResult::nothing_stored;
   image = *wanted;
   open.transaction = fresh_transaction();
+  open.record = record->id;
   open.fresh_key.reset();
   if (decision.fresh_key) open.fresh_key = issue_key(*record, open.transaction);
   open.epoch = record->epoch;
@@ -113,7 +114,7 @@ bool CardService::Case::load_content(std::unique_ptr<CardChannel::OpenFetch> ope
   }
   open->budget = &service_.staging_;
   open->taken = image.bytes;
-  auto content = store_.image(image);
+  auto content = store_.image(open->record, image);
   if (!content) {
     service_.counters_.add("vault.image_unreadable");
     service_.log_.error("vault", base::cat("image of card ", channel_.iccid().digits(),
@@ -141,6 +142,7 @@ bool CardService::Case::reopen_fetch(std::uint32_t transaction) {
     }
     if (!image) return false;
     open->transaction = transaction;
+    open->record = record->id;
     open->fresh_key.reset();
     if (record->key_state == KeyState::issued && record->key_transaction == transaction) {
       open->fresh_key = issue_key(*record, transaction);

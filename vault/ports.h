@@ -146,8 +146,9 @@ class Store {
   // beyond what it overwrites; false from f ends the update as `refused`.
   virtual Outcome update(base::Now now, const std::function<bool(RecordTx&)>& f) = 0;
 
-  // Decrypted content of one version. Error: not there, not authentic, or unavailable.
-  virtual base::Result<base::Bytes> image(const ImageInfo& image) = 0;
+  // Decrypted content of one version of a record. Error: not there (any more), not authentic, or
+  // unavailable.
+  virtual base::Result<base::Bytes> image(const RecordId& owner, const ImageInfo& image) = 0;
   // Every record whose ICCID is among the spellings, or whose provisioned number it is; if there
   // is none, those that were moved away from one of the spellings.
   virtual base::Result<std::vector<Record>> find_any(const std::vector<Iccid>& spellings,

@@ -19,13 +19,6 @@ CREATE TABLE IF NOT EXISTS records (
   handset VARBINARY(512) NOT NULL,
   last_error VARCHAR(255) NOT NULL,
   ended SMALLINT NOT NULL,
-  image_id VARBINARY(16),
-  image_bound_record VARBINARY(16),
-  image_digest VARBINARY(32),
-  image_bytes BIGINT,
-  image_entries BIGINT,
-  image_stored_at BIGINT,
-  image_pinned_until BIGINT,
   first_stored_at BIGINT,
   updated_at BIGINT,
   identity_at BIGINT,
@@ -70,38 +63,33 @@ CREATE TABLE IF NOT EXISTS records (
   moved_customer VARCHAR(255) NOT NULL,
   moved_language VARCHAR(15) {ASCII} NOT NULL,
   history_count BIGINT NOT NULL,
-  history_mac VARBINARY(32)
+  history_mac VARBINARY(32),
+  versions BLOB
 ) {NARROW};
 CREATE UNIQUE INDEX records_iccid ON records (iccid);
 CREATE INDEX records_msisdn ON records (msisdn_provisioned);
 CREATE INDEX records_moved_from ON records (moved_from);
 CREATE INDEX records_updated_at ON records (updated_at);
 
--- seq orders the versions of a record; a merge puts the absorbed ones below the lowest.
+-- What a record's images are is told by its list of versions (records.versions, db/record_row.h);
+-- here is their content. Places are used again: a new version overwrites the row of the one that it
+-- drives out, without a change of an index.
 CREATE TABLE IF NOT EXISTS images (
-  id VARBINARY(16) NOT NULL PRIMARY KEY,
   record_id VARBINARY(16) NOT NULL,
-  seq BIGINT NOT NULL,
-  bound_record VARBINARY(16) NOT NULL,
-  digest VARBINARY(32) NOT NULL,
-  bytes BIGINT NOT NULL,
-  entries BIGINT NOT NULL,
-  stored_at BIGINT NOT NULL,
-  pinned_until BIGINT
-) {NARROW};
-CREATE INDEX images_record ON images (record_id);
-
-CREATE TABLE IF NOT EXISTS image_data (
-  image_id VARBINARY(16) NOT NULL PRIMARY KEY,
-  sealed MEDIUMBLOB NOT NULL
+  place BIGINT NOT NULL,
+  id VARBINARY(16) NOT NULL,
+  sealed MEDIUMBLOB NOT NULL,
+  PRIMARY KEY (record_id, place)
 ) {WIDE};
 
--- Keys of images and of staged parts, wrapped by master key `master`. A table of its own, so that
--- a backup can give it a file and a retention of its own.
+-- Keys of images (by their place, from 0) and of staged parts (65536 + part_offset), wrapped by
+-- master key `master`. A table of its own, so that a backup can give it a file and a retention of its own.
 CREATE TABLE IF NOT EXISTS data_keys (
-  id VARBINARY(16) NOT NULL PRIMARY KEY,
+  record_id VARBINARY(16) NOT NULL,
+  place BIGINT NOT NULL,
   master INT NOT NULL,
-  wrapped VARBINARY(64) NOT NULL
+  wrapped VARBINARY(64) NOT NULL,
+  PRIMARY KEY (record_id, place)
 ) {NARROW};
 
 CREATE TABLE IF NOT EXISTS staged (

@@ -234,15 +234,17 @@ BOOST_AUTO_TEST_CASE(many_cards_at_once) {
       const vault::Iccid card = iccid(static_cast<unsigned>(1000 + thread * 100 + i));
       const auto content = random_content(i % 4 == 0 ? 100'000 : 500);
       vault::ImageInfo info;
+      vault::RecordId id{};
       const Outcome outcome = own->update(now, [&](RecordTx& tx) {
         Record& record = tx.create(card);
+        id = record.id;
         info = image_of(record, content, 1);
         tx.add_image(record, info, content);
         record.image = info;
         tx.note(record, {"stored", "card", ""});
         return true;
       });
-      const auto read_back = own->image(info);
+      const auto read_back = own->image(id, info);
       if (outcome == Outcome::committed && read_back.ok() && *read_back == content) ++good;
     }
   });

@@ -226,7 +226,7 @@ BOOST_FIXTURE_TEST_CASE(tampered_content, Fixture) {
   const auto connection = connect(database.settings());
   const auto content = random_content(1000);
   const char* const changes[] = {
-      "UPDATE image_data SET sealed = ?",
+      "UPDATE images SET sealed = ?",
       "UPDATE data_keys SET wrapped = ?",
       "UPDATE data_keys SET master = 2 WHERE wrapped <> ?",
       "DELETE FROM data_keys WHERE wrapped <> ?",
@@ -236,10 +236,10 @@ BOOST_FIXTURE_TEST_CASE(tampered_content, Fixture) {
     const Record record = create(iccid(++card));
     const auto info = image_of(record, content, 1);
     commit([&](RecordTx& tx) { tx.add_image(*tx.find(iccid(card)), info, content); });
-    BOOST_TEST(store->image(info).ok());
+    BOOST_TEST(store->image(record.id, info).ok());
     const auto rubbish = random_content(60);
     connection->execute(change, {base::View(rubbish)});
-    BOOST_TEST(!store->image(info).ok());
+    BOOST_TEST(!store->image(record.id, info).ok());
   }
   const Record one = create(iccid(1));
   const Record two = create(iccid(2));

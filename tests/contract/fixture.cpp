@@ -132,7 +132,7 @@ void Database::use_again() {
   }
   const auto connection = connect(settings_);
   for (const char* table :
-       {"records", "images", "image_data", "data_keys", "staged", "counters", "moves", "history",
+       {"records", "images", "data_keys", "staged", "counters", "moves", "history",
         "own_history"}) {
     connection->run(std::string("DELETE FROM ") + table);
   }

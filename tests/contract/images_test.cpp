@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_CASE(octet_for_octet) {
       const base::Bytes content = random ? random_content(size) : base::Bytes(size, 0xFF);
       const ImageInfo info = image_of(record, content, 1);
       commit([&](RecordTx& tx) { tx.add_image(*tx.find(iccid(1)), info, content); });
-      const auto read_back = store->image(info);
+      const auto read_back = store->image(record.id, info);
       BOOST_REQUIRE_MESSAGE(read_back.ok(), size);
       BOOST_TEST((*read_back == content), size);
     }
@@ -48,8 +48,45 @@ BOOST_AUTO_TEST_CASE(versions) {
   const ImageInfo dropped = infos[2];
   infos.erase(infos.begin() + 2);
   BOOST_TEST((images(iccid(1)) == infos));
-  BOOST_TEST(!store->image(dropped).ok());
-  BOOST_TEST(store->image(infos[1]).ok());
+  BOOST_TEST(!store->image(record.id, dropped).ok());
+  BOOST_TEST(store->image(record.id, infos[1]).ok());
+}
+
+// New versions take the places of dropped ones: what was there is gone, with its key, and all
+// others stay readable, over many rounds and when several go at once.
+BOOST_AUTO_TEST_CASE(places_are_used_again) {
+  const Record record = create(iccid(1));
+  const auto connection = connect(database.settings());
+  std::vector<ImageInfo> infos;
+  std::vector<base::Bytes> contents;
+  for (int i = 0; i < 12; ++i) {
+    contents.insert(contents.begin(),
+                    random_content(static_cast<std::size_t>(3000 + 700 * (i % 3))));
+    infos.insert(infos.begin(), image_of(record, contents.front(), 100 + i));
+    const std::size_t keep = i % 4 == 3 ? 2 : 3;
+    std::vector<ImageInfo> gone(
+        infos.begin() + static_cast<std::ptrdiff_t>(std::min(keep, infos.size())), infos.end());
+    commit([&](RecordTx& tx) {
+      Record& own = *tx.find(iccid(1));
+      for (const ImageInfo& info : gone) tx.drop_image(info.id);
+      tx.add_image(own, infos.front(), contents.front());
+    });
+    infos.resize(infos.size() - gone.size());
+    contents.resize(infos.size());
+    BOOST_TEST((images(iccid(1)) == infos));
+    for (std::size_t k = 0; k < infos.size(); ++k) {
+      const auto content = store->image(record.id, infos[k]);
+      BOOST_REQUIRE(content.ok());
+      BOOST_TEST((*content == contents[k]));
+    }
+    for (const ImageInfo& info : gone) BOOST_TEST(!store->image(record.id, info).ok());
+    for (const char* table : {"images", "data_keys"}) {
+      std::int64_t rows = 0;
+      connection->query(std::string("SELECT COUNT(*) FROM ") + table, {},
+                        [&](const db::Row& row) { rows = row.number(0); });
+      BOOST_TEST(rows == static_cast<std::int64_t>(infos.size()), table);
+    }
+  }
 }
 
 // A merge gives the images of one record to another, behind its own and readable as before; the
@@ -80,7 +117,7 @@ BOOST_AUTO_TEST_CASE(images_change_owner) {
     const std::vector<ImageInfo> wanted{infos[3], infos[2], infos[1], infos[0]};
     BOOST_TEST((images(two.iccid) == wanted));
     for (std::size_t i = 0; i < infos.size(); ++i) {
-      const auto content = store->image(infos[i]);
+      const auto content = store->image(two.id, infos[i]);
       BOOST_REQUIRE(content.ok());
       BOOST_TEST((*content == contents[i]));
     }
@@ -98,22 +135,22 @@ BOOST_AUTO_TEST_CASE(wrong_binding_is_refused) {
     tx.add_image(*tx.find(iccid(1)), info, content);
     tx.add_image(*tx.find(iccid(1)), other, other_content);
   });
-  BOOST_TEST(store->image(info).ok());
+  BOOST_TEST(store->image(record.id, info).ok());
   ImageInfo wrong = info;
   wrong.bound_record[0] ^= 1;
-  BOOST_TEST(!store->image(wrong).ok());
+  BOOST_TEST(!store->image(record.id, wrong).ok());
   wrong = info;
   wrong.digest[31] ^= 1;
-  BOOST_TEST(!store->image(wrong).ok());
+  BOOST_TEST(!store->image(record.id, wrong).ok());
   wrong = info;
   wrong.id = other.id;
-  BOOST_TEST(!store->image(wrong).ok());
+  BOOST_TEST(!store->image(record.id, wrong).ok());
   wrong = info;
   wrong.bytes = 499;
-  BOOST_TEST(!store->image(wrong).ok());
+  BOOST_TEST(!store->image(record.id, wrong).ok());
   wrong = info;
   wrong.id[3] ^= 1;
-  BOOST_TEST(!store->image(wrong).ok());
+  BOOST_TEST(!store->image(record.id, wrong).ok());
 }
 
 // An upload's parts come back as one, across stores; a part that is sent again replaces what was

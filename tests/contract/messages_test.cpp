@@ -37,11 +37,10 @@ struct Messages : Fixture {
     commit([&](RecordTx& tx) {
       vault::Record& record = *tx.find(iccid(card));
       record.msisdn_provisioned = msisdn(card);
-      record.image = vault::ImageInfo{};
-      record.image->id[0] = 1;
-      record.image->digest[0] = 1;
-      record.image->bound_record = record.id;
-      record.image->stored_at = record.updated_at = updated_at;
+      const base::Bytes content = random_content(10);
+      record.image = image_of(record, content, updated_at);
+      tx.add_image(record, *record.image, content);
+      record.updated_at = updated_at;
       record.identity_at = updated_at + 1;
     });
     return *Fixture::read(iccid(card));

@@ -69,11 +69,16 @@ BOOST_AUTO_TEST_CASE(every_field_comes_back) {
     Record& record = *tx.find(iccid(1));
     record = made;
     fill(record);
+    tx.add_image(record, *record.image, random_content(10));
     wanted = record;
   });
   wanted.version = 2;
   BOOST_TEST((read(iccid(1)) == wanted));
-  commit([&](RecordTx& tx) { *tx.find(iccid(1)) = made; });
+  commit([&](RecordTx& tx) {
+    Record& record = *tx.find(iccid(1));
+    tx.drop_image(record.image->id);
+    record = made;
+  });
   wanted = made;
   wanted.version = 3;
   BOOST_TEST((read(iccid(1)) == wanted));
@@ -157,7 +162,7 @@ BOOST_AUTO_TEST_CASE(removed_with_everything) {
     BOOST_TEST(tx.find(made.id) == nullptr);
   });
   BOOST_TEST(!read(iccid(1)).has_value());
-  BOOST_TEST(!store->image(info).ok());
+  BOOST_TEST(!store->image(made.id, info).ok());
   update([&](RecordTx& tx) {
     BOOST_TEST(tx.moves_to(iccid(2)).empty());
     BOOST_TEST(tx.staged_bytes_all() == 0u);

@@ -177,7 +177,9 @@ class MemoryStore : public vault::Store, public vault::MessageScan {
     if (fault == CommitFault::die_before || fault == CommitFault::die_after) throw Killed();
     return fault == CommitFault::none ? vault::Outcome::committed : vault::Outcome::unavailable;
   }
-  base::Result<base::Bytes> image(const vault::ImageInfo&) override { return base::Error{"none"}; }
+  base::Result<base::Bytes> image(const vault::RecordId&, const vault::ImageInfo&) override {
+    return base::Error{"none"};
+  }
   base::Result<std::vector<vault::Record>> find_any(
       const std::vector<vault::Iccid>& spellings,
       const std::optional<vault::Msisdn>& number) override {

@@ -69,7 +69,9 @@ class Away : public vault::Store {
   vault::Outcome update(base::Now, const std::function<bool(vault::RecordTx&)>&) override {
     return vault::Outcome::unavailable;
   }
-  base::Result<base::Bytes> image(const vault::ImageInfo&) override { return away(); }
+  base::Result<base::Bytes> image(const vault::RecordId&, const vault::ImageInfo&) override {
+    return away();
+  }
   base::Result<std::vector<vault::Record>> find_any(const std::vector<vault::Iccid>&,
                                                     const std::optional<vault::Msisdn>&) override {
     return away();
