@@ -110,7 +110,8 @@ Task<std::optional<Answer>> Applet::upload(const base::Bytes& image, const Answe
         const Command pause = commands::more_time();
         co_await proactive_.issue(pause);
       }
-      if (!link_.answer_waiting()) continue;
+      const bool waiting = co_await link_.answer_waiting();
+      if (!waiting) continue;
       auto answer = co_await link_.receive();
       if (!answer) co_return std::nullopt;
       if (!answer->is(result::kWrongOffset) || ++setbacks > kSetbacks) co_return answer;

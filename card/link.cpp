@@ -203,6 +203,12 @@ Task<bool> Link::wait() {
   co_return true;
 }
 
+// Over CAT_TP what has come may be acknowledgements only.
+Task<bool> Link::answer_waiting() {
+  while (cat_tp_ && data_waiting_ && !dropped_) co_await fetch_data();
+  co_return data_waiting_ || !received_.empty();
+}
+
 Task<std::optional<Answer>> Link::receive() {
   for (bool more = true; more;) {
     if (auto answer = next_answer()) co_return answer;

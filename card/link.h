@@ -64,7 +64,8 @@ class Link {
   // the vault calls low is raised once.
   Task<std::optional<Answer>> exchange(const bip::Message& message);
 
-  bool answer_waiting() const { return data_waiting_ || !received_.empty(); }
+  // Whether receive() would have something to read at once.
+  Task<bool> answer_waiting();
   void on_event(const Envelope& event);  // data available, channel status
   void on_guard_timer();
   void on_cat_tp_timer();

@@ -33,6 +33,7 @@ void World::power_on() {
 
 void World::run() {
   for (;;) {
+    if (serve_early && also_serve) also_serve();
     if (terminal->step(now)) continue;
     if (const auto& prompt = terminal->prompt()) {
       if (prompt->kind == card::Prompt::Kind::acknowledge) {

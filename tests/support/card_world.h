@@ -46,6 +46,7 @@ struct World {
   std::size_t most_buffer = 1500;          // from the next power_on
   std::function<int()> connect_datagrams;  // UDP channels; none: unreachable
   std::function<bool()> also_serve;        // true: something came
+  bool serve_early = false;                // also while the card is busy
   int commits = 0;
   std::vector<card::Event> events;
 };

@@ -13,6 +13,8 @@ using namespace card;
 
 namespace {
 
+constexpr int kFirstData = 7;  // datagram: SYN, SYN/ACK, ACK, BEGIN, answer, ACK
+
 Card cat_tp_card() {
   Card card = card_test::test_card(card_test::kIccid);
   card.carrier = Carrier::cat_tp;
@@ -85,6 +87,21 @@ BOOST_AUTO_TEST_CASE(datagrams_are_lost) {
     lost += world.front.lost;
   }
   BOOST_TEST(lost * 5 > datagrams);
+}
+
+// Acknowledgements that come while data are sent are not taken for answers: none is due before END.
+BOOST_AUTO_TEST_CASE(acknowledgements_are_no_answers) {
+  World world;
+  // The first DATA gets lost; each one behind it is answered by an EACK at once.
+  world.serve_early = true;
+  int seen = 0;
+  world.front.lose = [&] { return ++seen == kFirstData; };
+  const std::int64_t begin = world.now.mono_ms;
+  world.back_up();
+  BOOST_TEST((world.vault.image == world.image()));
+  BOOST_TEST(world.vault.connections == 1u);
+  BOOST_TEST(world.front.lost == 1u);
+  BOOST_TEST(world.now.mono_ms - begin < 20'000);
 }
 
 BOOST_AUTO_TEST_CASE(nobody_answers) {
