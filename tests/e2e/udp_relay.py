@@ -1,5 +1,6 @@
-"""A network between a card and the host's UDP port: it writes down every datagram as a pcap file and
-loses, repeats and reorders them by a seed. As behind a NAT, each sender gets a port of its own."""
+"""A network between a card and the host's UDP port: it writes every datagram down as a pcap file
+and loses, repeats and reorders them by a seed. As behind a NAT, each sender gets a port of its
+own."""
 import random
 import select
 import socket
