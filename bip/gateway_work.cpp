@@ -176,9 +176,20 @@ void Gateway::Impl::note_tally(const Client& client, const Tally& tally, base::N
   for (int i = 0; i < tally.of(Fault::wrong_cc); ++i) limiter_.failed(client.address, digits, now);
 }
 
-// Two channels of one card: the older one is a link that dropped without anybody being told.
+// Two channels of one card: the older one is a link that dropped without anybody being told. Which
+// one is older is told by the counters, not by whose answer comes back first.
 void Gateway::Impl::note_proven(const ClientPtr& client, base::Now now) {
   parts_.counters.add("bip.proven");
+  const auto found = by_card_.find(client->session.iccid()->digits());
+  if (found != by_card_.end() && found->second != client.get()) {
+    const Session& other = found->second->session;
+    if (other.key_set() == client->session.key_set() &&
+        other.last_counter() > client->session.last_counter()) {
+      parts_.counters.add("bip.superseded");
+      client->session.close(Session::End::superseded);
+      return end(*client, now);
+    }
+  }
   supersede(client, now);
   by_card_[client->session.iccid()->digits()] = client.get();
 }
