@@ -4,6 +4,7 @@ import os
 import wire
 from checks import masked
 from image import ADN, ANR, EMAIL, EXT1, SMS, Image
+from process import wait_until
 from story_parts import date, kinds
 
 CONTACTS, MESSAGES, MEMOS = 250, 20, 2
@@ -35,7 +36,8 @@ def set_up(s):
 
     r.step("bipvault-host, the OTA platform, loads the plugin and opens the card channel.")
     lab.start()
-    r.true("the plugin is loaded", "loaded Bipvault" in lab.host.log())
+    r.true("the plugin is loaded", wait_until(lambda: "loaded Bipvault" in lab.host.log(), 10,
+                                              "the host's log says what it loaded"))
     r.evidence("channel", f"127.0.0.1:{lab.port}, TCP")
 
 
