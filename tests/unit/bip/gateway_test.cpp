@@ -405,12 +405,18 @@ BOOST_AUTO_TEST_CASE(out_of_descriptors_it_pauses_and_recovers) {
     links.push_back(rig.connect());
     BOOST_REQUIRE(until([&] { return rig.gateway->health().sessions == 1u; }));
     rlimit few = before;
-    few.rlim_cur = static_cast<rlim_t>(probe) + 7;  // room for a client and no server's side
-    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
-    try {
-      for (;;) links.push_back(rig.connect());
-    } catch (const std::runtime_error&) {
-    }
+    few.rlim_cur = static_cast<rlim_t>(probe) + 7;
+    const auto connect_until_none_is_left = [&] {
+      BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+      try {
+        for (;;) links.push_back(rig.connect());
+      } catch (const std::runtime_error&) {
+      }
+    };
+    connect_until_none_is_left();
+    // One more: whoever takes it, there is none left for the server's side of a client.
+    ++few.rlim_cur;
+    connect_until_none_is_left();
     const bool paused = until([&] { return rig.counted("bip.accept_paused") >= 1; });
     ::setrlimit(RLIMIT_NOFILE, &before);
     BOOST_TEST(paused);
