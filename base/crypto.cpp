@@ -257,6 +257,11 @@ void fill_random(std::span<std::uint8_t> out) {
   need(RAND_priv_bytes_ex(library().context, out.data(), out.size(), 256) == 1);
 }
 
+std::uint64_t random_number() {
+  const auto octets = random_array<8>();
+  return Reader(octets).u64();
+}
+
 std::uint32_t random_below(std::uint32_t limit) {
   // Values above the largest multiple of the limit are thrown away: no bias.
   const std::uint32_t usable = UINT32_MAX - UINT32_MAX % limit;

@@ -32,6 +32,7 @@ std::array<std::uint8_t, N> random_array() {
   fill_random(value);
   return value;
 }
+std::uint64_t random_number();                    // any
 std::uint32_t random_below(std::uint32_t limit);  // uniform, 0 <= value < limit
 
 // AES-256-GCM: result is nonce (12) | ciphertext | tag (16). The key has 32 octets.

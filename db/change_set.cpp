@@ -10,30 +10,14 @@ namespace {
 
 using Kind = SqlError::Kind;
 
-[[noreturn]] void conflict() { throw SqlError(Kind::conflict, 0, "changed by another writer"); }
-
-// A key that another writer took first is a race, not an error.
-void insert(SqlConnection& connection, std::string_view sql, Params params) {
-  try {
-    connection.execute(sql, params);
-  } catch (const SqlError& error) {
-    if (error.kind() == Kind::constraint) conflict();
-    throw;
-  }
-}
-void insert(SqlConnection& connection, std::string_view sql, std::initializer_list<Param> params) {
-  insert(connection, sql, Params(params.begin(), params.size()));
-}
-
 void update_record(SqlConnection& connection, const RecordWrite& write, const vault::OpId& op) {
   std::vector<Param> params;
-  const std::string sql = update_sql(write.changed, write.images_changed);
-  append_update(params, write.record, write.changed,
-                write.images_changed ? &write.packed_images : nullptr, write.loaded_version, op);
+  const std::string sql = update_sql(write.changed, write.packed_images.has_value());
+  append_update(params, write.record, write.changed, write.packed_images, write.loaded_version, op);
   try {
     connection.change_one(sql, params);
   } catch (const SqlError& error) {
-    if (error.kind() == Kind::constraint) conflict();  // the new ICCID was taken meanwhile
+    if (error.kind() == Kind::constraint) throw_conflict();  // the new ICCID was taken meanwhile
     throw;
   }
 }
@@ -89,20 +73,6 @@ void apply_records(SqlConnection& connection, const ChangeSet& changes) {
     }
   }
   insert_records(connection, inserts, changes.op);
-}
-
-void apply_counters(SqlConnection& connection, const ChangeSet& changes) {
-  for (const CounterWrite& write : changes.counters) {
-    const std::string_view card = write.card.digits();
-    if (write.seen == 0) {
-      insert(connection, "INSERT INTO counters (iccid, key_set, value) VALUES (?, ?, ?)",
-             {card, number(write.key_set), number(write.value)});
-    } else {
-      connection.change_one(
-          "UPDATE counters SET value = ? WHERE iccid = ? AND key_set = ? AND value = ?",
-          {number(write.value), card, number(write.key_set), number(write.seen)});
-    }
-  }
 }
 
 // `record` lies in the change set, as all that a statement borrows: it may run after this returned.
@@ -254,7 +224,9 @@ bool ChangeSet::ordinary() const {
 void apply(SqlConnection& connection, const ChangeSet& changes) {
   apply_own(connection, changes);
   apply_records(connection, changes);
-  apply_counters(connection, changes);
+  for (const CounterWrite& write : changes.counters) {
+    write_counter(connection, CounterTable::replay, write);
+  }
   apply_images(connection, changes);
   apply_parts(connection, changes);
   apply_moves(connection, changes);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "db/message_rows.h"
+#include "db/guarded_writes.h"
 #include "db/record_row.h"
 #include "db/seal.h"
 #include "db/sql.h"
@@ -23,17 +24,10 @@ struct RecordWrite {
   std::uint64_t loaded_version = 0;  // update, remove: the version read
   ColumnSet changed = 0;             // update: what differs from the row read
   std::vector<StoredImage> images;   // as they shall be
-  base::Bytes packed_images;         // the same as the column is to have it
-  bool images_changed = false;
+  std::optional<base::Bytes>
+      packed_images;           // the same as the column is to have it; none: no change
   bool renamed = false;        // update: another ICCID than the one read
   std::uint64_t last_seq = 0;  // of this update's newest history entry, 0: none
-};
-
-struct CounterWrite {
-  vault::Iccid card;
-  std::uint8_t key_set = 0;
-  vault::Counter seen = 0;  // what the function saw; must still be so
-  vault::Counter value = 0;
 };
 
 // Where an image or its key lies: a record's images are numbered from 0, numbers are used again.

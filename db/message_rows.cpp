@@ -1,9 +1,9 @@
 #include "db/message_rows.h"
 
 #include <algorithm>
-#include <array>
 #include <span>
-#include <type_traits>
+
+#include "db/columns.h"
 
 namespace db {
 
@@ -11,88 +11,12 @@ using vault::Iccid;
 using vault::IncomingSms;
 using vault::InstanceRow;
 using vault::JobRow;
-using vault::Msisdn;
 using vault::OutboxItem;
 using vault::Reminder;
 using vault::Sms;
 using vault::WakeUpRow;
-using Kind = SqlError::Kind;
 
 namespace {
-
-[[noreturn]] void bad_row(const char* what) {
-  throw SqlError(Kind::other, 0, std::string("messages: bad value of ") + what);
-}
-
-template <class T>
-requires(std::is_integral_v<T> || std::is_enum_v<T>) Param to_param(const T& value) {
-  return static_cast<std::int64_t>(value);
-}
-Param to_param(const std::string& value) { return std::string_view(value); }
-Param to_param(const base::Bytes& value) { return base::View(value); }
-template <std::size_t N>
-Param to_param(const std::array<std::uint8_t, N>& value) {
-  if (std::all_of(value.begin(), value.end(), [](std::uint8_t o) { return o == 0; })) return {};
-  return base::View(value);
-}
-Param to_param(const Iccid& value) { return std::string_view(value.digits()); }
-Param to_param(const std::optional<Msisdn>& value) {
-  if (!value) return {};
-  return std::string_view(value->digits());
-}
-
-template <class T>
-requires(std::is_integral_v<T> || std::is_enum_v<T>) void from_row(T& value, const Row& row,
-                                                                   int i) {
-  value = static_cast<T>(row.number(i));
-}
-void from_row(std::string& value, const Row& row, int i) { value = row.text(i); }
-void from_row(base::Bytes& value, const Row& row, int i) { value = row.blob(i); }
-template <std::size_t N>
-void from_row(std::array<std::uint8_t, N>& value, const Row& row, int i) {
-  value = {};
-  if (row.null(i)) return;
-  const base::Bytes octets = row.blob(i);
-  if (octets.size() != N) bad_row("octets");
-  std::copy(octets.begin(), octets.end(), value.begin());
-}
-void from_row(Iccid& value, const Row& row, int i) {
-  const auto iccid = Iccid::from_digits(row.text(i));
-  if (!iccid) bad_row("iccid");
-  value = *iccid;
-}
-void from_row(std::optional<Msisdn>& value, const Row& row, int i) {
-  value.reset();
-  if (row.null(i)) return;
-  value = Msisdn::from_text("+" + row.text(i));
-  if (!value) bad_row("msisdn");
-}
-
-template <class T>
-struct Column {
-  const char* name;
-  Param (*get)(const T&);
-  void (*set)(T&, const Row&, int);
-};
-
-template <class M>
-struct ClassOf;
-template <class C, class F>
-struct ClassOf<F C::*> {
-  using type = C;
-};
-
-template <auto Field, class T = typename ClassOf<decltype(Field)>::type>
-constexpr Column<T> column(const char* name) {
-  return {name, [](const T& r) { return to_param(r.*Field); },
-          [](T& r, const Row& row, int i) { from_row(r.*Field, row, i); }};
-}
-// NULL where the program says 0, so that an index on it holds only what is to be found.
-template <auto Field, class T = typename ClassOf<decltype(Field)>::type>
-constexpr Column<T> date(const char* name) {
-  return {name, [](const T& r) { return r.*Field == 0 ? Param{} : to_param(r.*Field); },
-          [](T& r, const Row& row, int i) { from_row(r.*Field, row, i); }};
-}
 
 // The key comes first, then version (kept by the generic code), then the rest.
 template <class T>
@@ -260,15 +184,6 @@ const Texts<T>& texts() {
   return *made;
 }
 
-void insert(SqlConnection& connection, std::string_view sql, Params params) {
-  try {
-    connection.execute(sql, params);
-  } catch (const SqlError& error) {
-    if (error.kind() != Kind::constraint) throw;
-    throw SqlError(Kind::conflict, 0, "another writer was faster");
-  }
-}
-
 template <class T>
 void write_row(SqlConnection& connection, const T& row, bool fresh) {
   std::vector<Param> params;
@@ -314,19 +229,6 @@ void write_segments(SqlConnection& connection, const SmsWrite& write) {
   }
 }
 
-void write_downlink(SqlConnection& connection, const DownlinkWrite& write) {
-  const std::string_view card = write.card.digits();
-  if (write.seen == 0) {
-    const Param values[] = {card, number(write.key_set), number(write.value)};
-    insert(connection, "INSERT INTO downlink_counters (iccid, key_set, value) VALUES (?, ?, ?)",
-           values);
-  } else {
-    connection.change_one(
-        "UPDATE downlink_counters SET value = ? WHERE iccid = ? AND key_set = ? AND value = ?",
-        {number(write.value), card, number(write.key_set), number(write.seen)});
-  }
-}
-
 // Who drops the same at the same moment finds nothing: that is no conflict.
 void drop_rows(SqlConnection& connection, const vault::EndedMessages& drops) {
   for (const vault::SmsRef ref : drops.sms) {
@@ -356,7 +258,9 @@ void apply(SqlConnection& connection, const MessageWrites& writes) {
   write_rows(connection, writes.outbox);
   write_rows(connection, writes.reminders);
   write_rows(connection, writes.wake_ups);
-  for (const DownlinkWrite& write : writes.downlink) write_downlink(connection, write);
+  for (const CounterWrite& write : writes.downlink) {
+    write_counter(connection, CounterTable::downlink, write);
+  }
   for (const SmsWrite& write : writes.sms) {
     write_row(connection, write.row, write.fresh);
     write_segments(connection, write);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "db/guarded_writes.h"
 #include "db/sql.h"
 #include "vault/sms_rows.h"
 
@@ -24,13 +25,6 @@ struct SmsWrite {
   std::vector<vault::SmsSegment> before;  // segments as read
 };
 
-struct DownlinkWrite {
-  vault::Iccid card;
-  std::uint8_t key_set = 0;
-  vault::Counter seen = 0;
-  vault::Counter value = 0;
-};
-
 struct MessageWrites {
   std::vector<MessageWrite<vault::Reminder>> reminders;
   std::vector<MessageWrite<vault::WakeUpRow>> wake_ups;
@@ -39,7 +33,7 @@ struct MessageWrites {
   std::vector<SmsWrite> sms;
   std::vector<MessageWrite<vault::OutboxItem>> outbox;
   std::vector<MessageWrite<vault::IncomingSms>> incoming;
-  std::vector<DownlinkWrite> downlink;
+  std::vector<CounterWrite> downlink;
   vault::EndedMessages drops;
 
   bool empty() const;

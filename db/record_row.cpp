@@ -1,7 +1,8 @@
 #include "db/record_row.h"
 
 #include <algorithm>
-#include <type_traits>
+
+#include "db/columns.h"
 
 namespace db {
 
@@ -12,94 +13,7 @@ using vault::Upload;
 
 namespace {
 
-// How one field becomes a value and comes back. All-zero octets and (for dates) 0 are NULL, which
-// costs no room in the many records that were never stored.
-template <class T>
-requires(std::is_integral_v<T> || std::is_enum_v<T>) Param to_param(const T& value) {
-  return static_cast<std::int64_t>(value);
-}
-inline Param to_param(const std::string& value) { return std::string_view(value); }
-inline Param to_param(const base::Bytes& value) { return base::View(value); }
-template <std::size_t N>
-Param to_param(const std::array<std::uint8_t, N>& value) {
-  if (std::all_of(value.begin(), value.end(), [](std::uint8_t o) { return o == 0; })) return {};
-  return base::View(value);
-}
-inline Param to_param(const vault::Iccid& value) { return std::string_view(value.digits()); }
-template <class T>
-requires requires(const T& t) { t.digits(); }
-Param to_param(const std::optional<T>& value) {
-  if (!value) return {};
-  return std::string_view(value->digits());
-}
-
-[[noreturn]] void bad_row(const char* what) {
-  throw SqlError(SqlError::Kind::other, 0, std::string("records: bad value in column ") + what);
-}
-
-template <class T>
-requires(std::is_integral_v<T> || std::is_enum_v<T>) void from_row(T& value, const Row& row,
-                                                                   int i) {
-  value = static_cast<T>(row.number(i));
-}
-inline void from_row(std::string& value, const Row& row, int i) { value = row.text(i); }
-inline void from_row(base::Bytes& value, const Row& row, int i) { value = row.blob(i); }
-template <std::size_t N>
-void from_row(std::array<std::uint8_t, N>& value, const Row& row, int i) {
-  value = {};
-  if (row.null(i)) return;
-  const base::Bytes octets = row.blob(i);
-  if (octets.size() != N) bad_row("of octets");
-  std::copy(octets.begin(), octets.end(), value.begin());
-}
-inline void from_row(vault::Iccid& value, const Row& row, int i) {
-  const auto iccid = vault::Iccid::from_digits(row.text(i));
-  if (!iccid) bad_row("iccid");
-  value = *iccid;
-}
-inline void from_row(std::optional<vault::Iccid>& value, const Row& row, int i) {
-  value.reset();
-  if (row.null(i)) return;
-  value = vault::Iccid::from_digits(row.text(i));
-  if (!value) bad_row("moved_from");
-}
-inline void from_row(std::optional<vault::Msisdn>& value, const Row& row, int i) {
-  value.reset();
-  if (row.null(i)) return;
-  value = vault::Msisdn::from_text("+" + row.text(i));
-  if (!value) bad_row("msisdn");
-}
-
-struct Column {
-  const char* name;
-  Param (*get)(const Record&);
-  void (*set)(Record&, const Row&, int);
-};
-
-template <auto Field>
-constexpr Column column(const char* name) {
-  return {name, [](const Record& r) { return to_param(r.*Field); },
-          [](Record& r, const Row& row, int i) { from_row(r.*Field, row, i); }};
-}
-
-template <auto Field>
-constexpr Column date(const char* name) {
-  return {name, [](const Record& r) { return r.*Field == 0 ? Param{} : to_param(r.*Field); },
-          [](Record& r, const Row& row, int i) { from_row(r.*Field, row, i); }};
-}
-
-// A field of an optional part: NULL in all its columns when there is none.
-template <auto Part, auto Field>
-constexpr Column part(const char* name) {
-  return {name, [](const Record& r) { return r.*Part ? to_param((*(r.*Part)).*Field) : Param{}; },
-          [](Record& r, const Row& row, int i) {
-            if (row.null(i)) return;
-            if (!(r.*Part)) (r.*Part).emplace();
-            from_row((*(r.*Part)).*Field, row, i);
-          }};
-}
-
-constexpr Column kColumns[] = {
+constexpr Column<Record> kColumns[] = {
     column<&Record::iccid>("iccid"),
     column<&Record::msisdn_provisioned>("msisdn_provisioned"),
     column<&Record::msisdn_reported>("msisdn_reported"),
@@ -160,7 +74,7 @@ static_assert(std::size(kColumns) <= 64, "a ColumnSet has 64 bits");
 RecordSql build() {
   std::string names;
   std::string marks = "(?, ?, ?, ?";
-  for (const Column& c : kColumns) {
+  for (const Column<Record>& c : kColumns) {
     names += std::string(", ") + c.name;
     marks += ", ?";
   }
@@ -197,6 +111,31 @@ void take(base::Reader& reader, std::array<std::uint8_t, N>& into) {
   if (octets.size() == N) std::copy(octets.begin(), octets.end(), into.begin());
 }
 
+std::vector<StoredImage> unpack(const base::Bytes& packed) {
+  std::vector<StoredImage> images;
+  base::Reader reader(packed);
+  while (reader.ok() && reader.left() > 0) {
+    StoredImage image;
+    vault::ImageInfo& info = image.info;
+    image.place = reader.u32();
+    take(reader, info.id);
+    take(reader, info.bound_record);
+    take(reader, info.digest);
+    info.bytes = reader.u32();
+    info.entries = reader.u32();
+    info.stored_at = static_cast<std::int64_t>(reader.u64());
+    info.pinned_until = static_cast<std::int64_t>(reader.u64());
+    images.push_back(image);
+  }
+  if (!reader.ok()) bad_column("versions");
+  return images;
+}
+
+Param images_param(const std::optional<base::Bytes>& packed) {
+  if (!packed || packed->empty()) return {};
+  return base::View(*packed);
+}
+
 bool has(ColumnSet columns, std::size_t i) { return (columns >> i & 1) != 0; }
 
 }  // namespace
@@ -218,46 +157,26 @@ base::Bytes pack(const std::vector<StoredImage>& images) {
   return out.take();
 }
 
-static std::vector<StoredImage> unpack(const base::Bytes& packed) {
-  std::vector<StoredImage> images;
-  base::Reader reader(packed);
-  while (reader.ok() && reader.left() > 0) {
-    StoredImage image;
-    vault::ImageInfo& info = image.info;
-    image.place = reader.u32();
-    take(reader, info.id);
-    take(reader, info.bound_record);
-    take(reader, info.digest);
-    info.bytes = reader.u32();
-    info.entries = reader.u32();
-    info.stored_at = static_cast<std::int64_t>(reader.u64());
-    info.pinned_until = static_cast<std::int64_t>(reader.u64());
-    images.push_back(image);
-  }
-  if (!reader.ok()) bad_row("versions");
-  return images;
-}
-
 StoredRecord read_record(const Row& row) {
   const auto iccid = vault::Iccid::from_digits(row.text(2));
-  if (!iccid) bad_row("iccid");
+  if (!iccid) bad_column("iccid");
   Record record(*iccid);
   from_row(record.id, row, 0);
   record.version = static_cast<std::uint64_t>(row.number(1));
   int i = 2;
-  for (const Column& c : kColumns) c.set(record, row, i++);
+  for (const Column<Record>& c : kColumns) c.set(record, row, i++);
   StoredRecord stored{std::move(record), unpack(row.blob(i))};
   if (!stored.images.empty()) stored.record.image = stored.images.front().info;
   return stored;
 }
 
-void append_insert(std::vector<Param>& params, const Record& record, const base::Bytes& images,
-                   const vault::OpId& op) {
+void append_insert(std::vector<Param>& params, const Record& record,
+                   const std::optional<base::Bytes>& images, const vault::OpId& op) {
   params.emplace_back(base::View(record.id));
   params.emplace_back(number(1));
   params.emplace_back(base::View(op));
-  for (const Column& c : kColumns) params.push_back(c.get(record));
-  params.push_back(images.empty() ? Param{} : base::View(images));
+  for (const Column<Record>& c : kColumns) params.push_back(c.get(record));
+  params.push_back(images_param(images));
 }
 
 int counter_column() { return 3 + static_cast<int>(std::size(kColumns)); }
@@ -280,12 +199,13 @@ std::string update_sql(ColumnSet columns, bool with_images) {
 }
 
 void append_update(std::vector<Param>& params, const Record& record, ColumnSet columns,
-                   const base::Bytes* images, std::uint64_t loaded_version, const vault::OpId& op) {
+                   const std::optional<base::Bytes>& images, std::uint64_t loaded_version,
+                   const vault::OpId& op) {
   params.emplace_back(base::View(op));
   for (std::size_t i = 0; i < std::size(kColumns); ++i) {
     if (has(columns, i)) params.push_back(kColumns[i].get(record));
   }
-  if (images != nullptr) params.push_back(images->empty() ? Param{} : base::View(*images));
+  if (images) params.push_back(images_param(images));
   params.emplace_back(base::View(record.id));
   params.emplace_back(number(loaded_version));
 }

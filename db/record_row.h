@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,11 +48,12 @@ ColumnSet changed_columns(const vault::Record& before, const vault::Record& afte
 // Parameters: see append_update. Raises the version.
 std::string update_sql(ColumnSet columns, bool with_images);
 
-// The parameters borrow from record, packed images and op. Without images (null) the column stays.
+// The parameters borrow from record, packed images and op.
 void append_insert(std::vector<Param>& params, const vault::Record& record,
-                   const base::Bytes& images, const vault::OpId& op);
+                   const std::optional<base::Bytes>& images, const vault::OpId& op);
 void append_update(std::vector<Param>& params, const vault::Record& record, ColumnSet columns,
-                   const base::Bytes* images, std::uint64_t loaded_version, const vault::OpId& op);
+                   const std::optional<base::Bytes>& images, std::uint64_t loaded_version,
+                   const vault::OpId& op);
 
 // Cuts what is only informative (handset, last_error, lock_reason) to the width of its column.
 void fit(vault::Record& record);

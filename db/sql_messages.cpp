@@ -22,13 +22,6 @@ namespace {
 
 constexpr std::size_t kCandidates = 10;  // of a receipt, of a number
 
-// 1..2^63-1: no engine and no tool has trouble with it.
-std::uint64_t random_id() {
-  const auto octets = base::random_array<8>();
-  std::uint64_t id = base::Reader(octets).u64() >> 1;
-  return id == 0 ? 1 : id;
-}
-
 void set_key(Sms& row, std::uint64_t id) { row.ref = id; }
 void set_key(OutboxItem& row, std::uint64_t id) { row.id = id; }
 void set_key(IncomingSms& row, std::uint64_t id) { row.id = id; }
@@ -40,20 +33,6 @@ std::string select_where(const char* column) {
 
 }  // namespace
 
-template <class F>
-void SqlMessageTx::guarded(F&& read) {
-  if (failure_) return;
-  try {
-    read();
-  } catch (const SqlError&) {
-    failure_ = std::current_exception();
-  }
-}
-
-void SqlMessageTx::rethrow() const {
-  if (failure_) std::rethrow_exception(failure_);
-}
-
 // The row of the key, or a blank one.
 template <class T, class Key>
 T& SqlMessageTx::always(Cache<Key, T>& cache, const Key& key, T&& blank, const char* column,
@@ -61,7 +40,7 @@ T& SqlMessageTx::always(Cache<Key, T>& cache, const Key& key, T&& blank, const c
   const auto known = cache.find(key);
   if (known != cache.end()) return known->second.row;
   Known<T> made{std::move(blank), std::nullopt, false};
-  guarded([&] {
+  fault_.guarded([&] {
     connection_.query(select_where<T>(column), {value}, [&](const Row& row) {
       made.row = read_message<T>(row);
       made.stored = true;
@@ -76,7 +55,7 @@ T* SqlMessageTx::perhaps(Cache<std::uint64_t, T>& cache, std::uint64_t id, const
   const auto known = cache.find(id);
   if (known != cache.end()) return &known->second.row;
   std::optional<T> found;
-  guarded([&] {
+  fault_.guarded([&] {
     connection_.query(select_where<T>(column), {number(id)},
                       [&](const Row& row) { found = read_message<T>(row); });
     if constexpr (std::is_same_v<T, Sms>) {
@@ -132,7 +111,7 @@ vault::Counter& SqlMessageTx::downlink(const Iccid& card, std::uint8_t key_set) 
   const auto [place, is_new] = downlink_.try_emplace({card, key_set});
   Downlink& known = place->second;
   if (is_new) {
-    guarded([&] {
+    fault_.guarded([&] {
       connection_.query("SELECT value FROM downlink_counters WHERE iccid = ? AND key_set = ?",
                         {std::string_view(card.digits()), number(key_set)}, [&](const Row& row) {
                           known.seen = static_cast<vault::Counter>(row.number(0));
@@ -153,7 +132,7 @@ OutboxItem& SqlMessageTx::add_outbox() { return add(outbox_); }
 bool SqlMessageTx::add_incoming(const IncomingSms& sms) {
   bool there = std::any_of(incoming_.begin(), incoming_.end(),
                            [&](const auto& known) { return known.second.row.mark == sms.mark; });
-  guarded([&] {
+  fault_.guarded([&] {
     if (there) return;
     connection_.query("SELECT id FROM sms_in WHERE mark = ?", {base::View(sms.mark)},
                       [&](const Row&) { there = true; });

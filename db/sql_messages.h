@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "db/first_fault.h"
 #include "db/message_rows.h"
 #include "vault/sms_ports.h"
 
@@ -33,7 +34,7 @@ class SqlMessageTx : public vault::MessageTx {
   void drop(const vault::EndedMessages& ended) override { drops_ = ended; }
 
   // Throws what a read has thrown meanwhile.
-  void rethrow() const;
+  void rethrow() const { fault_.rethrow(); }
   // What the function has changed. Call once.
   MessageWrites take_changes();
 
@@ -51,8 +52,6 @@ class SqlMessageTx : public vault::MessageTx {
     vault::Counter value = 0;
   };
 
-  template <class F>
-  void guarded(F&& read);
   template <class T, class Key>
   T& always(Cache<Key, T>& cache, const Key& key, T&& blank, const char* column, Param value);
   template <class T>
@@ -64,7 +63,7 @@ class SqlMessageTx : public vault::MessageTx {
   std::vector<vault::SmsSegment> segments_of(vault::SmsRef ref);
 
   SqlConnection& connection_;
-  std::exception_ptr failure_;
+  FirstFault fault_;
   Cache<vault::RecordId, vault::Reminder> reminders_;
   Cache<vault::Iccid, vault::WakeUpRow> wake_ups_;
   Cache<std::string, vault::JobRow> jobs_;

@@ -250,7 +250,7 @@ base::Result<std::vector<vault::Record>> SqlStore::find_any(
   return reading<std::vector<vault::Record>>([&](SqlConnection& use) {
     std::vector<vault::Record> found;
     const Visit take = [&](const Row& row) {
-      vault::Record record = std::move(read_record(row).record);
+      vault::Record record = read_record(row).record;
       const bool known = std::any_of(found.begin(), found.end(),
                                      [&](const vault::Record& r) { return r.id == record.id; });
       if (!known) found.push_back(std::move(record));

@@ -33,7 +33,7 @@ SqlTx::SqlTx(SqlConnection& connection, const Sealer& sealer, const vault::KeyRi
 SqlTx::~SqlTx() = default;
 
 void SqlTx::rethrow() {
-  if (failure_) std::rethrow_exception(failure_);
+  fault_.rethrow();
   if (messages_) messages_->rethrow();
 }
 
@@ -60,7 +60,7 @@ SqlTx::Entry* SqlTx::adopt(StoredRecord&& loaded) {
 
 SqlTx::Entry* SqlTx::load(const char* where, Param key) {
   Entry* entry = nullptr;
-  guarded([&] {
+  fault_.guarded([&] {
     std::optional<StoredRecord> record;
     connection_.query(where_sql(where), {key}, [&](const Row& row) { record = read_record(row); });
     if (record) entry = adopt(std::move(*record));
@@ -73,7 +73,7 @@ SqlTx::Entry* SqlTx::load(const char* where, Param key) {
 bool SqlTx::remember(const Iccid& iccid) {
   if (memory_ == nullptr || !entries_.empty()) return false;
   std::optional<RecordMemory::Known> known = memory_->take(iccid);
-  if (!known || failure_) return false;
+  if (!known || fault_.happened()) return false;
   if (known->key_set) counters_[{iccid, *known->key_set}] = {known->counter, known->counter};
   guard_ = adopt(std::move(known->stored));
   from_memory_ = true;
@@ -83,7 +83,7 @@ bool SqlTx::remember(const Iccid& iccid) {
 // A card's record and its counter are nearly always wanted together: one query for both.
 void SqlTx::load_with_counter(const Iccid& card, std::uint8_t key_set) {
   if (remember(card)) return;
-  guarded([&] {
+  fault_.guarded([&] {
     std::optional<StoredRecord> record;
     CounterState counter;
     connection_.query(
@@ -134,7 +134,7 @@ Record* SqlTx::find(const RecordId& id) {
 std::vector<Record*> SqlTx::find_by_number(const vault::Msisdn& provisioned) {
   constexpr std::size_t kMost = 10;
   std::vector<Record*> found;
-  guarded([&] {
+  fault_.guarded([&] {
     std::vector<StoredRecord> loaded;
     connection_.query(where_sql(" WHERE msisdn_provisioned = ? LIMIT 10"),
                       {std::string_view(provisioned.digits())},
@@ -156,7 +156,7 @@ Record* SqlTx::find_moved_from(const Iccid& old_iccid) {
   const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& e) {
     return !e->removed && e->record.moved_from == old_iccid;
   });
-  return failure_ || found == entries_.end() ? nullptr : &(*found)->record;
+  return fault_.happened() || found == entries_.end() ? nullptr : &(*found)->record;
 }
 
 void SqlTx::prefetch(const std::vector<Iccid>& iccids) {
@@ -169,7 +169,7 @@ void SqlTx::prefetch(const std::vector<Iccid>& iccids) {
     for (std::size_t i = at; i < at + kChunk; ++i) {
       params.emplace_back(std::string_view(iccids[std::min(i, iccids.size() - 1)].digits()));
     }
-    guarded([&] {
+    fault_.guarded([&] {
       std::vector<StoredRecord> loaded;
       connection_.query(sql, params, [&](const Row& row) { loaded.push_back(read_record(row)); });
       for (StoredRecord& record : loaded) adopt(std::move(record));
@@ -216,7 +216,7 @@ SqlTx::CounterState& SqlTx::counter_state(const Iccid& card, std::uint8_t key_se
   const auto [place, is_new] = counters_.try_emplace({card, key_set});
   CounterState& state = place->second;
   if (is_new) {
-    guarded([&] {
+    fault_.guarded([&] {
       connection_.query("SELECT value FROM counters WHERE iccid = ? AND key_set = ?",
                         {std::string_view(card.digits()), number(key_set)}, [&](const Row& row) {
                           state.seen = static_cast<vault::Counter>(row.number(0));
@@ -264,7 +264,7 @@ void SqlTx::note_own(const vault::HistoryNote& note) {
 OwnHead& SqlTx::own_head() {
   if (own_) return *own_;
   own_.emplace();
-  guarded([&] {
+  fault_.guarded([&] {
     connection_.query("SELECT version, history_count, history_mac FROM own_history WHERE id = 1",
                       {}, [&](const Row& row) {
                         own_->there = true;
@@ -281,7 +281,7 @@ std::uint64_t SqlTx::calls_by_agent_today(const std::string& agent) {
   const std::string actor = agent.starts_with("agent:") ? agent : "agent:" + agent;
   const std::int64_t midnight = now_.utc_ms - now_.utc_ms % base::kDayMs;
   std::int64_t calls = 0;
-  guarded([&] {
+  fault_.guarded([&] {
     connection_.query("SELECT COUNT(DISTINCT op) FROM history WHERE actor = ? AND at >= ?",
                       {std::string_view(actor), number(midnight)},
                       [&](const Row& row) { calls = row.number(0); });
@@ -332,11 +332,10 @@ void SqlTx::collect_records(ChangeSet& out) {
     RecordWrite write(std::move(entry->record));
     write.kind = !entry->loaded ? Kind::insert : entry->removed ? Kind::remove : Kind::update;
     write.last_seq = entry->last_seq;
-    write.images_changed = entry->images_changed;
     for (const Version& version : entry->versions) {
       write.images.push_back({version.info, version.place.number});
     }
-    if (write.images_changed) write.packed_images = pack(write.images);
+    if (entry->images_changed) write.packed_images = pack(write.images);
     if (entry->loaded) {
       write.loaded_version = entry->loaded->version;
       write.changed = changed_columns(*entry->loaded, write.record);

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "db/first_fault.h"
 #include "db/change_set.h"
 #include "db/record_memory.h"
 #include "db/staged_total.h"
@@ -82,8 +83,6 @@ class SqlTx : public vault::RecordTx {
     vault::Counter value = 0;
   };
 
-  template <class F>
-  void guarded(F&& read);
   Entry* adopt(StoredRecord&& loaded);
   Entry* load(const char* where, Param key);
   bool remember(const vault::Iccid& iccid);
@@ -110,7 +109,7 @@ class SqlTx : public vault::RecordTx {
   RecordMemory* const memory_;
   StagedTotal& staged_total_;
   bool from_memory_ = false;
-  std::exception_ptr failure_;
+  FirstFault fault_;
 
   std::vector<std::unique_ptr<Entry>> entries_;
   std::unordered_map<std::string, Entry*> by_iccid_;  // as looked up; null: not in the store

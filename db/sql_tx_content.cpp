@@ -60,7 +60,7 @@ void SqlTx::drop_image(const vault::ImageId& image) {
 void SqlTx::load_parts(Entry& entry) {
   if (entry.parts) return;
   entry.parts.emplace();
-  guarded([&] {
+  fault_.guarded([&] {
     connection_.query(
         "SELECT part_offset, bytes, part_id FROM staged WHERE record_id = ? ORDER BY part_offset",
         {base::View(entry.record.id)}, [&](const Row& row) {
@@ -77,7 +77,7 @@ base::Bytes SqlTx::staged(const Record& record) {
   Entry& entry = entry_of(record);
   load_parts(entry);
   base::Bytes all;
-  guarded([&] {
+  fault_.guarded([&] {
     for (const Entry::Part& part : *entry.parts) {
       if (part.offset != all.size()) break;
       Sealed sealed;
@@ -142,7 +142,7 @@ std::uint64_t SqlTx::staged_bytes_all() {
   const std::optional<std::int64_t> known = staged_total_.get(now_);
   std::int64_t sum = known.value_or(0);
   if (!known) {
-    guarded([&] {
+    fault_.guarded([&] {
       connection_.query("SELECT COALESCE(SUM(bytes), 0) FROM staged", {},
                         [&](const Row& row) { sum = row.number(0); });
       staged_total_.counted(sum);
@@ -160,7 +160,7 @@ std::uint64_t SqlTx::staged_bytes_all() {
 
 std::vector<PendingMove> SqlTx::load_moves(const char* where, Param key) {
   std::vector<PendingMove> moves;
-  guarded([&] {
+  fault_.guarded([&] {
     connection_.query(
         std::string("SELECT id, old_record, old_iccid, new_iccid, at FROM moves WHERE ") + where +
             " = ? ORDER BY at, id",
@@ -193,9 +193,7 @@ std::vector<PendingMove> SqlTx::moves_from(const RecordId& old_record) {
 
 void SqlTx::add_move(const PendingMove& move) {
   move_adds_.push_back(move);
-  const auto random = base::random_array<8>();
-  base::Reader reader(random);
-  move_adds_.back().id = (reader.u64() & INT64_MAX) | 1;  // the engines differ in own numbering
+  move_adds_.back().id = random_id();
   if (Entry* const entry = find_entry(move.old_record); entry != nullptr) entry->touched = true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/crypto.h"
 #include "db/sql_tx.h"
 
 namespace db {
@@ -43,17 +44,8 @@ struct SqlTx::Entry {
   std::vector<PartDrop> part_drops;
 };
 
-// Runs a read. After the first failure nothing is read any more: the function is to see "nothing"
-// quickly, and the update ends with that failure.
-template <class F>
-void SqlTx::guarded(F&& read) {
-  if (failure_) return;
-  try {
-    read();
-  } catch (const SqlError&) {
-    failure_ = std::current_exception();
-  }
-}
+// The engines differ in numbering of their own. 1..2^63-1: nobody has trouble with it.
+inline std::uint64_t random_id() { return std::max<std::uint64_t>(base::random_number() >> 1, 1); }
 
 // False when there are not as many; the value stays as it was.
 template <std::size_t N>
