@@ -15,22 +15,6 @@ using vault::CardResult;
 
 constexpr std::uint8_t kSpiFirst = 0x16;  // CC, ciphered, counter higher
 
-// What the second SPI octet wants answered; b6 concerns SMS only and is ignored.
-enum class Wants { nothing, always, errors, refused };
-
-Wants wants_of(const CommandHead& head) {
-  switch (head.spi[1] & ~0x20) {
-    case 0x00:
-      return Wants::nothing;
-    case 0x19:
-      return Wants::always;
-    case 0x1A:
-      return Wants::errors;
-    default:
-      return Wants::refused;
-  }
-}
-
 // Plain text may hold a user's key.
 class WipeAtEnd {
  public:
@@ -294,6 +278,19 @@ class Exchange {
 };
 
 }  // namespace
+
+Wants wants_of(const CommandHead& head) {
+  switch (head.spi[1] & ~0x20) {
+    case 0x00:
+      return Wants::nothing;
+    case 0x19:
+      return Wants::always;
+    case 0x1A:
+      return Wants::errors;
+    default:
+      return Wants::refused;
+  }
+}
 
 void exchange(Batch& batch, const ExchangeParts& parts) { Exchange(batch, parts).run(); }
 

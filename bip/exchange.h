@@ -15,6 +15,10 @@
 
 namespace bip {
 
+// What the second SPI octet wants answered; b6 concerns SMS only and is ignored.
+enum class Wants { nothing, always, errors, refused };
+Wants wants_of(const CommandHead& head);
+
 // The card at the other end of a channel. Belongs to the session, moves with the batch under way.
 struct Card {
   explicit Card(vault::Iccid number) : iccid(std::move(number)) {}

@@ -35,4 +35,10 @@ inline Frame next_frame(base::View octets, std::uint8_t identifier, std::size_t 
   return {octets.size() < size ? Frame::State::partial : Frame::State::whole, size};
 }
 
+// How many octets of the answers `output` the first one has: where one answer is one record or SDU.
+inline std::size_t first_answer(base::View output, std::size_t max_size) {
+  const Frame frame = next_frame(output, kResponsePacket, max_size);
+  return frame.state == Frame::State::whole ? frame.size : output.size();
+}
+
 }  // namespace bip

@@ -10,12 +10,6 @@ namespace {
 constexpr std::uint16_t kLeastSdu = 128;         // what every answer but FETCH DATA has room in
 constexpr std::size_t kMostBacklog = 16 * 1024;  // octets of a link that are not acknowledged
 
-std::uint64_t random_number() {
-  std::uint64_t number = 0;
-  for (const std::uint8_t octet : base::random_array<8>()) number = number << 8 | octet;
-  return number;
-}
-
 }  // namespace
 
 base::Status Gateway::Impl::open_cat_tp() {
@@ -38,7 +32,7 @@ base::Status Gateway::Impl::open_cat_tp() {
   hooks.batch_done = [this] { follow_links(parts_.clock.now()); };
   auto udp = std::make_unique<UdpListener>(loop_.context(), std::move(hooks));
   if (auto opened = udp->open(settings_->cat_tp); !opened) return opened;
-  links_ = std::make_unique<CatTpLinks>(link_settings_, random_number);
+  links_ = std::make_unique<CatTpLinks>(link_settings_, base::random_number);
   udp_ = std::move(udp);
   cat_tp_port_ = udp_->port();
   return {};
@@ -92,11 +86,8 @@ void Gateway::Impl::link_opened(const CatTpLinks::Event& event, base::Now now) {
   auto client = std::make_shared<Client>(std::move(none), settings_, from, now, caller);
   client->link = &link;
   link.owner = client.get();
-  if (draining_) client->session.drain();
-  clients_.emplace(client.get(), client);
-  parts_.counters.add("bip.sessions");
+  admit(client);
   parts_.counters.add("bip.cat_tp_links");
-  update_gauges();
   if (iccid) {
     client->session.identified(std::make_unique<Card>(*iccid), now);
     note_identified(*client, now);
@@ -135,8 +126,7 @@ void Gateway::Impl::flush_link(Client& client, base::Now now) {
       continue;
     }
     if (machine.backlog() >= kMostBacklog) return;  // goes on when that was acknowledged
-    const Frame frame = next_frame(output, kResponsePacket, output.size());
-    const std::size_t size = frame.state == Frame::State::whole ? frame.size : output.size();
+    const std::size_t size = first_answer(output, output.size());
     if (!links_->send(*client.link, output.first(size), now)) {
       return client.session.close(Session::End::packet_too_large);
     }

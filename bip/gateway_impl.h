@@ -56,12 +56,10 @@ struct Client {
       : socket(std::move(connection)), session(std::move(settings), now, caller), address(from) {}
 
   // How many octets of the peer may be taken now.
-  std::size_t room() const {
-    return tls ? std::min(session.room(), tls->room()) : session.room();
-  }
+  std::size_t room() const { return tls ? std::min(session.room(), tls->room()) : session.room(); }
 
   boost::asio::ip::tcp::socket socket;
-  std::unique_ptr<TlsPsk> tls;  // null: the channel is plain
+  std::unique_ptr<TlsPsk> tls;       // null: the channel is plain
   CatTpLinks::Link* link = nullptr;  // in place of a socket; null: TCP, or ended
   Session session;
   Address address;
@@ -69,8 +67,8 @@ struct Client {
   std::int64_t scheduled = Session::kNever;  // its place among the deadlines
   std::size_t sealed = 0;   // octets of the session's output that are in the TLS output
   bool looking_up = false;  // a worker asks for its PSK
-  bool waiting = false;                      // in the ready-list
-  bool held = false;                         // until an older channel of its card has ended
+  bool waiting = false;     // in the ready-list
+  bool held = false;        // until an older channel of its card has ended
   bool read_armed = false;
   bool write_armed = false;
   bool ended = false;
@@ -100,6 +98,7 @@ class Gateway::Impl {
   void arm_read(const ClientPtr& client);
   void on_readable(const ClientPtr& client);
   void on_octets(Client& client, base::View octets, base::Now now);
+  void admit(const ClientPtr& client);
   void note_identified(Client& client, base::Now now);
   void flush(const ClientPtr& client, base::Now now);
   void pump(const ClientPtr& client, base::Now now);
@@ -142,7 +141,8 @@ class Gateway::Impl {
   void on_reply(const ClientPtr& client, std::unique_ptr<Batch> batch);
   void note_tally(const Client& client, const Tally& tally, base::Now now);
   void note_proven(const ClientPtr& client, base::Now now);
-  void supersede(const ClientPtr& by, base::Now now);
+  Client* other_channel(const Client& client) const;
+  void supersede(Client& older, base::Now now);
   void keep_for_close(Client& client);
 
   // Time (gateway_sessions.cpp).
@@ -172,9 +172,9 @@ class Gateway::Impl {
   std::shared_ptr<const TlsContext> tls_context_;
   std::unique_ptr<Listener> listener_;      // null: not configured
   std::unique_ptr<Listener> tls_listener_;  // same
-  CatTpSettings link_settings_;            // of all links since start
-  std::unique_ptr<CatTpLinks> links_;      // null: not configured
-  std::unique_ptr<UdpListener> udp_;       // same
+  CatTpSettings link_settings_;             // of all links since start
+  std::unique_ptr<CatTpLinks> links_;       // null: not configured
+  std::unique_ptr<UdpListener> udp_;        // same
   std::vector<UdpListener::Outgoing> outgoing_;
   CatTpLinks::Counts told_counts_;
   bool following_ = false;  // datagrams are sent together, afterwards

@@ -78,11 +78,15 @@ void Gateway::Impl::accepted(int descriptor, const Address& from, bool tls) {
   const auto caller = tls ? Session::Caller::by_channel : Session::Caller::by_packet;
   auto client = std::make_shared<Client>(std::move(socket), settings_, from, now, caller);
   if (tls) client->tls = std::make_unique<TlsPsk>(tls_context_, *settings_, now);
+  admit(client);
+  pump(client, now);
+}
+
+void Gateway::Impl::admit(const ClientPtr& client) {
   if (draining_) client->session.drain();
   clients_.emplace(client.get(), client);
   parts_.counters.add("bip.sessions");
   update_gauges();
-  pump(client, now);
 }
 
 void Gateway::Impl::arm_read(const ClientPtr& client) {

@@ -4,16 +4,6 @@
 
 namespace bip {
 
-namespace {
-
-// The first answer of what is to be sent: one answer, one record.
-std::size_t first_answer(base::View output, std::size_t max_packet) {
-  const Frame frame = next_frame(output, kResponsePacket, max_packet);
-  return frame.state == Frame::State::whole ? frame.size : output.size();
-}
-
-}  // namespace
-
 // After anything that may have happened to the channel.
 void Gateway::Impl::follow_tls(const ClientPtr& client, base::Now now) {
   TlsPsk& tls = *client->tls;

@@ -122,10 +122,9 @@ bool Gateway::Impl::hold(const ClientPtr& client) {
 
 std::optional<Batch::Rival> Gateway::Impl::rival_of(const Client& client) const {
   if (client.session.proven()) return std::nullopt;
-  const auto found = by_card_.find(client.session.iccid()->digits());
-  if (found == by_card_.end() || found->second == &client) return std::nullopt;
-  const Session& other = found->second->session;
-  return Batch::Rival{other.key_set(), other.last_counter()};
+  const Client* const other = other_channel(client);
+  if (other == nullptr) return std::nullopt;
+  return Batch::Rival{other->session.key_set(), other->session.last_counter()};
 }
 
 bool Gateway::Impl::store_at_hand(Worker& worker) {
@@ -157,7 +156,7 @@ void Gateway::Impl::on_reply(const ClientPtr& client, std::unique_ptr<Batch> bat
   const bool beats_rival = batch->beats_rival;
   client->session.reply(std::move(batch), now);
   if (client->ended) return keep_for_close(*client);
-  if (beats_rival) supersede(client, now);
+  if (Client* const rival = beats_rival ? other_channel(*client) : nullptr) supersede(*rival, now);
   if (client->session.proven() && !was_proven) note_proven(client, now);
   pump(client, now);
 }
@@ -180,27 +179,25 @@ void Gateway::Impl::note_tally(const Client& client, const Tally& tally, base::N
 // one is older is told by the counters, not by whose answer comes back first.
 void Gateway::Impl::note_proven(const ClientPtr& client, base::Now now) {
   parts_.counters.add("bip.proven");
-  const auto found = by_card_.find(client->session.iccid()->digits());
-  if (found != by_card_.end() && found->second != client.get()) {
-    const Session& other = found->second->session;
-    if (other.key_set() == client->session.key_set() &&
-        other.last_counter() > client->session.last_counter()) {
-      parts_.counters.add("bip.superseded");
-      client->session.close(Session::End::superseded);
-      return end(*client, now);
-    }
+  if (Client* const other = other_channel(*client)) {
+    const bool older = other->session.key_set() == client->session.key_set() &&
+                       other->session.last_counter() > client->session.last_counter();
+    supersede(older ? *client : *other, now);
+    if (older) return;
   }
-  supersede(client, now);
   by_card_[client->session.iccid()->digits()] = client.get();
 }
 
-void Gateway::Impl::supersede(const ClientPtr& by, base::Now now) {
-  const auto found = by_card_.find(by->session.iccid()->digits());
-  if (found == by_card_.end() || found->second == by.get()) return;
-  Client* const older = found->second;
+// Of the same card, and proven. Null: there is none.
+Client* Gateway::Impl::other_channel(const Client& client) const {
+  const auto found = by_card_.find(client.session.iccid()->digits());
+  return found == by_card_.end() || found->second == &client ? nullptr : found->second;
+}
+
+void Gateway::Impl::supersede(Client& older, base::Now now) {
   parts_.counters.add("bip.superseded");
-  older->session.close(Session::End::superseded);
-  end(*older, now);
+  older.session.close(Session::End::superseded);
+  end(older, now);
 }
 
 // Counted among the endings already.

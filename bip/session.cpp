@@ -28,8 +28,8 @@ std::optional<vault::Iccid> read_identification(base::View packet) {
 // Must be served at once: it wants an answer, or is none of the packets that may want none.
 bool is_loud(base::View packet) {
   const auto head = read_command_head(Carrier::bip, packet);
-  const unsigned wants = head ? head->spi[1] & 0x03u : 1;
-  return wants != 0 && wants != 2;
+  const Wants wants = head ? wants_of(*head) : Wants::refused;
+  return wants == Wants::always || wants == Wants::refused;
 }
 
 }  // namespace
@@ -62,8 +62,8 @@ void Session::scan(base::Now now) {
         return;
       case Frame::State::whole:
         if (packets_ == 0) gather_until_ = now.mono_ms + kGather;
-        if (is_loud(base::View(input_).subspan(complete_, frame.size))) ++loud_;
         complete_ += frame.size;
+        if (is_loud(base::View(input_).first(complete_).last(frame.size))) loud_end_ = complete_;
         ++packets_;
         partial_since_ = now.mono_ms;
         break;
@@ -113,7 +113,7 @@ void Session::reject(End why, base::Now now) {
 
 void Session::close_later(End why, base::Now now) {
   base::Bytes().swap(input_);
-  complete_ = packets_ = loud_ = 0;
+  complete_ = packets_ = loud_end_ = 0;
   if (end_ == End::none) end_ = why;
   active_at_ = now.mono_ms;
   // A card fetches what it was sent in pieces, seconds apart: closing too early loses it. Who was
@@ -126,7 +126,7 @@ void Session::close(End why) {
   if (phase_ == Phase::closed) return;
   base::Bytes().swap(input_);
   base::Bytes().swap(output_);
-  complete_ = packets_ = loud_ = sent_ = 0;
+  complete_ = packets_ = loud_end_ = sent_ = 0;
   if (end_ == End::none) end_ = why;
   phase_ = Phase::closed;
 }
@@ -161,8 +161,8 @@ bool Session::ready() const {
 }
 
 bool Session::due() const {
-  return loud_ > 0 || packets_ >= settings_->batch || room() == 0 || input_ended_ || draining_ ||
-         broken_ != End::none || gather_until_ == kNever;
+  return loud_end_ > 0 || packets_ >= settings_->batch || room() == 0 || input_ended_ ||
+         draining_ || broken_ != End::none || gather_until_ == kNever;
 }
 
 std::unique_ptr<Batch> Session::next_batch(base::Now now) {
@@ -171,10 +171,7 @@ std::unique_ptr<Batch> Session::next_batch(base::Now now) {
   std::size_t taken = 0;
   const base::View input = input_;
   while (taken < settings_->batch && taken < packets_) {
-    const std::size_t size =
-        next_frame(input.subspan(end), kCommandPacket, settings_->max_packet).size;
-    if (is_loud(input.subspan(end, size))) --loud_;
-    end += size;
+    end += next_frame(input.subspan(end), kCommandPacket, settings_->max_packet).size;
     ++taken;
   }
   base::Bytes left(input_.begin() + static_cast<long>(end), input_.end());
@@ -182,6 +179,7 @@ std::unique_ptr<Batch> Session::next_batch(base::Now now) {
   batch->packets = std::move(input_);
   input_ = std::move(left);
   complete_ -= end;
+  loud_end_ -= std::min(loud_end_, end);
   packets_ -= taken;
   if (reading_stopped_ && room() > 0) {
     reading_stopped_ = false;
@@ -228,10 +226,10 @@ void Session::reply(std::unique_ptr<Batch> batch, base::Now now) {
 void Session::put_back(base::View packets) {
   input_.insert(input_.begin(), packets.begin(), packets.end());
   complete_ += packets.size();
-  gather_until_ = kNever;
+  if (loud_end_ > 0) loud_end_ += packets.size();
+  gather_until_ = kNever;  // they were due already
   while (!packets.empty()) {
     const std::size_t size = next_frame(packets, kCommandPacket, settings_->max_packet).size;
-    if (is_loud(packets.first(size))) ++loud_;
     packets = packets.subspan(size);
     ++packets_;
   }

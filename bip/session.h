@@ -117,8 +117,8 @@ class Session {
   base::Bytes input_;
   std::size_t complete_ = 0;  // octets of complete packets at the front of input_
   std::size_t packets_ = 0;   // how many they are
-  std::size_t loud_ = 0;      // of them, how many want an answer
-  std::int64_t gather_until_ = kNever;
+  std::size_t loud_end_ = 0;  // of complete_, up to behind the last packet that wants an answer
+  std::int64_t gather_until_ = kNever;  // so long packets without answer wait; kNever: not at all
   base::Bytes output_;
   std::size_t sent_ = 0;
 
