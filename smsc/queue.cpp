@@ -24,11 +24,11 @@ Queue::Queue(std::shared_ptr<const Settings> settings)
 
 void Queue::push(Segment segment) {
   segment.order = ++last_order_;
-  const std::uint64_t order = segment.order;
-  ready_.emplace(order, std::move(segment));
+  put_back(std::move(segment));
 }
 
 void Queue::put_back(Segment segment) {
+  expiry_ = std::min(expiry_, segment.give_up_at);
   const std::uint64_t order = segment.order;
   ready_.emplace(order, std::move(segment));
 }
@@ -99,10 +99,15 @@ void Queue::throttle(base::Now now) {
   raised_at_ = refilled_at_ = hold_until_;
 }
 
-bool Queue::repeat_later(Segment segment, std::int64_t delay_ms, base::Now now) {
-  const std::int64_t at = now.mono_ms + delay_ms;
-  later_.emplace(at, std::move(segment));
-  return true;
+// Each time twice as long. Nothing: it waits; else it has been tried often enough.
+std::optional<Outcome> Queue::repeat_later(Segment segment, std::uint32_t most_tries,
+                                           std::int64_t factor, base::Now now) {
+  if (segment.tries >= most_tries) return refused(segment, segment.last_status, false);
+  const std::int64_t delay = factor * (settings_->retry_after << std::min(segment.tries, 10u));
+  ++segment.tries;
+  expiry_ = std::min(expiry_, segment.give_up_at);
+  later_.emplace(now.mono_ms + delay, std::move(segment));
+  return std::nullopt;
 }
 
 Outcome Queue::outcome(const Segment& segment, Outcome::Kind kind) const {
@@ -115,8 +120,7 @@ Outcome Queue::outcome(const Segment& segment, Outcome::Kind kind) const {
   return outcome;
 }
 
-std::optional<Outcome> Queue::refused(const Segment& segment, std::uint32_t status,
-                                      bool bad_number) const {
+Outcome Queue::refused(const Segment& segment, std::uint32_t status, bool bad_number) const {
   Outcome made = outcome(segment, Outcome::Kind::refused);
   made.status = status;
   made.bad_number = bad_number;
@@ -127,7 +131,6 @@ std::optional<Outcome> Queue::answered(Segment segment, std::uint32_t status,
                                        std::string_view message_id, base::Now now) {
   const Reaction reaction = reaction_of(status, settings_->reactions);
   segment.last_status = status;
-  const auto doubled = [&] { return settings_->retry_after << std::min(segment.tries, 10u); };
   switch (reaction) {
     case Reaction::ok: {
       trouble_.clear();
@@ -144,22 +147,11 @@ std::optional<Outcome> Queue::answered(Segment segment, std::uint32_t status,
       put_back(std::move(segment));
       return std::nullopt;
     case Reaction::retry:
-    case Reaction::queue_full: {
-      if (segment.tries >= settings_->retries) return refused(segment, status, false);
-      const std::int64_t delay = doubled();
-      ++segment.tries;
-      repeat_later(std::move(segment), delay, now);
-      return std::nullopt;
-    }
-    case Reaction::retry_slowly: {
-      if (segment.tries >= std::min(settings_->retries, kSlowTries)) {
-        return refused(segment, status, false);
-      }
-      const std::int64_t delay = kSlowFactor * doubled();
-      ++segment.tries;
-      repeat_later(std::move(segment), delay, now);
-      return std::nullopt;
-    }
+    case Reaction::queue_full:
+      return repeat_later(std::move(segment), settings_->retries, 1, now);
+    case Reaction::retry_slowly:
+      return repeat_later(std::move(segment), std::min(settings_->retries, kSlowTries), kSlowFactor,
+                          now);
     case Reaction::bad_source:
       trouble_ = base::cat("refuses our source address (", name_of_status(status), ")");
       return refused(segment, status, false);
@@ -170,15 +162,18 @@ std::optional<Outcome> Queue::answered(Segment segment, std::uint32_t status,
 
 // What the SMSC has refused for a while was refused; what was never written was not.
 Outcome Queue::given_up(const Segment& segment) const {
-  if (segment.last_status != 0) return *refused(segment, segment.last_status, false);
+  if (segment.last_status != 0) return refused(segment, segment.last_status, false);
   return outcome(segment, Outcome::Kind::not_sent);
 }
 
 std::vector<Outcome> Queue::expired(base::Now now) {
   std::vector<Outcome> outcomes;
+  if (now.mono_ms < expiry_) return outcomes;
+  expiry_ = kNever;
   const auto sift = [&](auto& segments) {
     for (auto entry = segments.begin(); entry != segments.end();) {
       if (entry->second.give_up_at > now.mono_ms) {
+        expiry_ = std::min(expiry_, entry->second.give_up_at);
         ++entry;
         continue;
       }

@@ -67,18 +67,19 @@ class Queue {
   void refill(base::Now now);
   void promote(base::Now now);
   void throttle(base::Now now);
-  bool repeat_later(Segment segment, std::int64_t delay_ms, base::Now now);
-  std::optional<vault::SmsOutcome> refused(const Segment& segment, std::uint32_t status,
-                                           bool bad_number) const;
+  std::optional<vault::SmsOutcome> repeat_later(Segment segment, std::uint32_t most_tries,
+                                                std::int64_t factor, base::Now now);
+  vault::SmsOutcome refused(const Segment& segment, std::uint32_t status, bool bad_number) const;
   vault::SmsOutcome given_up(const Segment& segment) const;
 
   std::shared_ptr<const Settings> settings_;
   std::map<std::uint64_t, Segment> ready_;      // by order
   std::multimap<std::int64_t, Segment> later_;  // by time
   std::uint64_t last_order_ = 0;
-  double rate_;           // segments a second now; 0: no limit
-  double ceiling_ = 0;    // where an unlimited rate is unlimited again after a throttle
-  double allowance_ = 1;  // segments
+  std::int64_t expiry_ = kNever;  // nothing in here gives up before
+  double rate_;                   // segments a second now; 0: no limit
+  double ceiling_ = 0;            // where an unlimited rate is unlimited again after a throttle
+  double allowance_ = 1;          // segments
   std::int64_t refilled_at_ = 0;
   std::int64_t hold_until_ = 0;
   std::int64_t raised_at_ = 0;
