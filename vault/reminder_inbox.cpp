@@ -11,7 +11,6 @@ constexpr std::size_t kPortion = 50;
 constexpr std::int64_t kPartsWait = base::kHourMs;      // for the other parts of a message
 constexpr std::int64_t kReceiptsOf = 8 * base::kDayMs;  // messages that a receipt may mean
 constexpr std::int64_t kNoticeLife = 3 * base::kDayMs;
-constexpr char kReminderJob[] = "reminders";
 
 // In the order of their numbers; false: one is missing.
 bool whole(std::vector<IncomingSms>& parts, int count) {
@@ -114,12 +113,7 @@ bool ReminderService::take_incoming(const IncomingSms& sms, base::Now now) {
 bool ReminderService::end_incoming(const std::vector<std::uint64_t>& rows,
                                    const std::string& result, base::Now now) {
   return world_.store.update(now, [&](RecordTx& tx) {
-    for (const std::uint64_t id : rows) {
-      IncomingSms* const row = tx.messages().incoming(id);
-      if (row == nullptr || row->next_at == 0) continue;
-      row->next_at = 0;
-      row->result = result;
-    }
+    vault::end_incoming(tx.messages(), rows, result);
     return true;
   }) != Outcome::unavailable;
 }

@@ -12,7 +12,6 @@ constexpr std::int64_t kPollMs = 5 * base::kSecondMs;
 constexpr std::size_t kWalked = 500;  // records in one step along the dates
 // Months differ in length: so much earlier than their due date records are looked at.
 constexpr std::int64_t kMonthSlack = 4 * base::kDayMs;
-constexpr char kReminderJob[] = "reminders";
 
 std::int64_t walk_until(const ReminderSettings& settings, const Calendar& calendar,
                         std::int64_t run_at) {

@@ -54,6 +54,8 @@ class ReminderService {
                                        Store& store, std::size_t limit, base::Now now);
 
  private:
+  static constexpr char kReminderJob[] = "reminders";
+
   bool remind(base::Now now);
   bool begin_run(base::Now now);
   bool walk(base::Now now);

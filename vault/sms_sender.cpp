@@ -87,6 +87,16 @@ Sms& claim_sms(RecordTx& tx, const SmsWorld& world, SmsKind kind, const Msisdn& 
   return sms;
 }
 
+void end_incoming(MessageTx& messages, const std::vector<std::uint64_t>& rows,
+                  const std::string& result) {
+  for (const std::uint64_t id : rows) {
+    IncomingSms* const row = messages.incoming(id);
+    if (row == nullptr || row->next_at == 0) continue;
+    row->next_at = 0;
+    row->result = result;
+  }
+}
+
 OnTimeout SmsSender::on_timeout(const std::string& smsc) const {
   const auto found = world_.settings.on_timeout_of.find(smsc);
   return found == world_.settings.on_timeout_of.end() ? world_.settings.on_timeout : found->second;

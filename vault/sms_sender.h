@@ -51,6 +51,10 @@ struct SmsWorld {
 Sms& claim_sms(RecordTx& tx, const SmsWorld& world, SmsKind kind, const Msisdn& to,
                std::int64_t validity_ms, base::Now now);
 
+// Inside an update: what came in is dealt with, unless it was already.
+void end_incoming(MessageTx& messages, const std::vector<std::uint64_t>& rows,
+                  const std::string& result);
+
 class SmsSender {
  public:
   explicit SmsSender(const SmsWorld& world) : world_(world) {}

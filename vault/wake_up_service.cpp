@@ -260,12 +260,7 @@ bool WakeUpService::take_answer(const IncomingSms& sms, const base::Bytes& user_
       }
       break;
     }
-    for (const std::uint64_t id : rows) {
-      IncomingSms* const row = tx.messages().incoming(id);
-      if (row == nullptr || row->next_at == 0) continue;
-      row->next_at = 0;
-      row->result = result;
-    }
+    end_incoming(tx.messages(), rows, result);
     return true;
   });
   if (outcome == Outcome::unavailable) return false;
