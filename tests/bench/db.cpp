@@ -26,6 +26,7 @@
 #include "tests/bench/bare_tables.h"
 #include "tests/bench/cards.h"
 #include "tests/bench/images.h"
+#include "tests/bench/rates.h"
 
 namespace {
 
@@ -153,12 +154,6 @@ double bare_rate(Bench& bench, std::size_t threads, double seconds, bool overwri
   });
 }
 
-void print(const char* name, const std::vector<double>& rates, const char* end) {
-  std::printf("\"%s\": [", name);
-  for (std::size_t i = 0; i < rates.size(); ++i) std::printf("%s%.1f", i ? ", " : "", rates[i]);
-  std::printf("]%s", end);
-}
-
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -197,8 +192,8 @@ int main(int count, char** arguments) {
     rates[2].push_back(bare_rate(bench, threads, seconds, true));
   }
   std::printf("{");
-  print("ours", rates[0], ", ");
-  print("bare", rates[1], ", ");
-  print("overwrite", rates[2], "}\n");
+  bench::print("ours", rates[0], ", ");
+  bench::print("bare", rates[1], ", ");
+  bench::print("overwrite", rates[2], "}\n");
   return 0;
 }

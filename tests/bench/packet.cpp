@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bip/secured_packet.h"
+#include "tests/bench/rates.h"
 
 namespace {
 
@@ -117,14 +118,6 @@ double block(Side& side, double seconds) {
   return count / used;
 }
 
-void print(const char* name, const std::vector<double>& rates, const char* behind) {
-  std::printf("\"%s\": [", name);
-  for (std::size_t i = 0; i < rates.size(); ++i) {
-    std::printf("%s%.1f", i == 0 ? "" : ", ", rates[i]);
-  }
-  std::printf("]%s", behind);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -133,15 +126,7 @@ int main(int argc, char** argv) {
   const double seconds = std::atof(argv[2]);
   Ours ours(octets);
   Bare bare(octets);
-  std::vector<double> rates, limits;
-  block(ours, seconds / 4);
-  block(bare, seconds / 4);
-  for (int i = 0; i < std::atoi(argv[3]); ++i) {
-    rates.push_back(block(ours, seconds));
-    limits.push_back(block(bare, seconds));
-  }
-  std::printf("{");
-  print("ours", rates, ", ");
-  print("bare", limits, "}\n");
+  bench::print_in_turn(ours, bare, seconds, std::atoi(argv[3]),
+                       [](auto& side, double length) { return block(side, length); });
   return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "bip/tls_psk.h"
 #include "tests/support/tls_client.h"
+#include "tests/bench/rates.h"
 
 namespace {
 
@@ -150,31 +151,14 @@ double block(Server& server, double seconds) {
   return count / used;
 }
 
-void print(const char* name, const std::vector<double>& rates, const char* behind) {
-  std::printf("\"%s\": [", name);
-  for (std::size_t i = 0; i < rates.size(); ++i) {
-    std::printf("%s%.1f", i == 0 ? "" : ", ", rates[i]);
-  }
-  std::printf("]%s", behind);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
   const double seconds = std::atof(argv[1]);
-  const int pairs = std::atoi(argv[2]);
   Ours ours;
   Bare bare;
-  std::vector<double> rates, limits;
-  block(ours, seconds / 4);
-  block(bare, seconds / 4);
-  for (int i = 0; i < pairs; ++i) {
-    rates.push_back(block(ours, seconds));
-    limits.push_back(block(bare, seconds));
-  }
-  std::printf("{");
-  print("ours", rates, ", ");
-  print("bare", limits, "}\n");
+  bench::print_in_turn(ours, bare, seconds, std::atoi(argv[2]),
+                       [](auto& side, double length) { return block(side, length); });
   return 0;
 }
