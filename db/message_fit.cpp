@@ -1,6 +1,6 @@
 // What people and SMSCs send may be longer than a column.
+#include "base/text.h"
 #include "db/message_rows.h"
-#include "db/record_row.h"
 
 namespace db {
 
@@ -11,31 +11,32 @@ void fit(MessageWrites& writes) {
   constexpr std::size_t kBody = 2000;
   constexpr std::size_t kUserData = 512;
   for (auto& write : writes.reminders)
-    write.row.opted_out_by = cut_text(write.row.opted_out_by, kName);
-  for (auto& write : writes.wake_ups) write.row.asked_by = cut_text(write.row.asked_by, kName);
+    write.row.opted_out_by = base::cut_text(write.row.opted_out_by, kName);
+  for (auto& write : writes.wake_ups)
+    write.row.asked_by = base::cut_text(write.row.asked_by, kName);
   for (auto& write : writes.instances) {
-    write.row.product = cut_text(write.row.product, kShort);
-    write.row.health = cut_text(write.row.health, kBody);
+    write.row.product = base::cut_text(write.row.product, kShort);
+    write.row.health = base::cut_text(write.row.health, kBody);
   }
   for (auto& write : writes.sms) {
-    write.row.text = cut_text(write.row.text, kBody);
-    write.row.smsc = cut_text(write.row.smsc, kShort);
+    write.row.text = base::cut_text(write.row.text, kBody);
+    write.row.smsc = base::cut_text(write.row.smsc, kShort);
     for (vault::SmsSegment& segment : write.row.segments) {
-      segment.smsc = cut_text(segment.smsc, kShort);
-      segment.message_id = cut_text(segment.message_id, 80);
+      segment.smsc = base::cut_text(segment.smsc, kShort);
+      segment.message_id = base::cut_text(segment.message_id, 80);
     }
   }
   for (auto& write : writes.outbox) {
-    write.row.text = cut_text(write.row.text, kBody);
-    write.row.detail = cut_text(write.row.detail, kLine);
-    write.row.asked_by = cut_text(write.row.asked_by, kName);
-    write.row.result = cut_text(write.row.result, kLine);
+    write.row.text = base::cut_text(write.row.text, kBody);
+    write.row.detail = base::cut_text(write.row.detail, kLine);
+    write.row.asked_by = base::cut_text(write.row.asked_by, kName);
+    write.row.result = base::cut_text(write.row.result, kLine);
   }
   for (auto& write : writes.incoming) {
-    write.row.smsc = cut_text(write.row.smsc, kShort);
-    write.row.to = cut_text(write.row.to, 32);
-    write.row.text = cut_text(write.row.text, kBody);
-    write.row.result = cut_text(write.row.result, kLine);
+    write.row.smsc = base::cut_text(write.row.smsc, kShort);
+    write.row.to = base::cut_text(write.row.to, 32);
+    write.row.text = base::cut_text(write.row.text, kBody);
+    write.row.result = base::cut_text(write.row.result, kLine);
     if (write.row.user_data.size() > kUserData) write.row.user_data.resize(kUserData);
   }
 }

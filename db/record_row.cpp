@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "db/columns.h"
 
 namespace db {
@@ -214,15 +215,8 @@ void fit(Record& record) {
   constexpr std::size_t kHandset = 512;
   constexpr std::size_t kText = 255;
   if (record.handset.size() > kHandset) record.handset.resize(kHandset);
-  if (record.last_error.size() > kText) record.last_error = cut_text(record.last_error, kText);
-  if (record.lock_reason.size() > kText) record.lock_reason = cut_text(record.lock_reason, kText);
-}
-
-std::string cut_text(const std::string& text, std::size_t limit) {
-  if (text.size() <= limit) return text;
-  std::size_t end = limit;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
+  record.last_error.resize(base::cut_text(record.last_error, kText).size());
+  record.lock_reason.resize(base::cut_text(record.lock_reason, kText).size());
 }
 
 }  // namespace db

@@ -57,7 +57,5 @@ void append_update(std::vector<Param>& params, const vault::Record& record, Colu
 
 // Cuts what is only informative (handset, last_error, lock_reason) to the width of its column.
 void fit(vault::Record& record);
-// At most `limit` octets of UTF-8, never half a character.
-std::string cut_text(const std::string& text, std::size_t limit);
 
 }  // namespace db

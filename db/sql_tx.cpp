@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/crypto.h"
+#include "base/text.h"
 #include "db/record_row.h"
 #include "vault/history.h"
 
@@ -245,7 +246,8 @@ vault::HistoryEntry& SqlTx::chain(const RecordId& id, std::uint64_t& count, base
   line.seq = ++count;
   line.at = now_.utc_ms;
   line.op = op_;
-  line.note = {note.kind, cut_text(note.actor, kActor), cut_text(note.detail, kDetail)};
+  line.note = {note.kind, std::string(base::cut_text(note.actor, kActor)),
+               std::string(base::cut_text(note.detail, kDetail))};
   line.mac = vault::chain_mac(keys_, mac, line);
   mac = line.mac;
   return history_.emplace_back(std::move(line));

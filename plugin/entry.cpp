@@ -3,6 +3,7 @@
 #include <new>
 #include <string_view>
 
+#include "base/text.h"
 #include "bipvault/ext/check.h"
 #include "bipvault/ext/health.h"
 #include "plugin/lifecycle.h"
@@ -24,11 +25,7 @@ Lifecycle& lifecycle_of(bv_plugin* self) { return static_cast<Instance*>(self->s
 // The text into the caller's buffer: truncated at a whole UTF-8 character, always terminated.
 void tell(bv_buffer* why, std::string_view text) {
   if (why == nullptr || why->data == nullptr || why->capacity == 0) return;
-  std::size_t size = std::min(text.size(), why->capacity - 1);
-  while (size > 0 && size < text.size() &&
-         (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) {
-    --size;
-  }
+  const std::size_t size = base::cut_text(text, why->capacity - 1).size();
   std::memcpy(why->data, text.data(), size);
   why->data[size] = 0;
   why->size = size;

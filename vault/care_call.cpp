@@ -59,11 +59,7 @@ std::string tidy(std::string text) {
     if (octet < 0x20 || octet == 0x7F) c = ' ';
     if (!utf8 && octet >= 0x80) c = '?';
   }
-  if (text.size() > kLongest) {
-    std::size_t size = kLongest;
-    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
-    text.resize(size);
-  }
+  text.resize(base::cut_text(text, kLongest).size());
   return text;
 }
 

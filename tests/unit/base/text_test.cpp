@@ -50,3 +50,12 @@ BOOST_AUTO_TEST_CASE(utf8) {
     BOOST_TEST(!base::valid_utf8(bad));
   }
 }
+
+// A text is cut in front of a character that does not fit, never inside it.
+BOOST_AUTO_TEST_CASE(cut_between_characters) {
+  const std::string text = "a\xC3\xBC\xF0\x9F\x98\x80z";
+  const std::size_t wanted[] = {0, 1, 1, 3, 3, 3, 3, 7, 8, 8};
+  for (std::size_t limit = 0; limit < std::size(wanted); ++limit) {
+    BOOST_TEST(base::cut_text(text, limit) == text.substr(0, wanted[limit]), limit);
+  }
+}

@@ -1,7 +1,6 @@
-// The embedded schema's text in both dialects, and texts cut to their columns.
+// The embedded schema's text in both dialects.
 #include <boost/test/unit_test.hpp>
 
-#include "db/record_row.h"
 #include "db/schema.h"
 
 BOOST_AUTO_TEST_SUITE(schema_text)
@@ -29,15 +28,6 @@ BOOST_AUTO_TEST_CASE(statements_are_split) {
   BOOST_TEST(statements[0] == "CREATE x CHARACTER SET ascii COLLATE ascii_bin");
   BOOST_TEST(db::schema_statements("-- nothing", db::Dialect::mysql).empty());
   BOOST_TEST(db::schema_statements("", db::Dialect::mysql).empty());
-}
-
-// A text is cut in front of a character that does not fit, never inside it.
-BOOST_AUTO_TEST_CASE(cut_between_characters) {
-  const std::string text = "a\xC3\xBC\xF0\x9F\x98\x80z";
-  const std::size_t wanted[] = {0, 1, 1, 3, 3, 3, 3, 7, 8, 8};
-  for (std::size_t limit = 0; limit < std::size(wanted); ++limit) {
-    BOOST_TEST(db::cut_text(text, limit) == text.substr(0, wanted[limit]), limit);
-  }
 }
 
 // What a schema's state tells the operator to run.
