@@ -39,10 +39,10 @@ struct Settings {
   std::vector<std::string> exempt_ranges;  // CIDR, not counted by bad_per_ip
 
   std::uint32_t sessions = 100'000;
-  std::uint32_t session_input = 16 * 1024;
+  std::uint32_t session_input = 24 * 1024;
   std::uint32_t session_output = 64 * 1024;
-  std::uint32_t batch = 16;            // packets
-  std::uint32_t workers = 8;
+  std::uint32_t batch = 32;            // packets
+  std::uint32_t workers = 24;
   std::uint32_t queue_per_worker = 4;
   std::int64_t queue_wait = 2 * base::kSecondMs;
   std::uint32_t max_packet = 1400;

@@ -131,13 +131,14 @@ BOOST_AUTO_TEST_CASE(pipelined_packets_are_gathered) {
     for (int i = 0; i < count; ++i) session.feed(quiet, at(10));
     return session;
   };
-  Session few = fed(15);
+  const auto most = static_cast<int>(defaults()->batch);
+  Session few = fed(most - 1);
   BOOST_TEST(!few.ready());
   BOOST_TEST(few.deadline() == 10 + Session::kGather);
   few.on_deadline(at(10 + Session::kGather));
   BOOST_TEST(few.ready());
-  BOOST_TEST(few.next_batch(at(300))->packets.size() == 15 * quiet.size());
-  BOOST_TEST(fed(16).ready());
+  BOOST_TEST(few.next_batch(at(300))->packets.size() == (most - 1) * quiet.size());
+  BOOST_TEST(fed(most).ready());
   Session asked = fed(3);
   asked.feed(loud, at(20));
   BOOST_TEST(asked.ready());
@@ -151,7 +152,7 @@ BOOST_AUTO_TEST_CASE(pipelined_packets_are_gathered) {
   drained.drain();
   BOOST_TEST(drained.ready());
   // What is put off is gathered anew after a batch.
-  Session again = fed(16);
+  Session again = fed(most);
   again.feed(quiet, at(20));
   auto batch = again.next_batch(at(20));
   again.reply(std::move(batch), at(20));
@@ -196,10 +197,11 @@ BOOST_AUTO_TEST_CASE(two_packets_in_one_read_are_one_batch_and_only_one_is_under
 BOOST_AUTO_TEST_CASE(a_batch_is_limited) {
   Session session = identified();
   base::Bytes many;
-  for (int i = 0; i < 20; ++i) many = many + packet(3, static_cast<std::uint8_t>(i));
+  const std::size_t most = defaults()->batch;
+  for (std::size_t i = 0; i < most + 4; ++i) many = many + packet(3, static_cast<std::uint8_t>(i));
   session.feed(many + hex("0105"), at(1));
   auto batch = session.next_batch(at(1));
-  BOOST_TEST(batch->packets.size() == 16u * 5);
+  BOOST_TEST(batch->packets.size() == most * 5);
   answer(session, std::move(batch), {}, 1);
   batch = session.next_batch(at(1));
   BOOST_TEST(batch->packets.size() == 4u * 5);
