@@ -129,6 +129,29 @@ std::vector<std::string_view> sections_of(std::span<const KeySpec> table) {
   return names;
 }
 
+// What stands before the name in a key that stands for many; empty: it stands for itself.
+std::string_view family_of(std::string_view key) {
+  const std::size_t dot = key.rfind('.');
+  if (dot == std::string_view::npos || dot + 1 == key.size()) return {};
+  const std::string_view rest = key.substr(dot + 1);
+  const bool capitals =
+      std::all_of(rest.begin(), rest.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  return capitals ? key.substr(0, dot + 1) : std::string_view();
+}
+
+// The spec of an entry: the key itself comes before those that stand for many.
+std::span<const KeySpec>::iterator spec_of(std::span<const KeySpec> table, const IniEntry& entry) {
+  const auto own = std::find_if(table.begin(), table.end(), [&](const KeySpec& s) {
+    return s.section == entry.section && s.key == entry.key && family_of(s.key).empty();
+  });
+  if (own != table.end()) return own;
+  return std::find_if(table.begin(), table.end(), [&](const KeySpec& s) {
+    const std::string_view family = family_of(s.key);
+    return s.section == entry.section && !family.empty() && entry.key.starts_with(family) &&
+           entry.key.size() > family.size();
+  });
+}
+
 std::string unknown_key(std::span<const KeySpec> table, const IniEntry& entry) {
   std::vector<std::string_view> keys;
   for (const KeySpec& spec : table) {
@@ -141,6 +164,30 @@ std::string unknown_key(std::span<const KeySpec> table, const IniEntry& entry) {
 }  // namespace
 
 IniFile parse_ini(std::string_view text) { return IniParser().parse(text); }
+
+std::vector<IniSectionFile> take_sections(IniFile& file, std::string_view prefix,
+                                          std::string_view as) {
+  const std::string before = cat(prefix, ".");
+  std::vector<IniSectionFile> taken;
+  std::erase_if(file.sections, [&](const IniSection& section) {
+    if (!section.name.starts_with(before)) return false;
+    IniSectionFile one{section.name.substr(before.size()), section.line, {}};
+    one.file.sections.push_back({std::string(as), section.line});
+    taken.push_back(std::move(one));
+    return true;
+  });
+  std::erase_if(file.entries, [&](IniEntry& entry) {
+    if (!entry.section.starts_with(before)) return false;
+    for (IniSectionFile& one : taken) {
+      if (one.name != std::string_view(entry.section).substr(before.size())) continue;
+      one.file.entries.push_back({std::string(as), entry.key, entry.value, entry.line});
+    }
+    return true;
+  });
+  return taken;
+}
+
+bool stands_for_many(std::string_view key) { return !family_of(key).empty(); }
 
 std::vector<IniValue> apply_table(std::span<const KeySpec> table, const IniFile& file,
                                   const std::string& directory, std::vector<IniFault>& faults) {
@@ -161,9 +208,7 @@ std::vector<IniValue> apply_table(std::span<const KeySpec> table, const IniFile&
   }
   for (const IniEntry& entry : file.entries) {
     if (!known(entry.section)) continue;
-    const auto spec = std::find_if(table.begin(), table.end(), [&](const KeySpec& s) {
-      return s.section == entry.section && s.key == entry.key;
-    });
+    const auto spec = spec_of(table, entry);
     if (spec == table.end()) {
       faults.push_back({entry.line, entry.section, entry.key, unknown_key(table, entry)});
       continue;
@@ -172,11 +217,15 @@ std::vector<IniValue> apply_table(std::span<const KeySpec> table, const IniFile&
     seen[index] = true;
     std::string why;
     IniValue value;
-    if (read_value(*spec, entry.value, directory, value, why)) {
-      values[index] = std::move(value);
-      values[index].line = entry.line;
-    } else {
+    if (!read_value(*spec, entry.value, directory, value, why)) {
       faults.push_back({entry.line, entry.section, entry.key, std::move(why)});
+      continue;
+    }
+    value.line = entry.line;
+    if (const std::string_view family = family_of(spec->key); family.empty()) {
+      values[index] = std::move(value);
+    } else {
+      values[index].members.push_back({entry.key.substr(family.size()), std::move(value)});
     }
   }
   for (std::size_t i = 0; i < table.size(); ++i) {

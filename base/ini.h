@@ -68,7 +68,10 @@ enum class ValueType {
 enum class Presence { optional, required };
 enum class Reload { live, restart };
 
-// One key that may be in a file. All texts are in the syntax of the file.
+// One key that may be in a file. All texts are in the syntax of the file. A key that ends with a
+// dot and capitals ("text.LANG") stands for any number of keys, each with a name in place of the
+// capitals; a section likewise ("smsc.NAME"), but its values are read section by section
+// (take_sections).
 struct KeySpec {
   std::string_view section;
   std::string_view key;
@@ -84,12 +87,18 @@ struct KeySpec {
   std::string_view help;
 };
 
+struct IniMember;
 struct IniValue {
   std::string text;                // as given, or the default; paths made absolute
   std::int64_t number = 0;         // integer, size, duration (ms), boolean, choice (index)
   Bytes bytes;                     // hex
   std::vector<std::string> items;  // list, networks
+  std::vector<IniMember> members;  // of a key that stands for many, in the order of the file
   int line = 0;                    // 0: the default
+};
+struct IniMember {
+  std::string name;
+  IniValue value;
 };
 
 // Reads one value in the type and limits of `spec`. `directory` is what relative paths start
@@ -102,9 +111,24 @@ bool read_value(const KeySpec& spec, std::string_view text, const std::string& d
 std::vector<IniValue> apply_table(std::span<const KeySpec> table, const IniFile& file,
                                   const std::string& directory, std::vector<IniFault>& faults);
 
+// Takes the sections "prefix.NAME" out of the file, in its order: each as a file of its own, whose
+// one section is called `as`. Nothing is left of them in `file` but its faults.
+struct IniSectionFile {
+  std::string name;  // NAME; may be empty
+  int line = 0;
+  IniFile file;
+};
+std::vector<IniSectionFile> take_sections(IniFile& file, std::string_view prefix,
+                                          std::string_view as);
+
+// Whether a table's key or section stands for many.
+bool stands_for_many(std::string_view key);
+
 // The table as a commented INI, and as a Markdown chapter: one heading and one table per section.
-// `reload` false: no word on which keys need a restart.
-std::string table_as_ini(std::span<const KeySpec> table, bool reload = true);
+// `reload` false: no word on which keys need a restart. `commented`: sections and keys are
+// comments, too, as those that stand for many always are.
+std::string table_as_ini(std::span<const KeySpec> table, bool reload = true,
+                         bool commented = false);
 std::string table_as_markdown(std::span<const KeySpec> table);
 
 // A key that was pasted where its file's name belongs is not printed.

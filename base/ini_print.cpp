@@ -62,13 +62,13 @@ void add_wrapped(std::string& out, std::string_view text) {
 
 }  // namespace
 
-std::string table_as_ini(std::span<const KeySpec> table, bool reload) {
+std::string table_as_ini(std::span<const KeySpec> table, bool reload, bool commented) {
   std::string out;
   std::string_view section;
   for (const KeySpec& spec : table) {
     if (spec.section != section) {
       section = spec.section;
-      out += cat(out.empty() ? "" : "\n", "[", section, "]\n");
+      out += cat(out.empty() ? "" : "\n", commented ? ";" : "", "[", section, "]\n");
     }
     std::string comment = cat(spec.help, " (", type_name(spec.type));
     const std::string range = limits(spec);
@@ -78,7 +78,8 @@ std::string table_as_ini(std::span<const KeySpec> table, bool reload) {
     out += "\n";
     add_wrapped(out, comment + ")");
     const std::string_view value = spec.example.empty() ? spec.default_text : spec.example;
-    out += cat(spec.key, value.empty() ? " =" : " = ", value, "\n");
+    out += cat(commented || stands_for_many(spec.key) ? ";" : "", spec.key,
+               value.empty() ? " =" : " = ", value, "\n");
   }
   return out;
 }

@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "bip/cat_tp_settings.h"
+#include "bip/secured_packet.h"
 
 namespace bip {
 
@@ -47,6 +48,23 @@ struct Settings {
   std::int64_t queue_wait = 2 * base::kSecondMs;
   std::uint32_t max_packet = 1400;
   std::uint32_t max_data = 1024;       // tag 8C
+};
+
+enum class WakeMode : std::uint8_t { applet, push, off };
+enum class PushTransport : std::uint8_t { tcp, cat_tp };
+
+// Section [wake_up]: what a card is sent; when, says vault::WakeUpSettings.
+struct WakeUpSettings {
+  WakeMode mode = WakeMode::applet;
+  std::array<std::uint8_t, 3> tar{0xBF, 0xFF, 0x01};
+  std::uint8_t key_set = 1;
+  Family family = Family::aes;  // `algorithm`, where the host makes the packets
+  PushTransport transport = PushTransport::tcp;
+  std::string server;  // 10.0.0.1:7100
+  std::uint16_t cat_tp_port = 9000;
+  base::Bytes bearer{0x03};  // TS 102 223 clause 8.52
+  std::string apn;           // empty: not named
+  std::uint16_t buffer_size = 1400;
 };
 
 }  // namespace bip

@@ -1,6 +1,7 @@
-// The plugin's INI, checked wholly before anything starts. One table (config/keys.def) holds every
-// section, key, type, default, limit and help text; parser, `config defaults`, the commented
-// example and the manual's chapter all come from it.
+// The plugin's INI, checked wholly before anything starts. Two tables (config/keys.def and, for
+// each section [smsc.NAME], config/smsc_keys.def) hold every section, key, type, default, limit and
+// help text; parser, `config defaults`, the commented example and the manual's chapter all come
+// from them.
 #pragma once
 
 #include <string>
@@ -10,16 +11,29 @@
 
 #include "bip/settings.h"
 #include "db/settings.h"
+#include "smsc/settings.h"
 #include "vault/policy.h"
+#include "vault/reminder_settings.h"
 
 namespace config {
 
+// One section [smsc.NAME].
+struct Smsc {
+  smsc::Settings settings;  // without the passwords: the files are named
+  vault::OnTimeout on_timeout = vault::OnTimeout::assume_sent;
+};
+
 struct Config {
   db::Settings store;
+  std::string instance;  // empty: the machine's name
   db::KeyFiles keys;
   std::string card_keys;  // laboratory only: CSV as in host.ini, when the host gives no keys
   bip::Settings bip;
   vault::Policy vault;
+  std::vector<Smsc> smscs;  // in order of preference
+  smsc::CommonSettings smsc_common;
+  vault::ReminderSettings reminder;
+  bip::WakeUpSettings wake_up;
 };
 
 // One fault: "file:line: [section] key: what is wrong (nearest known key)". line 0: whole file.
@@ -33,6 +47,7 @@ struct Problem {
   std::string key;  // "section.key", empty if none
   std::string text;
   Kind kind = Kind::wrong;
+  std::string section;  // of `key`: its name may hold a dot
   std::string to_string() const;
 };
 

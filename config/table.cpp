@@ -15,6 +15,16 @@ namespace {
 using base::IniValue;
 using base::KeySpec;
 
+// What a map holds under a key that the table gives a default of its own.
+template <class Map>
+auto& in(Map& map, const char* name) {
+  if constexpr (std::is_const_v<Map>) {
+    return map.at(name);
+  } else {
+    return map[name];
+  }
+}
+
 constexpr KeySpec kTable[] = {
 #define BV_KEY(section, key, field, type, presence, default_text, example, minimum, maximum, unit, \
                reload, choices, help)                                                              \
@@ -31,6 +41,9 @@ constexpr KeySpec kTable[] = {
    choices,                                                                                        \
    help},
 #include "config/keys.def"
+};
+constexpr KeySpec kSmscTable[] = {
+#include "config/smsc_keys.def"
 #undef BV_KEY
 };
 
@@ -40,6 +53,35 @@ void assign(std::vector<std::string>& field, const IniValue& value) { field = va
 void assign(std::array<std::uint8_t, 3>& field, const IniValue& value) {
   if (value.bytes.size() == field.size()) {
     std::copy(value.bytes.begin(), value.bytes.end(), field.begin());
+  }
+}
+
+void assign(base::Bytes& field, const IniValue& value) { field = value.bytes; }
+
+void assign(std::tuple<std::uint8_t&> field, const IniValue& value) {  // one octet in hex
+  if (value.bytes.size() == 1) std::get<0>(field) = value.bytes[0];
+}
+
+// What cannot be read is found by the checks between keys, and is not used.
+void assign(vault::Interval& field, const IniValue& value) {
+  if (const auto interval = vault::parse_interval(value.text)) field = *interval;
+}
+void assign(vault::Hours& field, const IniValue& value) {
+  if (const auto hours = vault::parse_hours(value.text)) field = *hours;
+}
+
+// Keys that stand for many add to what the ones of their own have set.
+void assign(vault::Texts& field, const IniValue& value) {
+  for (const base::IniMember& member : value.members) field[member.name] = member.value.text;
+}
+void assign(std::map<std::string, std::vector<std::string>>& field, const IniValue& value) {
+  for (const base::IniMember& member : value.members) field[member.name] = member.value.items;
+}
+void assign(std::map<std::uint32_t, smsc::Reaction>& field, const IniValue& value) {
+  for (const base::IniMember& member : value.members) {
+    if (const auto status = parse_status(member.name)) {
+      field[*status] = static_cast<smsc::Reaction>(member.value.number);
+    }
   }
 }
 
@@ -107,7 +149,17 @@ void check_key(const KeySpec& spec, std::vector<std::string>& faults) {
 
 }  // namespace
 
+std::optional<std::uint32_t> parse_status(std::string_view text) {
+  if (text.empty() || text.size() > 8) return std::nullopt;
+  const auto octets = base::from_hex(std::string(text.size() % 2, '0') + std::string(text));
+  if (!octets) return std::nullopt;
+  std::uint32_t status = 0;
+  for (const std::uint8_t octet : *octets) status = status << 8 | octet;
+  return status == 0 ? std::nullopt : std::optional(status);
+}
+
 std::span<const KeySpec> table() { return kTable; }
+std::span<const KeySpec> smsc_table() { return kSmscTable; }
 
 Config from_values(const std::vector<IniValue>& values) {
   Config c;
@@ -117,6 +169,42 @@ Config from_values(const std::vector<IniValue>& values) {
 #undef BV_KEY
   return c;
 }
+
+Smsc smsc_from_values(const std::string& name, const std::vector<IniValue>& values) {
+  Smsc c;
+  std::size_t i = 0;
+#define BV_KEY(section, key, field, ...) assign(field, values[i++]);
+#include "config/smsc_keys.def"
+#undef BV_KEY
+  c.settings.name = name;
+  return c;
+}
+
+namespace {
+
+void compare(const Smsc& running, const Smsc& wanted, std::vector<std::string>& keys) {
+#define BV_KEY(section, key, field, ...)                                    \
+  {                                                                         \
+    const auto get = [](auto& c) { return field; };                         \
+    if (!(get(running) == get(wanted))) {                                   \
+      keys.push_back(base::cat("[smsc.", wanted.settings.name, "] " #key)); \
+    }                                                                       \
+  }
+#include "config/smsc_keys.def"
+#undef BV_KEY
+}
+
+// Sections have an order, which counts.
+void compare(const std::vector<Smsc>& running, const std::vector<Smsc>& wanted,
+             std::vector<std::string>& keys) {
+  const bool same =
+      std::equal(running.begin(), running.end(), wanted.begin(), wanted.end(),
+                 [](const Smsc& a, const Smsc& b) { return a.settings.name == b.settings.name; });
+  if (!same) return keys.push_back("the [smsc.NAME] sections or their order");
+  for (std::size_t i = 0; i < running.size(); ++i) compare(running[i], wanted[i], keys);
+}
+
+}  // namespace
 
 std::vector<std::string> not_reloadable(const Config& running, const Config& wanted) {
   std::vector<std::string> keys;
@@ -129,8 +217,22 @@ std::vector<std::string> not_reloadable(const Config& running, const Config& wan
   }
 #include "config/keys.def"
 #undef BV_KEY
+  compare(running.smscs, wanted.smscs, keys);
   return keys;
 }
+
+namespace {
+
+void check_smsc_table(std::vector<std::string>& faults) {
+  Smsc c;
+  std::size_t i = 0;
+#define BV_KEY(section, key, field, ...) \
+  check_key<std::remove_cvref_t<decltype(field)>>(kSmscTable[i++], faults);
+#include "config/smsc_keys.def"
+#undef BV_KEY
+}
+
+}  // namespace
 
 std::vector<std::string> table_faults() {
   std::vector<std::string> faults;
@@ -140,6 +242,7 @@ std::vector<std::string> table_faults() {
   check_key<std::remove_cvref_t<decltype(field)>>(kTable[i++], faults);
 #include "config/keys.def"
 #undef BV_KEY
+  check_smsc_table(faults);
   return faults;
 }
 

@@ -32,8 +32,8 @@ base::Status bindable(const Settings& settings) {
   for (const bool receiver : {false, true}) {
     Bind bind;
     bind.system_id = receiver ? settings.receiver_system_id : settings.system_id;
-    bind.password =
-        base::Secret(base::as_bytes(receiver ? settings.receiver_password : settings.password));
+    const Password& password = receiver ? settings.receiver_password : settings.password;
+    if (password) bind.password = password->clone();
     bind.system_type = settings.system_type;
     bind.address_range = settings.address_range;
     base::Bytes ignored;

@@ -30,7 +30,9 @@ Bind bind_of(const Settings& settings, Role role) {
   };
   Bind bind;
   bind.system_id = pick(settings.receiver_system_id, settings.system_id);
-  bind.password = base::Secret(base::as_bytes(pick(settings.receiver_password, settings.password)));
+  const Password& password =
+      other && settings.receiver_password ? settings.receiver_password : settings.password;
+  if (password) bind.password = password->clone();
   bind.system_type = settings.system_type;
   bind.address_range = settings.address_range;
   return bind;

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/secret.h"
@@ -15,6 +17,8 @@ namespace smsc {
 enum class BindMode : std::uint8_t { transceiver, transmitter_receiver, transmitter, receiver };
 enum class Alphabet : std::uint8_t { gsm7, latin1, ascii, ucs2 };  // the last one is not a default
 enum class Concat : std::uint8_t { udh8, udh16, sar, payload };
+// Shared by all copies of the settings, so that there is one to be wiped. Null: none.
+using Password = std::shared_ptr<const base::Secret>;
 // How a message_id of submit_sm_resp becomes the one of receipts; see receipt.h.
 enum class IdMatch : std::uint8_t { text, exact, hex_dec, dec_hex };
 
@@ -31,13 +35,15 @@ struct Settings {
   BindMode bind = BindMode::transceiver;
   int binds = 1;  // connections; with transmitter_receiver of each kind
   std::string system_id;
-  std::string password;  // content of password_file
+  std::string password_file;
+  Password password;  // its content; who reads the INI does not read it
   std::string system_type;
   // For the receiver of transmitter_receiver; empty, 0: as above.
   std::string receiver_host;
   std::uint16_t receiver_port = 0;
   std::string receiver_system_id;
-  std::string receiver_password;
+  std::string receiver_password_file;
+  Password receiver_password;
   std::string address_range;
 
   std::string source;  // our address: number or, with TON 5, up to 11 letters

@@ -95,7 +95,13 @@ bool ReminderService::take_incoming(const IncomingSms& sms, base::Now now) {
   for (const IncomingSms& part : parts) {
     rows.push_back(part.id);
     text += part.text;
-    user_data.insert(user_data.end(), part.user_data.begin(), part.user_data.end());
+    const base::View content = part.user_data;
+    // The first part's header stands for the whole.
+    const std::size_t header = user_data.empty() || content.empty() ? 0 : 1 + content[0];
+    user_data.insert(
+        user_data.end(),
+        content.begin() + static_cast<std::ptrdiff_t>(std::min(header, content.size())),
+        content.end());
   }
   if (!complete) {
     if (now.utc_ms >= sms.at + kPartsWait) return end_incoming({sms.id}, "incomplete", now);
@@ -173,7 +179,7 @@ std::string ReminderService::answer(RecordTx& tx, const std::vector<RecordId>& i
     help = help || decision.help;
   }
   const std::string* const told =
-      help ? text_in(settings_.help, speaker.language, settings_.default_language) : nullptr;
+      help ? text_in(settings_.help_text, speaker.language, settings_.default_language) : nullptr;
   if (told != nullptr) {
     Sms& sms = claim_sms(tx, world_, SmsKind::help, from, settings_.validity, now);
     sms.record = speaker.id;

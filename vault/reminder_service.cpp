@@ -31,23 +31,26 @@ std::optional<JobRow> read_job(Store& store, const char* name, base::Now now) {
 
 }  // namespace
 
-std::vector<std::string> faults_of(const ReminderSettings& settings) {
-  std::vector<std::string> faults;
+std::vector<SettingsFault> faults_of(const ReminderSettings& settings) {
+  std::vector<SettingsFault> faults;
   if (!Calendar::load(settings.time_zone)) {
-    faults.push_back("time_zone: this machine knows no zone " + settings.time_zone);
+    faults.push_back({"time_zone", "this machine knows no zone " + settings.time_zone});
   }
   const std::vector<std::string_view> known{kDatePlaceholder, kCardPlaceholder};
-  const std::pair<const char*, const Texts*> all[] = {
-      {"text", &settings.text}, {"shrunk", &settings.shrunk}, {"help", &settings.help}};
+  const std::pair<const char*, const Texts*> all[] = {{"text", &settings.text},
+                                                      {"shrunk_text", &settings.shrunk_text},
+                                                      {"help_text", &settings.help_text}};
   for (const auto& [name, texts] : all) {
-    if (texts->empty()) faults.push_back(std::string(name) + ": there is none");
+    if (texts->empty()) faults.push_back({name, "there is none"});
     for (const auto& [language, text] : *texts) {
       const std::string fault = text_fault(text, known);
-      if (!fault.empty()) faults.push_back(base::cat(name, ".", language, ": ", fault));
+      if (!fault.empty()) faults.push_back({base::cat(name, ".", language), fault});
     }
   }
   const std::string word = ambiguous_word(settings.words);
-  if (!word.empty()) faults.push_back("the word " + word + " means two things, or nothing");
+  if (!word.empty()) {
+    faults.push_back({"yes", "the word " + word + " means two things in one language, or nothing"});
+  }
   return faults;
 }
 
@@ -62,6 +65,18 @@ ReminderService::ReminderService(const ReminderSettings& settings, const Policy&
       world_{settings_, policy_, calendar_, owner_, store, out, wake_up, log, counters},
       sender_(world_),
       wake_ups_(world_, sender_) {}
+
+void ReminderService::reconfigure(const ReminderSettings& settings, const Policy& policy) {
+  settings_ = settings;
+  policy_ = policy;
+  calendar_ = Calendar::load(settings.time_zone).value_or(Calendar::utc());
+}
+
+void ReminderService::finish(base::Now now) {
+  while (sender_.settle(now)) {
+  }
+  sender_.release(now);
+}
 
 std::int64_t ReminderService::work(base::Now now) {
   bool more = sender_.settle(now);
@@ -214,8 +229,13 @@ std::string ReminderService::reminder_text(RecordTx& tx, const Record& record,
     return image.pinned_until > now.utc_ms && !(record.image && image.id == record.image->id);
   });
   const std::string* const more =
-      shrunk ? text_in(settings_.shrunk, record.language, settings_.default_language) : nullptr;
-  if (more != nullptr) filled += fill_in(*more, values);
+      shrunk ? text_in(settings_.shrunk_text, record.language, settings_.default_language)
+             : nullptr;
+  if (more != nullptr) {
+    // No blank behind a full stop of a script that has none.
+    if (!filled.empty() && static_cast<unsigned char>(filled.back()) < 0x80) filled += ' ';
+    filled += fill_in(*more, values);
+  }
   return filled;
 }
 

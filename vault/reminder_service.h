@@ -38,8 +38,12 @@ class ReminderService {
   void subscriber_back(const Msisdn& number, base::Now now);
   // This instance's row: every 5 s. `health`: lines of name and value.
   bool beat(const std::string& product, const std::string& health, base::Now now);
-  // Before a stop: messages that were claimed and not handed out are free for the others.
-  void release(base::Now now) { sender_.release(now); }
+  // Other rules from now on; what was claimed under the old ones is looked at again before it
+  // leaves.
+  void reconfigure(const ReminderSettings& settings, const Policy& policy);
+  // Before a stop, when the SmsOut has told everything: keeps that, and frees for the others what
+  // was claimed and not handed out.
+  void finish(base::Now now);
   bool idle() const { return sender_.under_way() == 0; }  // for drain
 
   struct Preview {
@@ -79,8 +83,8 @@ class ReminderService {
   bool end_incoming(const std::vector<std::uint64_t>& rows, const std::string& result,
                     base::Now now);
 
-  const ReminderSettings settings_;
-  const Policy policy_;
+  ReminderSettings settings_;
+  Policy policy_;
   const std::string instance_;
   const std::string owner_;
   std::int64_t started_at_ = 0;

@@ -49,17 +49,22 @@ struct ReminderSettings {
        "Your SIM content was last backed up on {date}. Reply Y to back it up now, N if "
        "nothing has changed, STOP for no more reminders."},
       {"zh", "您的卡内容上次备份于{date}。回复1立即备份，回复0无需更新，回复STOP不再提醒。"}};
-  Texts shrunk{
-      {"en", " The last back-up had far fewer entries than the one before, which is kept."},
+  Texts shrunk_text{
+      // behind `text`
+      {"en", "The last back-up had far fewer entries than the one before, which is kept."},
       {"zh", "上次备份的条目明显减少，之前的备份已保留。"}};
-  Texts help{{"en", "Reply Y to back up your SIM content, N if nothing has changed, STOP to end."},
-             {"zh", "回复1备份卡内容，回复0无需更新，回复STOP不再提醒。"}};
+  Texts help_text{
+      {"en", "Reply Y to back up your SIM content, N if nothing has changed, STOP to end."},
+      {"zh", "回复1备份卡内容，回复0无需更新，回复STOP不再提醒。"}};
   WordLists words;
   WakeUpSettings wake_up;
 };
 
-// What is wrong with the settings, one line each: unknown zone, bad text, ambiguous word. Empty:
-// nothing.
-std::vector<std::string> faults_of(const ReminderSettings& settings);
+struct SettingsFault {
+  std::string key;  // as in the INI: "text.en"
+  std::string text;
+};
+// What is wrong with the settings: unknown zone, bad text, ambiguous word. Empty: nothing.
+std::vector<SettingsFault> faults_of(const ReminderSettings& settings);
 
 }  // namespace vault

@@ -26,8 +26,9 @@ ARROWS = {
     "bip": ["vault", "base"],
     "smsc": ["vault", "base"],
     "db": ["vault", "base"],
-    "config": ["base", "bip/settings.h", "db/settings.h", "vault/policy.h"],
-    "plugin": ["bip", "vault", "db", "config", "base", "bipvault"],
+    "config": ["base", "bip/settings.h", "db/settings.h", "smsc/settings.h", "vault/policy.h",
+               "vault/reminder_settings.h"],
+    "plugin": ["bip", "smsc", "vault", "db", "config", "base", "bipvault"],
     "host": ["base", "bipvault"],
     "cli": ["vault", "db", "config", "base"],
     "card": ["base", "bip/secured_packet.h", "bip/message.h", "bip/cat_tp.h"],
@@ -327,7 +328,7 @@ def check_texts(source, ops, report):
                    "does not hold what `bipvault-ops config reference` prints")
 
 
-COUNTER = re.compile(r'"((?:bip|vault|db)\.[a-z_]+)"')
+COUNTER = re.compile(r'"((?:bip|smsc|vault|db)\.[a-z_]+)"')
 
 
 def counters_of(text):

@@ -76,7 +76,7 @@ struct World {
     made.name = std::move(name);
     made.port = port;
     made.system_id = "bv";
-    made.password = "secret";
+    made.password = std::make_shared<base::Secret>(base::as_bytes("secret"));
     made.source = "12345";
     made.reconnect_min = 50;
     return made;
@@ -236,7 +236,7 @@ BOOST_AUTO_TEST_CASE(wrong_credentials_raise_an_alarm_and_are_not_hammered) {
 
 BOOST_AUTO_TEST_CASE(settings_that_cannot_be_bound_with_do_not_start) {
   auto settings = World::settings(1);
-  settings.password = "longer than eight";
+  settings.password = std::make_shared<base::Secret>(base::as_bytes("longer than eight"));
   Sink sink;
   base::SystemClock clock;
   base::NoLog log;

@@ -53,7 +53,7 @@ struct Peer {
     auto settings = std::make_shared<smsc::Settings>();
     settings->name = "a";
     settings->system_id = "bv";
-    settings->password = "secret";
+    settings->password = std::make_shared<base::Secret>(base::as_bytes("secret"));
     return settings;
   }
   explicit Peer(std::shared_ptr<smsc::Settings> given = defaults(),

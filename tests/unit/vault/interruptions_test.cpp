@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(no_room) {
   world.work(one->service);
   BOOST_TEST(world.out.at_smsc.empty());
   BOOST_TEST((world.data.state.sms.begin()->second.step == vault::SmsStep::claimed));
-  one->service.release(world.now());
+  one->service.finish(world.now());
   world.out.answer = vault::SmsOut::Taken::yes;
   const auto two = world.start("two");
   world.work(two->service);
