@@ -1,5 +1,7 @@
 #include "plugin/application.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -15,6 +17,38 @@ constexpr auto kWatchEvery = std::chrono::seconds(10);
 constexpr auto kBetweenSteps = std::chrono::milliseconds(20);
 constexpr std::int64_t kGiveUpMs = 10 * base::kSecondMs;
 
+base::Status load_password(const std::string& path, smsc::Password& password) {
+  if (path.empty()) return {};
+  auto content = db::read_secret_file(path);
+  if (!content) return base::Error{content.error()};
+  password = std::make_shared<const base::Secret>(content.take());
+  return {};
+}
+
+base::Status load_passwords(config::Config& config) {
+  for (config::Smsc& smsc : config.smscs) {
+    smsc::Settings& s = smsc.settings;
+    if (auto got = load_password(s.password_file, s.password); !got) return got;
+    if (auto got = load_password(s.receiver_password_file, s.receiver_password); !got) return got;
+  }
+  return {};
+}
+
+std::string machine_name() {
+  char name[65] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 && name[0] != 0 ? name : "localhost";
+}
+
+SmsDesk::Settings desk_settings(const config::Config& config) {
+  SmsDesk::Settings settings;
+  for (const config::Smsc& smsc : config.smscs) settings.smscs.push_back(smsc.settings);
+  settings.common = config.smsc_common;
+  settings.reminder = config.reminder;
+  settings.policy = config.vault;
+  settings.instance = config.instance.empty() ? machine_name() : config.instance;
+  return settings;
+}
+
 std::string joined(const std::vector<config::Problem>& problems) {
   std::string text;
   for (const config::Problem& problem : problems) {
@@ -22,6 +56,22 @@ std::string joined(const std::vector<config::Problem>& problems) {
     text += problem.to_string();
   }
   return text;
+}
+
+std::string json_of(const std::vector<vault::SmscState>& smscs) {
+  std::string list;
+  for (const vault::SmscState& state : smscs) {
+    JsonObject one;
+    one.add("name", state.name);
+    one.add_raw("bound", state.bound ? "true" : "false");
+    one.add("binds", state.binds);
+    one.add("waiting", state.waiting);
+    one.add("in_flight", state.in_flight);
+    one.add("rate", state.rate);
+    one.add("trouble", state.trouble);
+    list += (list.empty() ? "" : ", ") + one.text();
+  }
+  return "[" + list + "]";
 }
 
 }  // namespace
@@ -69,6 +119,7 @@ base::Status Application::assemble() {
   key_ring_ = key_ring.take();
   if (const base::Status stores = open_stores(); !stores) return stores;
   if (const base::Status keys = choose_keys(); !keys) return keys;
+  if (const base::Status passwords = load_passwords(config_); !passwords) return passwords;
   cards_ = std::make_unique<vault::CardService>(config_.vault, *key_ring_, log_, counters_);
   return {};
 }
@@ -109,19 +160,38 @@ base::Status Application::start() {
                                        psk_source_ ? psk_source_.get() : keys_file_.get()});
   if (const base::Status started = gateway->start(); !started) return started;
   {
-    const std::lock_guard lock(gateway_mutex_);
+    const std::lock_guard lock(parts_mutex_);
     gateway_ = std::move(gateway);
   }
   watch_gate_.reopen();
-  if (!watch_.start("bv-watch", [this] { watch(); })) {
+  base::Status rest = start_desk();
+  if (rest && !watch_.start("bv-watch", [this] { watch(); })) {
+    rest = base::Error{"the system gives no thread"};
+  }
+  if (!rest) {
     stop(kGiveUpMs);
-    return base::Error{"the system gives no thread"};
+    return rest;
   }
   const std::uint16_t port =
       gateway_->tcp_port() != 0 ? gateway_->tcp_port() : gateway_->tls_psk_port();
   log_.info("plugin", port != 0 ? base::cat("running; card channels over TCP on port ", port)
                                 : "running; no listener is configured");
   return {};
+}
+
+base::Status Application::start_desk() {
+  if (config_.smscs.empty()) return {};
+  auto desk = std::make_unique<SmsDesk>(
+      desk_settings(config_), SmsDesk::Parts{*stores_, nullptr, clock_, log_, counters_, {}});
+  if (base::Status started = desk->start(); !started) return started;
+  const std::lock_guard lock(parts_mutex_);
+  desk_ = std::move(desk);
+  return {};
+}
+
+void Application::drain() {
+  gateway_->drain();
+  if (desk_ != nullptr) desk_->drain();
 }
 
 void Application::watch() {
@@ -159,9 +229,12 @@ base::Status Application::reload(const config::Config& config) {
     for (const std::string& name : fixed) names += (names.empty() ? "" : ", ") + name;
     return base::Error{"needs a restart: " + names};
   }
-  config_ = config;
+  config::Config wanted = config;
+  if (base::Status passwords = load_passwords(wanted); !passwords) return passwords;
+  config_ = std::move(wanted);
   cards_->set_policy(config_.vault);
   gateway_->reconfigure(config_.bip);
+  if (desk_ != nullptr) desk_->reconfigure(config_.reminder, config_.vault);
   log_.info("plugin", "configuration reloaded");
   return {};
 }
@@ -170,16 +243,20 @@ bool Application::stop(std::int64_t deadline_ms) {
   const std::int64_t began = base::SystemClock().now().mono_ms;  // the host's clock may stand still
   watch_gate_.close();
   if (gateway_ != nullptr && !gateway_->stop(deadline_ms)) return false;
-  const std::int64_t left = began + deadline_ms - base::SystemClock().now().mono_ms;
-  if (!watch_gate_.empty_within(std::chrono::milliseconds(std::max<std::int64_t>(left, 0)))) {
-    return false;
-  }
+  const auto left = [&] {
+    return std::max<std::int64_t>(began + deadline_ms - base::SystemClock().now().mono_ms, 0);
+  };
+  if (desk_ != nullptr && !desk_->stop(left())) return false;
+  if (!watch_gate_.empty_within(std::chrono::milliseconds(left()))) return false;
   watch_.join();
   std::unique_ptr<bip::Gateway> gateway;
+  std::unique_ptr<SmsDesk> desk;
   {
-    const std::lock_guard lock(gateway_mutex_);
+    const std::lock_guard lock(parts_mutex_);
     gateway = std::move(gateway_);
+    desk = std::move(desk_);
   }
+  desk.reset();
   gateway.reset();
   stores_.reset();
   return true;
@@ -187,10 +264,12 @@ bool Application::stop(std::int64_t deadline_ms) {
 
 std::string Application::health(const std::string& state) const {
   bip::Gateway::Health gateway;
+  std::vector<vault::SmscState> smscs;
   JsonObject ports;
   {
-    const std::lock_guard lock(gateway_mutex_);
+    const std::lock_guard lock(parts_mutex_);
     if (gateway_ != nullptr) gateway = gateway_->health();
+    if (desk_ != nullptr) smscs = desk_->state();
     if (gateway_ != nullptr && gateway_->tcp_port() != 0) ports.add("tcp", gateway_->tcp_port());
     if (gateway_ != nullptr && gateway_->tls_psk_port() != 0) {
       ports.add("tls_psk", gateway_->tls_psk_port());
@@ -212,6 +291,7 @@ std::string Application::health(const std::string& state) const {
   all.add("cat_tp_half_open", gateway.cat_tp_half_open);
   all.add("jobs_queued", gateway.jobs_queued);
   all.add("staging_bytes", static_cast<std::int64_t>(gateway.staging_bytes));
+  all.add_raw("smsc", json_of(smscs));
   all.add("store", fault.empty() ? "ok" : fault);
   all.add("log_lines_dropped", static_cast<std::int64_t>(log_.dropped()));
   all.add_raw("counters", counters.text());

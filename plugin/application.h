@@ -18,6 +18,7 @@
 #include "db/stores.h"
 #include "plugin/card_keys_file.h"
 #include "plugin/host.h"
+#include "plugin/sms_desk.h"
 #include "vault/card_service.h"
 
 namespace plugin {
@@ -35,7 +36,7 @@ class Application {
 
   base::Status start();
   base::Status reload(const config::Config& config);
-  void drain() { gateway_->drain(); }
+  void drain();
   // False: a thread has not ended within the deadline; call again. After true nothing of start is
   // left: no thread, no descriptor.
   bool stop(std::int64_t deadline_ms);
@@ -47,6 +48,7 @@ class Application {
   base::Status assemble();
   base::Status choose_keys();
   base::Status open_stores();
+  base::Status start_desk();
   void watch();
   bool store_is_well(vault::Store& store);
 
@@ -65,7 +67,8 @@ class Application {
   // From start to stop: they hold descriptors even while nobody uses them.
   std::unique_ptr<vault::StoreFactory> stores_;
   std::unique_ptr<bip::Gateway> gateway_;
-  mutable std::mutex gateway_mutex_;  // health() against start and stop, which replace gateway_
+  std::unique_ptr<SmsDesk> desk_;   // null: no SMSC is configured
+  mutable std::mutex parts_mutex_;  // health() against start and stop, which replace these two
 
   base::Gate watch_gate_;
   base::Guarded<std::string> store_fault_;  // empty: well

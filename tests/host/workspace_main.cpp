@@ -55,7 +55,16 @@ std::string ini(const std::string& socket) {
          "bad_per_ip = 0\n"
          "bad_per_iccid = 0\n"
          "\n[vault]\n"
-         "accept_unknown = yes\n";
+         "accept_unknown = yes\n"
+         // Nobody is there: what the ESME does to the process is to be seen all the same.
+         "\n[smsc.away]\n"
+         "host = 127.0.0.1\n"
+         "port = 1\n"
+         "system_id = bipvault\n"
+         "source = 12345\n"
+         "reconnect_min = 100ms\n"
+         "\n[reminder]\n"
+         "enabled = yes\n";
 }
 
 }  // namespace
