@@ -222,7 +222,7 @@ base::Status Link::submit(const SubmitSm& message, std::uint64_t token, base::No
   if (room() == 0) return base::Error{"smpp: the window is full"};
   const std::uint64_t begins_at = consumed_ + output().size();
   const std::uint32_t sequence = next_sequence();
-  auto built = append_submit_sm(output_, sequence, message);
+  auto built = packer_.append(output_, sequence, message);
   if (!built) return built;
   if (pending_.empty()) last_answer_ = now.mono_ms;
   pending_.emplace(sequence, Pending{token, now.mono_ms + settings_->response_timeout, begins_at});

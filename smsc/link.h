@@ -131,6 +131,7 @@ class Link {
   std::uint32_t refusal_status_ = 0;
   std::string end_text_;
   Framer framer_;
+  SubmitPacker packer_;
   base::Bytes output_;
   std::size_t sent_ = 0;
   std::uint64_t consumed_ = 0;  // octets of output ever taken away

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <tuple>
 
 #include "base/log.h"
 
@@ -107,16 +108,37 @@ base::Status fill(const ShortMessage& message, submit_sm_t& fields) {
   fields.sm_default_msg_id = message.default_message;
   if (!put(fields.service_type, message.service_type)) return too_long("service_type (5)");
   if (!put(fields.source_addr, message.source.digits)) return too_long("source_addr (20)");
-  if (!put(fields.destination_addr, message.destination.digits)) {
-    return too_long("destination_addr (20)");
-  }
   if (!put(fields.schedule_delivery_time, message.schedule)) return too_long("schedule (16)");
   if (!put(fields.validity_period, message.validity)) return too_long("validity_period (16)");
+  return {};
+}
+
+// What does not go through the library.
+base::Status rest_fits(const ShortMessage& message) {
+  const std::string& digits = message.destination.digits;
+  if (digits.size() > 20 || digits.find('\0') != std::string::npos) {
+    return too_long("destination_addr (20)");
+  }
   if (message.text.size() > 254) return too_long("short_message (254)");
   for (const Tlv& tlv : message.tlvs) {
     if (tlv.value.size() > 0xFFFF) return too_long("a TLV");
   }
   return {};
+}
+
+bool same_head(const ShortMessage& a, const ShortMessage& b) {
+  const auto head = [](const ShortMessage& m) {
+    return std::tie(m.service_type, m.source.ton, m.source.npi, m.source.digits, m.destination.ton,
+                    m.destination.npi, m.esm_class, m.protocol_id, m.priority, m.schedule,
+                    m.validity, m.registered_delivery, m.replace_if_present, m.data_coding,
+                    m.default_message);
+  };
+  return head(a) == head(b);
+}
+
+void patch_u32(base::Bytes& out, std::size_t at, std::uint32_t value) {
+  for (std::size_t i = 0; i < 4; ++i)
+    out[at + i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
 }
 
 void append_u16(base::Bytes& out, std::size_t value) {
@@ -245,12 +267,41 @@ base::Status append_bind(base::Bytes& out, std::uint32_t command, std::uint32_t 
 }
 
 base::Status append_submit_sm(base::Bytes& out, std::uint32_t sequence, const SubmitSm& message) {
+  return SubmitPacker().append(out, sequence, message);
+}
+
+base::Status SubmitPacker::pack_head(const SubmitSm& message) {
   submit_sm_t fields{};
   fields.command_id = command::kSubmitSm;
-  fields.sequence_number = sequence;
+  fields.sequence_number = 1;
   if (auto filled = fill(message, fields); !filled) return filled;
+  packed_.clear();
+  if (!library_pack(fields, packed_)) return base::Error{"smpp: a submit_sm cannot be built"};
+  head_ = message;
+  head_.destination.digits.clear();
+  head_.text.clear();
+  head_.tlvs.clear();
+  // Two strings with their ends, TON and NPI of both addresses.
+  digits_at_ =
+      kHeaderSize + message.service_type.size() + 1 + 2 + message.source.digits.size() + 1 + 2;
+  return {};
+}
+
+base::Status SubmitPacker::append(base::Bytes& out, std::uint32_t sequence,
+                                  const SubmitSm& message) {
+  if (auto fits = rest_fits(message); !fits) return fits;
+  if (packed_.empty() || !same_head(head_, message)) {
+    if (auto packed = pack_head(message); !packed) {
+      packed_.clear();
+      return packed;
+    }
+  }
   const std::size_t start = out.size();
-  if (!library_pack(fields, out)) return base::Error{"smpp: a submit_sm cannot be built"};
+  const auto digits_at = packed_.begin() + static_cast<std::ptrdiff_t>(digits_at_);
+  const std::string& digits = message.destination.digits;
+  out.insert(out.end(), packed_.begin(), digits_at);
+  out.insert(out.end(), digits.begin(), digits.end());
+  out.insert(out.end(), digits_at, packed_.end());
   // sm_length is the last octet of what the library made.
   out.back() = static_cast<std::uint8_t>(message.text.size());
   out.insert(out.end(), message.text.begin(), message.text.end());
@@ -259,6 +310,7 @@ base::Status append_submit_sm(base::Bytes& out, std::uint32_t sequence, const Su
     append_u16(out, tlv.value.size());
     out.insert(out.end(), tlv.value.begin(), tlv.value.end());
   }
+  patch_u32(out, start + 12, sequence);
   patch_length(out, start);
   return {};
 }

@@ -85,6 +85,19 @@ struct Decoded {
 base::Status append_bind(base::Bytes& out, std::uint32_t command, std::uint32_t sequence,
                          const Bind& bind);
 base::Status append_submit_sm(base::Bytes& out, std::uint32_t sequence, const SubmitSm& message);
+// The same for one message after the other: the library packs what a message does not have in
+// common with the one before, which is little when many get the same text. One thread at a time.
+class SubmitPacker {
+ public:
+  base::Status append(base::Bytes& out, std::uint32_t sequence, const SubmitSm& message);
+
+ private:
+  base::Status pack_head(const SubmitSm& message);
+
+  SubmitSm head_;              // of what is packed: without destination digits, text and TLVs
+  base::Bytes packed_;         // empty: nothing yet
+  std::size_t digits_at_ = 0;  // where the destination's digits belong
+};
 // Answer to deliver_sm and data_sm: message_id is one 00.
 void append_delivered(base::Bytes& out, std::uint32_t command, std::uint32_t status,
                       std::uint32_t sequence);

@@ -1,6 +1,7 @@
 #include "smsc/text.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 
@@ -40,12 +41,31 @@ std::optional<base::Bytes> to_single_octets(std::u32string_view text, char32_t h
   return octets;
 }
 
+constexpr std::uint8_t kNoSeptet = 0xFF;
+
+constexpr std::uint8_t search_basic(char32_t character) {
+  for (std::uint8_t septet = 0; septet < 128; ++septet) {
+    if (kBasic[septet] == character && septet != kEscape) return septet;
+  }
+  return kNoSeptet;
+}
+
+// Of the first 256 characters; only the Greek ones are not among them.
+constexpr auto kBasicOfLatin1 = [] {
+  std::array<std::uint8_t, 256> septets{};
+  for (std::size_t i = 0; i < septets.size(); ++i) {
+    septets[i] = search_basic(static_cast<char32_t>(i));
+  }
+  return septets;
+}();
+
 bool put_gsm7(char32_t character, base::Bytes& out) {
-  for (std::size_t i = 0; i < 128; ++i) {
-    if (kBasic[i] == character && i != kEscape) {
-      out.push_back(static_cast<std::uint8_t>(i));
-      return true;
-    }
+  const std::uint8_t septet = character < kBasicOfLatin1.size()
+                                  ? kBasicOfLatin1[static_cast<std::size_t>(character)]
+                                  : search_basic(character);
+  if (septet != kNoSeptet) {
+    out.push_back(septet);
+    return true;
   }
   for (const Extended& entry : kExtension) {
     if (entry.character != character) continue;
@@ -73,6 +93,7 @@ std::u32string from_single_octets(base::View octets) {
 
 std::optional<base::Bytes> to_gsm7(std::u32string_view text) {
   base::Bytes septets;
+  septets.reserve(text.size());
   for (const char32_t character : text) {
     if (!put_gsm7(character, septets)) return std::nullopt;
   }

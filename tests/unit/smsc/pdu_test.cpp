@@ -125,6 +125,41 @@ BOOST_AUTO_TEST_CASE(what_is_packed_can_be_read_again) {
   }
 }
 
+// What is kept of one message never shows in the next one.
+BOOST_AUTO_TEST_CASE(packed_one_after_the_other_as_each_alone) {
+  std::mt19937 random(5);
+  std::vector<SubmitSm> messages{example()};
+  const auto varied = [&](auto change) {
+    messages.push_back(messages[random() % messages.size()]);
+    change(messages.back());
+  };
+  for (int round = 0; round < 20; ++round) {
+    varied([](SubmitSm& m) { m.service_type += m.service_type.size() < 5 ? "C" : ""; });
+    varied([](SubmitSm& m) { m.source.digits += m.source.digits.size() < 20 ? "7" : ""; });
+    varied([](SubmitSm& m) { m.source.ton ^= 1; });
+    varied(
+        [](SubmitSm& m) { m.destination.digits += m.destination.digits.size() < 20 ? "8" : ""; });
+    varied([](SubmitSm& m) { m.destination.npi ^= 1; });
+    varied([](SubmitSm& m) { m.esm_class ^= 0x40; });
+    varied([](SubmitSm& m) { m.protocol_id ^= 0x7F; });
+    varied([](SubmitSm& m) { m.priority ^= 1; });
+    varied([](SubmitSm& m) { m.validity = m.validity.empty() ? "000001000000000R" : ""; });
+    varied([](SubmitSm& m) { m.registered_delivery ^= 1; });
+    varied([](SubmitSm& m) { m.data_coding ^= 0xF6; });
+    varied([](SubmitSm& m) { m.text.push_back(0x41); });
+    varied([](SubmitSm& m) { m.tlvs.push_back({tag::kUserMessageReference, {1, 2}}); });
+    varied([](SubmitSm& m) { m.source.digits = std::string(21, '1'); });  // does not fit
+  }
+  SubmitPacker packer;
+  for (std::uint32_t i = 1; i <= 1'000; ++i) {
+    const SubmitSm& message = messages[random() % messages.size()];
+    base::Bytes alone, among;
+    const bool fits = append_submit_sm(alone, i, message).ok();
+    BOOST_TEST(packer.append(among, i, message).ok() == fits);
+    BOOST_TEST((alone == among));
+  }
+}
+
 // The library packs neither TLVs above 1,024 octets nor texts of 254.
 BOOST_AUTO_TEST_CASE(a_long_payload_is_packed_and_read) {
   ShortMessage message = example();
