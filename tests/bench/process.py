@@ -1,5 +1,6 @@
 """Programs that a bench starts: their output goes to files, and none outlives the bench."""
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -58,6 +59,36 @@ class Process:
         except subprocess.TimeoutExpired:
             self._popen.kill()
             return self._popen.wait()
+
+
+class Asked:
+    """A program that answers each line with a line of JSON, and ends with its input."""
+
+    def __init__(self, command):
+        self._name = os.path.basename(command[0])
+        self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       text=True, preexec_fn=_dies_with_parent)
+
+    def ask(self, *words):
+        self._popen.stdin.write(" ".join(map(str, words)) + "\n")
+        self._popen.stdin.flush()
+        line = self._popen.stdout.readline()
+        if not line:
+            raise ProcessError(f"{self._name} has ended with {self._popen.wait()}")
+        return json.loads(line)
+
+    def stop(self):
+        self._popen.stdin.close()
+        self._popen.wait(20)
+
+
+def port_of(server, path):
+    """The TCP port that a starting server writes into a file."""
+    def told():
+        if not server.running():
+            raise ProcessError(f"{server.name} ended: {server.log().strip()}")
+        return os.path.exists(path) and json.loads(read_text(path))["tcp"]
+    return wait_until(told, 30, path)
 
 
 def run(command, stdin="", seconds=120):

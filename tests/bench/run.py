@@ -1,8 +1,8 @@
 """Runs the benches and tells how close the product comes to the limit of the machine.
 
-    run.py --build DIR [NAME...]     NAME: bench-store, bench-db, bench-tls, bench-packet, or the
-                                     beginning of a result's name such as bench-store/mariadb/8;
-                                     none: all
+    run.py --build DIR [NAME...]     NAME: bench-store, bench-db, bench-tls, bench-packet,
+                                     bench-smpp, or the beginning of a result's name such as
+                                     bench-store/mariadb/8; none: all
 
 Both sides of a bench take turns in short blocks of one run. A ratio is the median of the ratios of
 neighbouring blocks, shown with the lowest and the highest: rates of a shared machine swing, their
@@ -14,13 +14,13 @@ import os
 import shutil
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 import process
-from process import Process, ProcessError, read_text, wait_until
+import smpp
+from process import Asked, Process, ProcessError, port_of, read_text, wait_until
 
 ENGINES = {"sqlite": "sqlite", "mariadb": "mysql"}
 AT_ONCE = (1, 8, 64)
@@ -77,26 +77,6 @@ class Server:
         self._process.stop(signal.SIGKILL)
 
 
-class Load:
-    """The process that plays the cards."""
-
-    def __init__(self, build, content):
-        self._popen = subprocess.Popen([program(build, "bench_load"), str(CARDS), content],
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(self, *words):
-        self._popen.stdin.write(" ".join(map(str, words)) + "\n")
-        self._popen.stdin.flush()
-        line = self._popen.stdout.readline()
-        if not line:
-            raise BenchFailed(f"bench_load has ended with {self._popen.wait()}")
-        return json.loads(line)
-
-    def stop(self):
-        self._popen.stdin.close()
-        self._popen.wait(20)
-
-
 def program(build, name):
     return os.path.join(build, "tests", name)
 
@@ -105,14 +85,6 @@ def cpu_of(pid):
     """Seconds of processor time used so far."""
     fields = read_text(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def port_of(server, path):
-    def told():
-        if not server.running():
-            raise ProcessError(f"{server.name} ended: {server.log().strip()}")
-        return os.path.exists(path) and json.loads(read_text(path))["tcp"]
-    return wait_until(told, 30, path)
 
 
 class Place:
@@ -157,7 +129,8 @@ class Place:
 
 def bench_store(how, engine, wanted):
     place = Place(how, engine)
-    load, host, bare = Load(how.build, how.content), None, None
+    load = Asked([program(how.build, "bench_load"), str(CARDS), how.content])
+    host, bare = None, None
     try:
         host = Process([os.path.join(how.build, "bin", "bipvault-host"), "--config",
                         place.path("host.ini")], place.path("host.log"))
@@ -257,6 +230,7 @@ def results(how):
                                     for n in how.names)
 
     yield from bench_alone(how, asked)
+    yield from smpp.run(how, how.build, asked)
     for bench, run in BENCHES.items():
         for engine in ENGINES:
             prefix = f"{bench}/{engine}/"
@@ -314,6 +288,7 @@ def main():
     if how.smoke:
         how.pairs, how.seconds, how.pause = 1, 0.5, 0
         AT_ONCE, THREADS, CARDS = (8,), (4,), 960
+        smpp.WINDOWS = (10,)
     try:
         objects = run(how)
         if not how.smoke:
