@@ -14,7 +14,8 @@ Applet::Applet(Card& card, std::function<void()> commit, Report report, AppletSe
       commit_(std::move(commit)),
       report_(std::move(report)),
       settings_(settings),
-      link_(card_, proactive_, commit_, report_) {
+      link_(card_, proactive_, commit_, report_),
+      remote_(card_, proactive_, report_) {
   main_.emplace(run());
   main_->start();
 }
@@ -49,6 +50,9 @@ Task<> Applet::perform(Job job) {
       break;
     case Job::proof:
       co_await send_proofs();
+      break;
+    case Job::push:
+      co_await obey_pushes();
       break;
     case Job::restore:
       co_await restore();
@@ -138,6 +142,7 @@ bool Applet::envelope(base::View data) {
       return true;
     case envelope::kEventDownload:
       link_.on_event(*event);
+      remote_.on_event(*event);
       proactive_.signal();
       return true;
     default:
@@ -177,6 +182,9 @@ void Applet::on_timer(const Envelope& event) {
     proactive_.signal();
   } else if ((*id)[0] == Link::kCatTpTimer) {
     link_.on_cat_tp_timer();
+    proactive_.signal();
+  } else if ((*id)[0] == RemoteManagement::kGuardTimer) {
+    remote_.on_guard_timer();
     proactive_.signal();
   } else if ((*id)[0] == kRetryTimer) {
     if (card_.memory.upload) add_job(Job::resume);

@@ -14,6 +14,9 @@
 #include "card/image.h"
 #include "card/link.h"
 #include "card/phone_book.h"
+#include "card/push.h"
+#include "card/remote_management.h"
+#include "card/sms_pp.h"
 #include "card/uicc.h"
 
 namespace card {
@@ -61,7 +64,8 @@ class Applet : public ToolkitApplet {
     status,
     erase,
     identity,
-    proof
+    proof,
+    push
   };
   // How a command that may need the user's key went.
   struct Reply {
@@ -126,15 +130,30 @@ class Applet : public ToolkitApplet {
   Task<> erase_backup();
 
   // applet_wake.cpp
+  struct Judged {
+    bip::PacketStatus status = bip::PacketStatus::por_ok;
+    std::uint64_t counter = 0;
+    base::Bytes data;
+  };
+  struct Pushed {
+    Push push;
+    bip::CommandHead head;
+    std::uint64_t counter = 0;
+    Number to;
+  };
   void on_sms(const Envelope& event);
-  bip::PacketStatus judge_wake_up(const bip::CommandHead& head, base::View packet,
-                                  std::uint64_t& counter, std::uint8_t& reason);
-  void prove(const bip::CommandHead& head, bip::PacketStatus status, std::uint64_t counter,
-             const Number& to);
+  Judged judge(const bip::CommandHead& head, base::View packet);
+  void wake_up(const bip::CommandHead& head, const Judged& judged, const Number& from);
+  void take_script(const bip::CommandHead& head, const Judged& judged, const Number& from);
+  void prove(const bip::CommandHead& head, const Judged& judged, const Number& to,
+             base::Bytes data = {});
   Task<> send_proofs();
+  Task<> obey_pushes();
+  void answer_push(const Pushed& pushed, const Response& opened);
 
   // applet_tell.cpp
   void tell_wake_up(bip::PacketStatus status, std::uint8_t reason) const;
+  void tell_script(const bip::CommandHead& head, base::View response) const;
   void tell_outcome(const std::string& text) const;
   void tell_image(std::size_t octets, const base::Sha256& digest) const;
   void tell_restored(const Restored& counts) const;
@@ -147,12 +166,15 @@ class Applet : public ToolkitApplet {
   AppletSettings settings_;
   Proactive proactive_;
   Link link_;
+  RemoteManagement remote_;
   std::deque<Job> jobs_;
   bool working_ = false;
   bool started_ = false;
   int ticks_ = 0;
   base::Bytes profile_;
   std::optional<base::Secret> other_key_;  // of the card before, until it was reported
+  Parts parts_;                            // of a command packet in several messages
+  std::deque<Pushed> pushes_;              // channels that the network has asked for
   std::deque<base::Bytes> proofs_;         // SMS-SUBMIT that wait for their turn
   base::Bytes envelope_response_;
   std::optional<Task<>> main_;

@@ -43,4 +43,9 @@ void Applet::tell_wake_up(bip::PacketStatus status, std::uint8_t reason) const {
   report_({"wake-up", words + ", status " + hex, {{"status", hex}}});
 }
 
+void Applet::tell_script(const bip::CommandHead& head, base::View response) const {
+  const std::string tar = base::to_hex(head.tar), hex = base::to_hex(response);
+  report_({"script", "to " + tar + ": " + hex, {{"tar", tar}, {"response", hex}}});
+}
+
 }  // namespace card

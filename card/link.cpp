@@ -50,9 +50,9 @@ base::Bytes Link::wrap(const bip::Message& message, Por por, std::uint64_t count
   return packet ? std::move(*packet) : base::Bytes();
 }
 
-Task<bool> Link::open() {
+Task<Response> Link::open_channel(Command command) {
   channel_ = 0;
-  data_waiting_ = dropped_ = guard_expired_ = false;
+  data_waiting_ = dropped_ = guard_expired_ = pushed_ = false;
   received_.clear();
   datagram_.clear();
   cat_tp_.reset();
@@ -60,17 +60,36 @@ Task<bool> Link::open() {
   records_.clear();
   tick_due_ = false;
   packets_ = octets_up_ = octets_down_ = 0;
-  const Command command = commands::open_channel(card_.server, kMaxPacket, card_.carrier);
-  const Response response = co_await proactive_.issue(command);
+  Response response = co_await proactive_.issue(command);
   const auto status = response.objects.find(tag::kChannelStatus);
-  if (!response.ok() || !status || status->empty()) co_return false;
+  if (!response.ok() || !status || status->empty()) co_return response;
   channel_ = (*status)[0] & 0x07;
   const auto granted = response.objects.find(tag::kBufferSize);
   buffer_ = granted && granted->size() == 2 ? (*granted)[0] * 256u + (*granted)[1] : kMaxPacket;
+  co_return response;
+}
+
+Task<Response> Link::open_pushed(Push push) {
+  carrier_ = carrier_for(push, card_.carrier);
+  cat_tp_port_ = push.cat_tp.value_or(kCatTpPort);
+  Command command = open_channel_for(push, card_.server, kMaxPacket);
+  Response response = co_await open_channel(std::move(command));
+  pushed_ = channel_ != 0;
+  co_return response;
+}
+
+Task<bool> Link::open() {
+  if (!pushed_) {
+    carrier_ = card_.carrier;
+    cat_tp_port_ = kCatTpPort;
+    Command command = commands::open_channel(card_.server, kMaxPacket, carrier_);
+    co_await open_channel(std::move(command));
+  }
+  pushed_ = false;
   if (channel_ == 0 || buffer_ == 0) co_return false;
   co_await start_guard();
-  if (card_.carrier == Carrier::cat_tp) co_return co_await establish();
-  if (card_.carrier == Carrier::tls_psk) co_return co_await shake_hands();
+  if (carrier_ == Carrier::cat_tp) co_return co_await establish();
+  if (carrier_ == Carrier::tls_psk) co_return co_await shake_hands();
   base::Writer identification;
   identification.tlv(kIdentification, base::Writer().tlv(kTagIccid, card_.iccid).view());
   const base::Bytes octets = identification.take();

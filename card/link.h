@@ -13,6 +13,7 @@
 #include "card/cat_tp_end.h"
 #include "card/proactive.h"
 #include "card/profile.h"
+#include "card/push.h"
 #include "card/report.h"
 #include "card/task.h"
 #include "card/tls_end.h"
@@ -49,8 +50,11 @@ class Link {
         commit_(std::move(commit)),
         report_(std::move(report)) {}
 
-  // Opens the channel and tells who calls: by the identification packet, the SYN, or TLS.
+  // Opens the channel and tells who calls: by the identification packet, the SYN, or TLS. What the
+  // network has pushed is open already.
   Task<bool> open();
+  // Opens the channel alone, as a PUSH says; the terminal's response. open() goes on from there.
+  Task<Response> open_pushed(Push push);
   // Ends the channel if it is open, and tells the session's figures.
   Task<> close();
   // Asks the terminal (GET CHANNEL STATUS) whether the link still stands.
@@ -71,6 +75,7 @@ class Link {
   void on_cat_tp_timer();
 
  private:
+  Task<Response> open_channel(Command command);
   std::uint64_t next_counter();
   base::Bytes wrap(const bip::Message& message, Por por, std::uint64_t counter) const;
   Task<bool> send_octets(base::View octets);
@@ -100,7 +105,10 @@ class Link {
   Report report_;
 
   std::uint8_t channel_ = 0;  // 0: closed
-  std::size_t buffer_ = 0;    // granted by the terminal
+  bool pushed_ = false;       // open, and nobody has spoken yet
+  Carrier carrier_ = Carrier::tcp;
+  std::uint16_t cat_tp_port_ = kCatTpPort;
+  std::size_t buffer_ = 0;  // granted by the terminal
   bool data_waiting_ = false;
   bool dropped_ = false;
   bool guard_expired_ = false;

@@ -18,7 +18,7 @@ std::uint16_t random_number() {
 }  // namespace
 
 Task<bool> Link::establish() {
-  cat_tp_.emplace(kCatTpPort, buffer_, random_number(), card_.iccid);
+  cat_tp_.emplace(cat_tp_port_, buffer_, random_number(), card_.iccid);
   co_await let_go();
   for (bool more = true; more && !cat_tp_->open();) more = co_await wait();
   co_return cat_tp_->open();

@@ -31,14 +31,17 @@ constexpr const char* kHelp =
   bipvault-card wipe   --card FILE                 frees the user's files
   bipvault-card run    --card FILE --phone FILE [--server A.B.C.D:PORT] [--script FILE|-]
                        [--pcap FILE] [--gsmtap HOST] [--clock-file FILE] [--imei DIGITS]
-                       [--timeout 120s] [--channel tcp|cat_tp|tls_psk] [--json] [--show-keys]
-                       [--interactive]
+                       [--timeout 120s] [--channel tcp|cat_tp|tls_psk] [--radio SOCKET] [--json]
+                       [--show-keys] [--interactive]
 
 FILE of --card holds the card (with its OTA keys: mode 0600), FILE of --phone what the phone keeps;
 a phone that does not exist is a new one. --keys: CSV with the columns iccid, key_set, algorithm
 (aes, 3des), kic, kid. --server goes instead of the address that is in the card;
 --channel says, and the card keeps, whether the applet speaks TCP, CAT_TP over UDP, or TLS
-with the pre-shared key of the CSV's column psk.
+with the pre-shared key of the CSV's column psk. --radio is a local socket on which a network
+carries short messages, one a line: the phone says "attach ICCID", then "submit HEX" for what it
+sends and "report HEX" ("-": empty, "refused": not readable) for each "deliver HEX" that it hears;
+HEX are the TPDUs of TS 23.040, of a report the user data alone.
 
 Script, one line each, # for comments:
   menu TEXT            chooses the item (Back up, Restore, Write memo, Status, Erase backup)
@@ -49,6 +52,9 @@ Script, one line each, # for comments:
   cut after N sent     breaks the connection after N more octets; cut after N received
   save-key FILE        writes the key shown last into a file of mode 0600
   sms NUMBER HEX|@FILE a binary message has come from NUMBER: its user data with header
+  reply TEXT           the user answers the last text message
+  await text REGEX     as expect, but waits for what comes by --radio
+  listen               serves --radio until the network ends it
   run                  goes on until the card is idle or waits for the user
   expect text REGEX    a text was shown since the last one found (keys show as ***)
   expect result NAME   the last answer of the vault: done, key required, locked, ...
@@ -85,7 +91,8 @@ const std::map<std::string, Syntax>& syntaxes() {
       {"wipe", {{"card"}, {}, {}, 0}},
       {"run",
        {{"card", "phone"},
-        {"server", "script", "pcap", "gsmtap", "clock-file", "imei", "timeout", "channel"},
+        {"server", "script", "pcap", "gsmtap", "clock-file", "imei", "timeout", "channel",
+         "radio"},
         {"json", "show-keys", "interactive"},
         0}}};
   return all;
@@ -238,6 +245,7 @@ base::Result<RunOptions> run_options(const Arguments& arguments) {
   options.gsmtap = arguments.get("gsmtap");
   options.clock_file = arguments.get("clock-file");
   options.imei = arguments.get("imei");
+  options.radio = arguments.get("radio");
   options.json = arguments.has("json");
   options.show_keys = arguments.has("show-keys");
   options.interactive = arguments.has("interactive");

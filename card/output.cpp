@@ -30,7 +30,9 @@ void Output::event(const Event& event) {
     if (!key.empty()) shown_key_ = base::Secret(base::as_bytes(key));
     base::wipe(key.data(), key.size());
   }
-  if (event.kind == "screen" || event.kind == "input") texts_.push_back(mask_digits(event.text));
+  if (event.kind == "screen" || event.kind == "input" || event.kind == "text") {
+    texts_.push_back(mask_digits(event.text));
+  }
   if (event.kind == "message") {
     for (const auto& [name, value] : event.fields) {
       if (name == "result") last_result_ = value;

@@ -47,10 +47,13 @@ base::Status Runner::power_on() {
   TerminalSettings settings;
   settings.server = options_.server;
   settings.before_connect = [this] { clock_.settle(); };
+  settings.submit = [this](base::View tpdu) { radio_.submit(tpdu); };
+  settings.delivered = [this](base::View user_data) { radio_.report(user_data); };
   terminal_ = std::make_unique<Terminal>(*uicc_, phone_, std::move(settings), &trace_, report);
   give_up_at_ms_ = base::SystemClock().now().mono_ms + options_.timeout_ms;
   terminal_->power_on(clock_.now());
-  return {};
+  if (options_.radio.empty()) return {};
+  return radio_.attach(options_.radio, iccid_digits(card_->iccid));
 }
 
 base::Status Runner::power_off() {
@@ -107,6 +110,12 @@ bool Runner::perform(const ScriptLine& line) {
       return run_on();
     case Verb::sms:
       return sms(line.argument);
+    case Verb::await:
+      return await(line);
+    case Verb::listen:
+      return listen();
+    case Verb::reply:
+      return reply(line.argument);
     case Verb::expect_text:
       return expect(output_.find_text(line.argument), line);
     case Verb::expect_result:
@@ -117,7 +126,7 @@ bool Runner::perform(const ScriptLine& line) {
 
 bool Runner::expect(bool met, const ScriptLine& line) {
   if (met) return true;
-  const bool text = line.verb == ScriptLine::Verb::expect_text;
+  const bool text = line.verb != ScriptLine::Verb::expect_result;
   return fault("line " + std::to_string(line.line) + ": expected " + (text ? "text " : "result ") +
                line.argument + (text ? "" : ", last was " + output_.last_result()));
 }
@@ -182,6 +191,35 @@ bool Runner::sms(const std::string& argument) {
   return run_on();
 }
 
+// A text that may still have to come.
+bool Runner::await(const ScriptLine& line) {
+  while (run_on()) {
+    if (output_.find_text(line.argument)) return true;
+    if (!radio_.attached()) return expect(false, line);
+    radio_.wait(kLongestWaitMs);
+  }
+  return false;
+}
+
+bool Runner::listen() {
+  while (run_on()) {
+    if (!radio_.attached()) return true;
+    radio_.wait(kLongestWaitMs);
+  }
+  return false;
+}
+
+bool Runner::reply(const std::string& text) {
+  if (!terminal_->reply(text)) return fault("no text to answer, or no answer of one message");
+  return run_on();
+}
+
+void Runner::hear_radio() {
+  radio_.pump([this](base::View tpdu) {
+    if (!terminal_->receive(tpdu)) radio_.refuse();
+  });
+}
+
 bool Runner::save_key(const std::string& path) {
   if (output_.shown_key().empty()) return fault("no key was shown");
   const auto saved = base::write_file_atomically(
@@ -222,6 +260,7 @@ bool Runner::run_on() {
       return fault("the time is up");
     }
     if (!save_fault_.empty()) return fault(save_fault_);
+    hear_radio();
     if (terminal_->step(clock_.now())) continue;
     if (terminal_->prompt()) {
       if (answer_prompt()) continue;

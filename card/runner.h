@@ -12,6 +12,7 @@
 #include "card/card_file.h"
 #include "card/lab_clock.h"
 #include "card/output.h"
+#include "card/radio.h"
 #include "card/script.h"
 #include "card/terminal.h"
 
@@ -25,7 +26,8 @@ struct RunOptions {
   std::string pcap;
   std::string gsmtap;
   std::string clock_file;
-  std::string imei;  // of a new phone
+  std::string imei;   // of a new phone
+  std::string radio;  // local socket of the network for short messages
   bool json = false;
   bool show_keys = false;
   bool interactive = false;
@@ -48,10 +50,14 @@ class Runner {
   bool menu(const std::string& text);
   bool key(const std::string& argument);
   bool sms(const std::string& argument);
+  bool await(const ScriptLine& line);
+  bool listen();
+  bool reply(const std::string& text);
   bool save_key(const std::string& path);
   bool expect(bool met, const ScriptLine& line);
   // Until the card is idle or, with nothing left to answer, waits for the user.
   bool run_on();
+  void hear_radio();
   bool answer_prompt();
   bool fault(const std::string& text);
   bool read_person(std::FILE* in, std::string& line);
@@ -68,6 +74,7 @@ class Runner {
   std::optional<Card> card_;
   Phone phone_;
   Trace trace_;
+  Radio radio_;
   std::unique_ptr<Applet> applet_;
   std::unique_ptr<Uicc> uicc_;
   std::unique_ptr<Terminal> terminal_;

@@ -19,7 +19,7 @@ struct Form {
   Wants wants;
 };
 
-constexpr std::array<Form, 13> kForms{{
+constexpr std::array<Form, 16> kForms{{
     {"cut after sent", Verb::cut_sent, Wants::octets},
     {"cut after received", Verb::cut_received, Wants::octets},
     {"expect text", Verb::expect_text, Wants::text},
@@ -33,6 +33,9 @@ constexpr std::array<Form, 13> kForms{{
     {"ignore", Verb::ignore, Wants::nothing},
     {"run", Verb::run, Wants::nothing},
     {"sms", Verb::sms, Wants::text},
+    {"await text", Verb::await, Wants::text},
+    {"listen", Verb::listen, Wants::nothing},
+    {"reply", Verb::reply, Wants::text},
 }};
 
 // "cut after N sent" has its number in the middle; it is moved to the end for the table.
@@ -66,7 +69,7 @@ bool take(const Form& form, std::string_view rest, ScriptLine& line) {
 }
 
 bool good_expression(const ScriptLine& line) {
-  if (line.verb != Verb::expect_text) return true;
+  if (line.verb != Verb::expect_text && line.verb != Verb::await) return true;
   try {
     const Poco::RegularExpression expression(line.argument);
     return true;

@@ -23,6 +23,9 @@ struct ScriptLine {
     save_key,
     run,
     sms,
+    await,
+    listen,
+    reply,
     expect_text,
     expect_result
   } verb{};

@@ -8,7 +8,7 @@ namespace {
 constexpr std::uint8_t kDeliver = 0x00, kSubmit = 0x01, kTypeMask = 0x03, kHeader = 0x40,
                        kNoMoreMessages = 0x04;
 constexpr std::uint8_t kDownload = 0x7F, kBinaryForCard = 0xF6;
-constexpr std::uint8_t kCommandElement = 0x70;
+constexpr std::uint8_t kCommandElement = 0x70, kParts8 = 0x00, kParts16 = 0x08;
 constexpr std::size_t kMostUserData = 140;
 
 void put_address(base::Writer& tpdu, const Number& number) {
@@ -96,18 +96,47 @@ std::optional<Delivered> decode_submit(base::View tpdu) {
   return message;
 }
 
-std::optional<base::View> command_packet(base::View user_data) {
+bool for_card(const Delivered& message) {
+  return message.pid == kDownload && (message.dcs == kBinaryForCard || message.dcs == 0x16);
+}
+
+std::optional<Part> read_part(base::View user_data) {
   base::Reader reader(user_data);
   base::Reader header(reader.take(reader.u8()));
-  bool command = false;
+  Part part;
   while (header.ok() && header.left() > 0) {
     const std::uint8_t element = header.u8();
-    header.take(header.u8());
-    if (element == kCommandElement) command = true;
-    if (element == 0x00 || element == 0x08) return std::nullopt;  // a part of several
+    base::Reader value(header.take(header.u8()));
+    if (element == kCommandElement) part.command = true;
+    if (element != kParts8 && element != kParts16) continue;
+    part.reference = element == kParts8 ? value.u8() : value.u16();
+    part.total = value.u8();
+    part.number = value.u8();
+    if (!value.ok() || part.number == 0 || part.number > part.total) return std::nullopt;
   }
-  if (!reader.ok() || !header.ok() || !command) return std::nullopt;
-  return reader.rest();
+  if (!reader.ok() || !header.ok()) return std::nullopt;
+  part.rest = reader.rest();
+  return part;
+}
+
+std::optional<base::Bytes> Parts::add(const std::string& from, const Part& part,
+                                      base::View content) {
+  if (part.total == 1) return base::Bytes(content.begin(), content.end());
+  if (from != from_ || part.reference != reference_ || part.total != total_) {
+    parts_.clear();
+    from_ = from;
+    reference_ = part.reference;
+    total_ = part.total;
+  }
+  parts_.emplace(part.number, base::Bytes(content.begin(), content.end()));
+  if (parts_.size() < total_) return std::nullopt;
+  base::Bytes whole;
+  for (const auto& [number, octets] : parts_) {
+    whole.insert(whole.end(), octets.begin(), octets.end());
+  }
+  parts_.clear();
+  total_ = 0;
+  return whole;
 }
 
 base::Bytes response_user_data(base::View response_packet) {

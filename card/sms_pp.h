@@ -1,9 +1,12 @@
 // Short messages that carry secured packets (TS 23.040 clauses 9.2.2.1, 9.2.2.2; TS 31.115
 // clause 4): SMS-PP data download to the card, and the card's proof of receipt in an SMS-SUBMIT.
-// Single messages only: the wake-up is one. Pure functions, any thread.
+// Values and pure functions, any thread.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "base/bytes.h"
 #include "card/number.h"
@@ -25,9 +28,31 @@ std::optional<base::Bytes> encode_deliver(const Number& originator, base::View u
 std::optional<base::Bytes> encode_submit(const Number& destination, base::View user_data);
 std::optional<Delivered> decode_submit(base::View tpdu);  // originator: the destination
 
-// The command packet behind the header 70 of a single message; nothing: none there, or it is a
-// part of a concatenated message.
-std::optional<base::View> command_packet(base::View user_data);
+// Is it for the card: (U)SIM data download in 8-bit class 2 (PID 7F; DCS F6 or 16)?
+bool for_card(const Delivered& message);
+
+// User data with a header, taken apart; nothing: its lengths do not fit.
+struct Part {
+  bool command = false;  // has the element 70: the beginning of a command packet
+  std::uint16_t reference = 0;
+  std::uint8_t total = 1, number = 1;  // 1, 1: not concatenated
+  base::View rest;                     // behind the header
+};
+std::optional<Part> read_part(base::View user_data);
+
+// Puts a concatenated message together, one at a time: a part of another one drops what is there.
+class Parts {
+ public:
+  // `content` of that part; the whole once all parts are there.
+  std::optional<base::Bytes> add(const std::string& from, const Part& part, base::View content);
+
+ private:
+  std::string from_;
+  std::uint16_t reference_ = 0;
+  std::uint8_t total_ = 0;
+  std::map<std::uint8_t, base::Bytes> parts_;
+};
+
 base::Bytes response_user_data(base::View response_packet);  // with its header 71
 
 }  // namespace card

@@ -113,10 +113,7 @@ bool Terminal::step(base::Now now) {
     const Envelope event = std::move(envelopes_.front());
     envelopes_.pop_front();
     const ApduAnswer answer = exchange(kToolkit, kEnvelope, 0, 0, encode(event));
-    // A proof of receipt in the delivery report.
-    if (event.outer == envelope::kSmsDownload && !answer.data.empty()) {
-      tell_sms(sms_from_, answer.data);
-    }
+    if (event.outer == envelope::kSmsDownload) downloaded(answer.data);
     return true;
   }
   if (pending_ > 0) {

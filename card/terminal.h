@@ -16,6 +16,8 @@
 #include "card/channel.h"
 #include "card/commands.h"
 #include "card/report.h"
+#include "card/short_message.h"
+#include "card/sms_pp.h"
 #include "card/trace.h"
 #include "card/uicc.h"
 
@@ -29,6 +31,10 @@ struct TerminalSettings {
   // In place of a TCP connection: gives a connected stream socket, or -1.
   std::function<int(const ServerAddress&)> connect;
   std::function<int(const ServerAddress&)> connect_datagrams;  // the same for UDP
+  // Short messages to the network, as TPDUs; the answer to each that came by receive(), in order:
+  // the user data of the delivery report, empty without.
+  std::function<void(base::View)> submit;
+  std::function<void(base::View)> delivered;
 };
 
 // What the screen shows and waits for.
@@ -57,6 +63,11 @@ class Terminal {
   void select(std::uint8_t item);
   // A short message for the card has come (SMS-PP data download). False: too long.
   bool deliver(const std::string& originator, base::View user_data);
+  // A message has come as the network sends it (SMS-DELIVER): for the card, or a text for the user.
+  // False: it cannot be read.
+  bool receive(base::View tpdu);
+  // The user answers the last text. False: there is none, or the answer does not fit one message.
+  bool reply(const std::string& text);
 
   const std::optional<Prompt>& prompt() const { return prompt_; }
   bool answer(std::string_view text);  // to an input; false: the form does not allow it
@@ -95,7 +106,12 @@ class Terminal {
   void local_information(const Command& command);
   void manage_timer(const Command& command);
   void poll_interval(const Command& command);
+
+  // terminal_sms.cpp
   void send_short_message(const Command& command);
+  void download(const Delivered& message, base::View tpdu);
+  void downloaded(base::View answer);
+  void show_text(const ReceivedText& text);
   void tell_sms(const std::string& to, base::View user_data) const;
 
   // terminal_bip.cpp
@@ -118,8 +134,10 @@ class Terminal {
   base::Now now_;
   std::size_t pending_ = 0;  // octets of the proactive command that waits for FETCH
   std::deque<Envelope> envelopes_;
-  std::string sms_from_;  // who sent the last short message
-  Command current_;       // being carried out, for the response
+  std::deque<std::string> downloads_;  // who sent the short messages among them
+  Parts text_parts_;
+  std::string text_from_;  // of the last text
+  Command current_;        // being carried out, for the response
   std::optional<Prompt> prompt_;
   std::vector<MenuItem> menu_;
   bool wants_data_ = false, wants_status_ = false;

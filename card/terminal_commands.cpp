@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "card/number.h"
-#include "card/sms_pp.h"
 #include "card/terminal.h"
 #include "card/text.h"
 
@@ -166,28 +165,6 @@ void Terminal::manage_timer(const Command& command) {
   objects.add(cr(tag::kTimerValue), encode_timer(static_cast<int>(left / base::kSecondMs)));
   if (command.qualifier == timer::kStop) timer.reset();
   finish(General::performed, std::move(objects));
-}
-
-// The proof of receipt leaves; who watches may carry it to the network's side.
-void Terminal::send_short_message(const Command& command) {
-  const auto tpdu = command.objects.find(tag::kSmsTpdu);
-  const auto message = tpdu ? decode_submit(*tpdu) : std::nullopt;
-  if (!message) return finish(General::data_not_understood);
-  tell_sms(to_string(message->originator), message->user_data);
-  finish(General::performed);
-}
-
-void Terminal::tell_sms(const std::string& to, base::View user_data) const {
-  const std::string hex = base::to_hex(user_data);
-  report_({"sms", "to " + to + ": " + hex, {{"to", to}, {"user_data", hex}}});
-}
-
-bool Terminal::deliver(const std::string& originator, base::View user_data) {
-  const auto tpdu = encode_deliver(parse_number(originator), user_data, now_.utc_ms);
-  if (!tpdu) return false;
-  sms_from_ = originator;
-  envelopes_.push_back(sms_download(base::Bytes{0x91, 0x94, 0x71, 0x01, 0x32, 0x54, 0xF6}, *tpdu));
-  return true;
 }
 
 void Terminal::poll_interval(const Command& command) {

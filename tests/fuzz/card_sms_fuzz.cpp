@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "card/push.h"
+#include "card/short_message.h"
 #include "card/sms_pp.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -13,6 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto message = card::decode_submit(octets)) {
     if (!card::encode_submit(message->originator, message->user_data)) std::abort();
   }
-  (void)card::command_packet(octets);
+  (void)card::read_part(octets);
+  (void)card::decode_text(octets);
+  (void)card::read_push_script(octets);
   return 0;
 }

@@ -26,6 +26,10 @@ void World::power_on() {
     return reachable && connect_datagrams ? connect_datagrams() : -1;
   };
   settings.most_buffer = most_buffer;
+  settings.submit = [this](base::View tpdu) { submitted.emplace_back(tpdu.begin(), tpdu.end()); };
+  settings.delivered = [this](base::View data) {
+    delivered.emplace_back(data.begin(), data.end());
+  };
   terminal = std::make_unique<card::Terminal>(*uicc, phone, std::move(settings), nullptr, report);
   terminal->power_on(now);
   run();

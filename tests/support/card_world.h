@@ -48,6 +48,8 @@ struct World {
   std::function<bool()> also_serve;        // true: something came
   bool serve_early = false;                // also while the card is busy
   int commits = 0;
+  std::vector<base::Bytes> submitted;  // SMS-SUBMIT that have left
+  std::vector<base::Bytes> delivered;  // answers to what the network delivered
   std::vector<card::Event> events;
 };
 

@@ -1,5 +1,6 @@
 // Wake-up by SMS: only a packet of the card's own keys, with a counter that rises, makes the applet
-// open a channel; the proof of receipt says what became of it and can be verified.
+// open a channel, or remote management for a PUSH; the proof of receipt says what became of it and
+// can be verified.
 #include <boost/test/unit_test.hpp>
 
 #include "card/sms_pp.h"
@@ -11,19 +12,29 @@ using card_test::World;
 
 namespace {
 
+using Tar = std::array<std::uint8_t, 3>;
+
 constexpr std::uint8_t kPorBySubmit = 0x39, kPorInReport = 0x19;
 
 struct Woken : World {
   Woken() : World(card_test::test_card(card_test::kIccid)) { fill_card(card, {20, 3, 1}, 1); }
 
   base::Bytes packet(std::uint8_t reason, std::uint64_t counter, std::uint8_t por = kPorBySubmit) {
+    return secured(Link::kTar, {0x57, 0x01, reason}, counter, por);
+  }
+  base::Bytes secured(const Tar& tar, base::Bytes data, std::uint64_t counter,
+                      std::uint8_t por = kPorBySubmit) {
     bip::CommandPacket command;
     command.head = Link::head_for(card.keys, Por::always);
     command.head.spi[1] = por;
+    command.head.tar = tar;
     command.counter = counter;
-    command.data = {0x57, 0x01, reason};
+    command.data = std::move(data);
     const bip::KeyView keys{card.keys.kic.view(), card.keys.kid.view()};
     return bip::wrap_command(bip::Carrier::sms, command, keys).value();
+  }
+  static base::Bytes push() {
+    return base::from_hex("80EC010113 350103 39020578 3C03021BBC 3E05217F000001").value();
   }
   void deliver(const base::Bytes& command_packet) {
     base::Bytes user_data{0x02, 0x70, 0x00};
@@ -31,8 +42,8 @@ struct Woken : World {
     BOOST_REQUIRE(terminal->deliver("+491710000000", user_data));
     run();
   }
-  // The status of the last proof, read with the card's keys.
-  int proof(std::uint8_t por = kPorBySubmit) {
+  // What the last message of the card says, read with its keys.
+  std::optional<bip::ResponsePacket> answer(std::uint8_t por = kPorBySubmit) {
     for (auto it = events.rbegin(); it != events.rend(); ++it) {
       if (it->kind != "sms") continue;
       BOOST_TEST(it->fields.at(0).second == "+491710000000");
@@ -41,11 +52,17 @@ struct Woken : World {
       bip::CommandHead head = Link::head_for(card.keys, Por::always);
       head.spi[1] = por;
       const bip::KeyView keys{card.keys.kic.view(), card.keys.kid.view()};
-      const auto answer =
-          bip::unwrap_response(bip::Carrier::sms, head, base::View(data).subspan(3), keys);
-      return answer ? static_cast<int>(answer->status) : -1;
+      return bip::unwrap_response(bip::Carrier::sms, head, base::View(data).subspan(3), keys);
     }
-    return -2;
+    return std::nullopt;
+  }
+  int proof(std::uint8_t por = kPorBySubmit) {
+    const auto seen = answer(por);
+    return seen ? static_cast<int>(seen->status) : -1;
+  }
+  std::string response() {
+    const auto seen = answer();
+    return seen && seen->status == bip::PacketStatus::por_ok ? base::to_hex(seen->data) : "none";
   }
 };
 
@@ -104,9 +121,78 @@ BOOST_AUTO_TEST_CASE(the_published_download_is_read) {
   BOOST_TEST(message->originator.digits == "1234");
   BOOST_TEST(base::as_text(message->user_data) == "Short Message");
   const auto osmocom = base::from_hex("02 7000 00281516191212B00001");
-  BOOST_TEST(command_packet(osmocom.value()).has_value());
-  BOOST_TEST(!command_packet(base::from_hex("0770000003010201AA").value()).has_value());
-  BOOST_TEST(!command_packet(base::from_hex("027100AA").value()).has_value());
+  BOOST_TEST(read_part(osmocom.value())->command);
+  BOOST_TEST(!read_part(base::from_hex("027100AA").value())->command);
+  const base::Bytes first = base::from_hex("0770000003010201AA").value();
+  const auto part = read_part(first);
+  BOOST_REQUIRE(part);
+  BOOST_TEST(part->command);
+  BOOST_TEST(part->total == 2);
+  BOOST_TEST(base::to_hex(part->rest) == "AA");
+  BOOST_TEST(!read_part(base::from_hex("0500030102").value()));      // cut off
+  BOOST_TEST(!read_part(base::from_hex("050003010203AA").value()));  // the third of two
+  BOOST_TEST(!read_part(base::from_hex("050003010200AA").value()));  // parts count from 1
+}
+
+BOOST_AUTO_TEST_CASE(a_packet_may_come_in_several_messages) {
+  const base::Bytes whole = packet(0x01, 5);
+  const auto part = [&](const char* header, std::size_t from, std::size_t to) {
+    base::Bytes user_data = base::from_hex(header).value();
+    user_data.insert(user_data.end(), whole.begin() + static_cast<std::ptrdiff_t>(from),
+                     whole.begin() + static_cast<std::ptrdiff_t>(to));
+    BOOST_REQUIRE(terminal->deliver("+491710000000", user_data));
+    run();
+  };
+  part("05000307020 2", 20, whole.size());
+  BOOST_TEST(vault.connections == 0u);
+  part("077000000307 0201", 0, 20);
+  BOOST_TEST(proof() == 0);
+  BOOST_TEST(vault.image == image());
+}
+
+BOOST_AUTO_TEST_CASE(a_push_to_the_applet_is_a_wake_up) {
+  deliver(secured(Link::kTar, push(), 5));
+  BOOST_TEST(response() == "019000");
+  BOOST_TEST(vault.image == image());
+  BOOST_TEST(vault.connections == 1u);
+}
+
+// It gets its channel, and nobody speaks: the vault waits for the card, the card for the vault.
+BOOST_AUTO_TEST_CASE(a_push_to_remote_management_never_reaches_the_applet) {
+  deliver(secured(RemoteManagement::kTar, push(), 5));
+  BOOST_TEST(response() == "019000");
+  BOOST_TEST(vault.connections == 1u);
+  BOOST_TEST(!applet->idle());
+  advance(RemoteManagement::kGuardSeconds * base::kSecondMs);
+  BOOST_TEST(applet->idle());
+  BOOST_TEST(!terminal->channel_open());
+  BOOST_TEST(vault.commands.empty());
+  BOOST_TEST(vault.image.empty());
+  // A wake-up is not for remote management either.
+  deliver(secured(RemoteManagement::kTar, {0x57, 0x01, 0x01}, 6));
+  BOOST_TEST(response() == "016700");
+  BOOST_TEST(vault.connections == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_push_that_cannot_be_done_says_why) {
+  reachable = false;
+  deliver(secured(Link::kTar, push(), 5));
+  BOOST_TEST(response() == "016F0083023A07");
+  const auto refused = [&](const char* script, std::uint64_t counter) {
+    deliver(secured(Link::kTar, base::from_hex(script).value(), counter));
+    return response();
+  };
+  BOOST_TEST(refused("80EC02010 0", 6) == "016A86");        // another P1
+  BOOST_TEST(refused("80EC010903 3C0102", 7) == "016A86");  // another request
+  BOOST_TEST(refused("80EC010103 3C0102", 8) == "016A80");  // no transport level
+  BOOST_TEST(refused("80EC010105 350103", 9) == "016700");  // shorter than it says
+  BOOST_TEST(refused("80EC010100 80EE010100", 10) == "026D00");
+  BOOST_TEST(vault.connections == 0u);
+  BOOST_TEST(applet->idle());
+}
+
+BOOST_AUTO_TEST_CASE(noise_in_a_script_is_survived) {
+  card_test::torment(push(), [](base::View data) { (void)read_push_script(data); });
 }
 
 BOOST_AUTO_TEST_CASE(noise_is_survived) {
@@ -117,7 +203,7 @@ BOOST_AUTO_TEST_CASE(noise_is_survived) {
   card_test::torment(good, [](base::View data) {
     (void)decode_deliver(data);
     (void)decode_submit(data);
-    (void)command_packet(data);
+    (void)read_part(data);
   });
 }
 
