@@ -60,6 +60,7 @@ base::Status Gateway::Impl::start() {
     parts_.log.info("bip", base::cat("listening for TLS-PSK on TCP port ", tls_port_));
   }
   if (udp_) parts_.log.info("bip", base::cat("listening for CAT_TP on UDP port ", cat_tp_port_));
+  if (parts_.platform != nullptr) listen_to_platform();
   return {};
 }
 
@@ -117,6 +118,7 @@ void Gateway::Impl::reconfigure(const Settings& settings) {
   const auto apply = [this, fresh] {
     settings_ = fresh;
     limiter_.configure(fresh->bad_per_ip, fresh->bad_per_iccid, fresh->exempt_ranges);
+    if (parts_.inbox != nullptr) parts_.inbox->set_limits(carried_limits());
     if (!draining_) resume_listeners();
   };
   if (started_) {
@@ -129,6 +131,7 @@ void Gateway::Impl::reconfigure(const Settings& settings) {
 
 void Gateway::Impl::drain() {
   if (!started_) return;
+  if (parts_.inbox != nullptr) parts_.inbox->accept(false);
   loop_.post([this] {
     draining_ = true;
     close_listeners();
@@ -171,6 +174,9 @@ bool Gateway::Impl::stop(std::int64_t deadline_ms) {
 
 void Gateway::Impl::close_all() {
   close_listeners();
+  if (parts_.inbox != nullptr) {
+    for (const std::uint64_t untold : parts_.inbox->hang_up()) parts_.platform->close(untold);
+  }
   const base::Now now = parts_.clock.now();
   std::vector<ClientPtr> all;
   all.reserve(clients_.size());
@@ -209,6 +215,9 @@ Gateway::Health Gateway::Impl::health() const {
   health.staging_bytes = parts_.cards.staging().used();
   health.cat_tp_links = links_open_.load(std::memory_order_relaxed);
   health.cat_tp_half_open = links_half_open_.load(std::memory_order_relaxed);
+  if (parts_.inbox != nullptr) {
+    health.carried = static_cast<std::uint32_t>(parts_.inbox->channels());
+  }
   return health;
 }
 

@@ -10,6 +10,7 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "bip/carried_inbox.h"
 #include "bip/ports.h"
 #include "bip/settings.h"
 #include "vault/card_service.h"
@@ -29,6 +30,9 @@ class Gateway {
     base::Log& log;
     base::Counters& counters;
     PskSource* psks = nullptr;  // needed when Settings::tls_psk is given
+    // Channels that a platform carries; both or neither.
+    Platform* platform = nullptr;
+    CarriedInbox* inbox = nullptr;
   };
   Gateway(const Settings& settings, const Parts& parts);
   ~Gateway();
@@ -51,12 +55,13 @@ class Gateway {
 
   struct Health {
     std::uint32_t sessions = 0;
-    std::uint32_t proven = 0;         // of them, with a verified packet
+    std::uint32_t proven = 0;  // of them, with a verified packet
     std::uint32_t jobs_queued = 0;
     std::uint32_t sessions_waiting = 0;
     std::uint64_t staging_bytes = 0;
     std::uint32_t cat_tp_links = 0;
     std::uint32_t cat_tp_half_open = 0;
+    std::uint32_t carried = 0;  // channels that the platform carries
   };
   Health health() const;
 

@@ -44,6 +44,19 @@ struct Ending {
   std::vector<ClientPtr> held;
 };
 
+// The gateway's end of a channel that the platform carries.
+struct CarriedEnd {
+  explicit CarriedEnd(std::uint64_t number) : id(number) {}
+  const std::uint64_t id;
+  Transport transport = Transport::tcp;
+  std::uint16_t answer_room = 0;
+  bool blocked = false;  // a send was answered `busy`
+  bool paused = false;   // the platform was told so
+  bool owed = false;     // it was answered BUSY and may go on, which it has not been told yet
+  bool ended = false;
+  bool gone = false;
+};
+
 // State of a worker's thread.
 struct Worker {
   std::unique_ptr<vault::Store> store;
@@ -59,8 +72,9 @@ struct Client {
   std::size_t room() const { return tls ? std::min(session.room(), tls->room()) : session.room(); }
 
   boost::asio::ip::tcp::socket socket;
-  std::unique_ptr<TlsPsk> tls;       // null: the channel is plain
-  CatTpLinks::Link* link = nullptr;  // in place of a socket; null: TCP, or ended
+  std::unique_ptr<TlsPsk> tls;          // null: the channel is plain
+  CatTpLinks::Link* link = nullptr;     // in place of a socket; null: TCP, or ended
+  std::unique_ptr<CarriedEnd> carried;  // the same, with a platform
   Session session;
   Address address;
   std::int64_t waiting_since = 0;            // since when a batch of it waits for a worker
@@ -127,6 +141,15 @@ class Gateway::Impl {
   void link_deadlines(base::Now now);
   void send_datagrams();
 
+  // Carried by the platform (gateway_carried.cpp).
+  void listen_to_platform();
+  void follow_platform();
+  void carried_opened(const CarriedInbox::Opening& opening, base::Now now);
+  void read_carried(Client& client, base::Now now);
+  void flush_carried(Client& client, base::Now now);
+  void close_carried(Client& client);
+  CarriedInbox::Limits carried_limits() const;
+
   // Work for the workers (gateway_work.cpp).
   void enqueue(const ClientPtr& client, std::int64_t since);
   void dispatch();
@@ -185,10 +208,11 @@ class Gateway::Impl {
   base::Bytes read_buffer_;
 
   std::unordered_map<Client*, ClientPtr> clients_;
-  std::unordered_map<std::string, Client*> by_card_;  // proven ones
-  std::deque<ClientPtr> ready_;                       // whose batch waits for a worker, in order
-  std::deque<std::unique_ptr<Card>> closing_;         // whose CardService::close is due
-  std::unordered_map<std::string, Ending> endings_;   // by ICCID
+  std::unordered_map<std::string, Client*> by_card_;    // proven ones
+  std::unordered_map<std::uint64_t, Client*> carried_;  // by the platform's number
+  std::deque<ClientPtr> ready_;                         // whose batch waits for a worker, in order
+  std::deque<std::unique_ptr<Card>> closing_;           // whose CardService::close is due
+  std::unordered_map<std::string, Ending> endings_;     // by ICCID
   std::set<std::pair<std::int64_t, Client*>> deadlines_;
   std::uint32_t outstanding_ = 0;  // jobs posted and not yet back
   std::uint32_t most_outstanding_ = 0;

@@ -90,7 +90,8 @@ void Gateway::Impl::admit(const ClientPtr& client) {
 }
 
 void Gateway::Impl::arm_read(const ClientPtr& client) {
-  if (client->read_armed || client->ended || client->link || client->room() == 0) return;
+  if (client->read_armed || client->ended || client->room() == 0) return;
+  if (client->link || client->carried) return;
   client->read_armed = true;
   client->socket.async_wait(tcp::socket::wait_read, [this, client](const error_code& error) {
     client->read_armed = false;
@@ -161,6 +162,9 @@ void Gateway::Impl::pump(const ClientPtr& client, base::Now now) {
     read_link(*client, now);
     describe_link(*client);
     flush_link(*client, now);
+  } else if (client->carried) {
+    read_carried(*client, now);
+    flush_carried(*client, now);
   } else {
     flush(client, now);
   }
@@ -189,6 +193,7 @@ void Gateway::Impl::end(Client& client, base::Now now) {
   }
   if (client.tls) close_tls(client);
   if (client.link) close_link(client, now);
+  if (client.carried) close_carried(client);
   error_code ignored;
   client.socket.close(ignored);
   unschedule(client);

@@ -77,6 +77,7 @@ void Limiter::configure(int per_address, int per_card, const std::vector<std::st
 }
 
 bool Limiter::exempt(const Address& address) const {
+  if (address == Address{}) return true;
   return std::any_of(exempt_.begin(), exempt_.end(),
                      [&](const AddressRange& range) { return range.contains(address); });
 }

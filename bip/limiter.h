@@ -15,7 +15,7 @@
 
 namespace bip {
 
-// IPv6, or IPv4 mapped into it (::ffff:a.b.c.d).
+// IPv6, or IPv4 mapped into it (::ffff:a.b.c.d). All zeros: not known, and nobody's failures.
 using Address = std::array<std::uint8_t, 16>;
 
 std::optional<Address> parse_address(std::string_view text);

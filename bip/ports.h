@@ -1,6 +1,7 @@
-// What bip needs from outside: the card keys, by ICCID or PSK identity. Called on workers only; may
-// block up to its own deadline (an HSM). Two kinds of implementation of Keys: keys handed out and
-// the cryptography done here (bip/key_crypto.h), or whole packets done by the host (plugin/).
+// What bip needs from outside. Card keys, by ICCID or PSK identity: called on workers only; may
+// block up to their own deadline (an HSM). Two kinds of implementation of Keys: keys handed out and
+// the cryptography done here (bip/key_crypto.h), or whole packets done by the host (plugin/). And
+// the platform that carries channels.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +47,7 @@ class Keys {
   struct Unwrapped {
     PacketStatus status = PacketStatus::cc_failed;  // por_ok: verified and deciphered
     base::Bytes data;
-    std::uint64_t counter = 0;                      // deciphered CNTR; only with por_ok
+    std::uint64_t counter = 0;  // deciphered CNTR; only with por_ok
   };
   // `packet` is a whole command packet whose clear head was already read and accepted.
   virtual Unwrapped unwrap_command(const vault::Iccid& iccid, Transport transport,
@@ -55,6 +56,20 @@ class Keys {
   virtual std::optional<base::Bytes> wrap_response(const vault::Iccid& iccid, Transport transport,
                                                    const CommandHead& head, std::uint64_t counter,
                                                    PacketStatus status, base::View data) = 0;
+};
+
+// A platform that carries channels and hears of them from CarriedInbox. Called on the loop's
+// thread, with no lock held; never blocks.
+class Platform {
+ public:
+  virtual ~Platform() = default;
+
+  enum class Sent { taken, busy, lost };
+  // `busy`: nothing was taken, the inbox tells when there is room. `lost`: nobody can be reached.
+  virtual Sent send(std::uint64_t channel, base::View answer) = 0;
+  virtual void close(std::uint64_t channel) = 0;
+  virtual void pause(std::uint64_t channel) = 0;
+  virtual void resume(std::uint64_t channel) = 0;
 };
 
 }  // namespace bip

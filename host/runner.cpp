@@ -57,7 +57,11 @@ const char* signal_name(int number) { return number == SIGINT ? "SIGINT" : "SIGT
 class Runner {
  public:
   Runner(const Settings& settings, base::Log& log, const base::Clock& clock)
-      : settings_(settings), log_(log), clock_(clock), services_(log, clock) {}
+      : settings_(settings),
+        log_(log),
+        clock_(clock),
+        carrier_(log),
+        services_(log, clock, settings.carry_bip ? &carrier_ : nullptr) {}
 
   ~Runner() {
     if (plugin_ != nullptr) plugin_->destroy(plugin_);
@@ -65,7 +69,7 @@ class Runner {
 
   ExitCode run() {
     forget_ports();
-    if (!load_card_keys() || !ready()) return failure_;
+    if (!load_card_keys() || !open_carrier() || !ready()) return failure_;
     if (!call("init", [&](bv_buffer* why) {
           return plugin_->init(plugin_, settings_.plugin_config.c_str(), why);
         })) {
@@ -74,7 +78,7 @@ class Runner {
     if (!call("start", [&](bv_buffer* why) { return plugin_->start(plugin_, why); })) {
       return kFailed;
     }
-    const bool ports = write_ports();
+    const bool ports = carry() && write_ports();
     if (ports) {
       log_.info("host", "started");
       serve();
@@ -199,6 +203,31 @@ class Runner {
     return {};
   }
 
+  bool open_carrier() {
+    if (!settings_.carry_bip) return true;
+    const base::Status opened = carrier_.open(settings_.carry_bip_address);
+    if (!opened) log_.error("host", "carry_bip_address: " + opened.error());
+    return opened.ok();
+  }
+
+  // Lets the cards in whose channels this host carries.
+  bool carry() {
+    if (!settings_.carry_bip) return true;
+    const auto* sink =
+        static_cast<const bv_bip_sink_1*>(plugin_->get_extension(plugin_, BV_EXT_BIP_SINK));
+    if (sink == nullptr) log_.error("host", "carry_bip: the plugin takes no channels");
+    return sink != nullptr && carrier_.start(plugin_, sink);
+  }
+
+  // The plugin's ports and ours.
+  std::string with_carried(std::string_view ports) const {
+    if (!settings_.carry_bip || ports.size() < 2 || ports.front() != '{') return std::string(ports);
+    std::string text = cat("{\"carried\": ", carrier_.port());
+    if (!json_member(ports, "tcp")) text += cat(", \"tcp\": ", carrier_.port());
+    const bool others = ports.find('"') != std::string_view::npos;
+    return cat(text, others ? ", " : "", ports.substr(1));
+  }
+
   bool write_ports() {
     if (settings_.ports_file.empty()) return true;
     const std::string text = health();
@@ -208,7 +237,7 @@ class Runner {
       return false;
     }
     const base::Status written =
-        base::write_file_atomically(settings_.ports_file, cat(*ports, "\n"), 0644);
+        base::write_file_atomically(settings_.ports_file, cat(with_carried(*ports), "\n"), 0644);
     if (!written) log_.error("host", "ports_file: " + written.error());
     return written.ok();
   }
@@ -257,6 +286,7 @@ class Runner {
 
   // Until nothing is left, the deadline, or a second signal.
   void drain() {
+    carrier_.drain();
     const auto deadline = static_cast<std::uint32_t>(settings_.drain_deadline_ms);
     const bv_status status = plugin_->drain(plugin_, deadline);
     if (status != BV_OK) {
@@ -284,7 +314,10 @@ class Runner {
   bool stop() {
     for (int i = 0; i < kStopTries; ++i) {
       const bv_status status = plugin_->stop(plugin_, kStopDeadlineMs);
-      if (status == BV_OK) return true;
+      if (status == BV_OK) {
+        carrier_.stop();
+        return true;
+      }
       log_.warning("host", "stop: " + status_name(status));
       if (status != BV_E_TIMEOUT) break;
     }
@@ -297,6 +330,7 @@ class Runner {
   const Settings& settings_;
   base::Log& log_;
   const base::Clock& clock_;
+  Carrier carrier_;  // before the plugin can call it, until it cannot any more
   Services services_;
   std::string name_;
   bv_plugin* plugin_ = nullptr;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "bipvault/ext/bip.h"
 #include "bipvault/ext/clock.h"
 #include "bipvault/ext/log.h"
 #include "bipvault/ext/ota_keys.h"
@@ -48,13 +49,28 @@ bv_status clock_now(const bv_host* host, std::int64_t* utc_ms, std::int64_t* mon
   return BV_OK;
 }
 
+bv_status bip_send(const bv_host* host, std::uint64_t channel, bv_bytes octets) {
+  return services(host).carrier()->send(channel, octets);
+}
+bv_status bip_close(const bv_host* host, std::uint64_t channel) {
+  return services(host).carrier()->close(channel);
+}
+bv_status bip_pause(const bv_host* host, std::uint64_t channel) {
+  return services(host).carrier()->pause(channel, true);
+}
+bv_status bip_resume(const bv_host* host, std::uint64_t channel) {
+  return services(host).carrier()->pause(channel, false);
+}
+
+constexpr bv_bip_1 kBip{bip_send, bip_close, bip_pause, bip_resume};
 constexpr bv_log_1 kLog{log_write};
 constexpr bv_ota_keys_1 kKeys{keys_get};
 constexpr bv_psk_1 kPsk{psk_get};
 constexpr bv_clock_1 kClock{clock_now};
 
-const void* get_extension(const bv_host*, const char* id) {
+const void* get_extension(const bv_host* host, const char* id) {
   const std::string_view wanted = text_or_empty(id);
+  if (wanted == BV_EXT_BIP && services(host).carrier() != nullptr) return &kBip;
   if (wanted == BV_EXT_LOG) return &kLog;
   if (wanted == BV_EXT_OTA_KEYS) return &kKeys;
   if (wanted == BV_EXT_PSK) return &kPsk;
@@ -64,7 +80,8 @@ const void* get_extension(const bv_host*, const char* id) {
 
 }  // namespace
 
-Services::Services(base::Log& log, const base::Clock& clock) : log_(log), clock_(clock) {
+Services::Services(base::Log& log, const base::Clock& clock, Carrier* carrier)
+    : log_(log), clock_(clock), carrier_(carrier) {
   host_.struct_size = sizeof host_;
   host_.abi_major = BV_ABI_MAJOR;
   host_.abi_minor = BV_ABI_MINOR;

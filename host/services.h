@@ -1,4 +1,5 @@
-// What this host offers to a plugin: bv.log/1, bv.ota-keys/1, bv.psk/1 and bv.clock/1.
+// What this host offers to a plugin: bv.log/1, bv.ota-keys/1, bv.psk/1 and bv.clock/1, and bv.bip/1
+// when it carries channels.
 #pragma once
 
 #include <memory>
@@ -9,13 +10,15 @@
 #include "base/log.h"
 #include "bipvault/plugin.h"
 #include "host/card_keys.h"
+#include "host/carrier.h"
 
 namespace host {
 
 // Must outlive the plugin. Every function may be called from any thread.
 class Services {
  public:
-  Services(base::Log& log, const base::Clock& clock);
+  // `carrier`: null, or what carries channels.
+  Services(base::Log& log, const base::Clock& clock, Carrier* carrier = nullptr);
   Services(const Services&) = delete;
   Services& operator=(const Services&) = delete;
 
@@ -26,10 +29,12 @@ class Services {
   bv_status card_psk(std::string_view identity, bv_buffer* out) const;
   base::Log& log() const { return log_; }
   const base::Clock& clock() const { return clock_; }
+  Carrier* carrier() const { return carrier_; }
 
  private:
   base::Log& log_;
   const base::Clock& clock_;
+  Carrier* const carrier_;
   base::Guarded<CardKeys> keys_;
   bv_host host_{};
 };

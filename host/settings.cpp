@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/ini.h"
+#include "base/text.h"
 
 namespace host {
 
@@ -20,6 +21,8 @@ enum Key : std::size_t {
   kPluginConfig,
   kCardKeys,
   kPortsFile,
+  kCarryBip,
+  kCarryBipAddress,
   kLog,
   kLogLevel,
   kClock,
@@ -62,6 +65,14 @@ constexpr KeySpec kTable[] = {
     row("ports_file", ValueType::path, Presence::optional, "", "",
         "Written once all listeners are open, as JSON: {\"tcp\": 7100}; removed at the end. "
         "Empty: none"),
+    row("carry_bip", ValueType::boolean, Presence::optional, "no", "",
+        "End TCP channels of cards in the host and hand their octets to the plugin (bv.bip/1), as "
+        "a "
+        "platform does that ends BIP itself; beside the listeners that the plugin's own "
+        "configuration names"),
+    row("carry_bip_address", ValueType::text, Presence::optional, "127.0.0.1:0", "",
+        "Address and port for it; port 0: any free one. ports_file tells it as carried, and as tcp "
+        "too when the plugin has no TCP listener"),
     row("log", ValueType::choice, Presence::optional, "stderr", "stderr journald",
         "Where log lines go; journald gets PRIORITY and BIPVAULT_COMPONENT as fields"),
     row("log_level", ValueType::choice, Presence::optional, "info", "debug info warning error",
@@ -109,10 +120,16 @@ std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view
   settings.ports_file = values[kPortsFile].text;
   settings.log = static_cast<LogTarget>(values[kLog].number);
   settings.log_level = static_cast<base::Severity>(values[kLogLevel].number);
+  settings.carry_bip = values[kCarryBip].number != 0;
+  settings.carry_bip_address = values[kCarryBipAddress].text;
   settings.drain_deadline_ms = values[kDrainDeadline].number;
   settings.core_dumps = values[kCoreDumps].number != 0;
   if (!read_clock(values[kClock].text, directory, settings.clock_file)) {
     faults.push_back({values[kClock].line, "host", "clock", "must be system or file:PATH"});
+  }
+  if (!base::parse_host_port(settings.carry_bip_address)) {
+    faults.push_back({values[kCarryBipAddress].line, "host", "carry_bip_address",
+                      "must be an address and port, such as 127.0.0.1:7110"});
   }
   if (faults.empty()) return settings;
 

@@ -20,6 +20,8 @@ struct Settings {
   std::string ports_file;     // empty: none
   LogTarget log = LogTarget::stderr_lines;
   base::Severity log_level = base::Severity::info;
+  bool carry_bip = false;
+  std::string carry_bip_address;
   std::string clock_file;  // empty: the system's clock
   std::int64_t drain_deadline_ms = 0;
   bool core_dumps = false;

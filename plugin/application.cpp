@@ -98,7 +98,7 @@ base::Result<config::Config> Application::checked(const std::string& config_path
 }
 
 Application::Application(const config::Config& config, const Host& host)
-    : config_(config), host_(host), log_(host), clock_(host, log_) {}
+    : config_(config), host_(host), log_(host), clock_(host, log_), platform_(host) {}
 
 Application::~Application() {
   while (!stop(kGiveUpMs)) {
@@ -157,7 +157,9 @@ base::Status Application::start() {
   }
   auto gateway = std::make_unique<bip::Gateway>(
       config_.bip, bip::Gateway::Parts{*keys_, *cards_, *stores_, clock_, log_, counters_,
-                                       psk_source_ ? psk_source_.get() : keys_file_.get()});
+                                       psk_source_ ? psk_source_.get() : keys_file_.get(),
+                                       host_.bip() != nullptr ? &platform_ : nullptr,
+                                       host_.bip() != nullptr ? &inbox_ : nullptr});
   if (const base::Status started = gateway->start(); !started) return started;
   {
     const std::lock_guard lock(parts_mutex_);
@@ -175,7 +177,7 @@ base::Status Application::start() {
   const std::uint16_t port =
       gateway_->tcp_port() != 0 ? gateway_->tcp_port() : gateway_->tls_psk_port();
   log_.info("plugin", port != 0 ? base::cat("running; card channels over TCP on port ", port)
-                                : "running; no listener is configured");
+                                : "running; no TCP listener is configured");
   return {};
 }
 
@@ -289,6 +291,7 @@ std::string Application::health(const std::string& state) const {
   all.add("sessions_waiting", gateway.sessions_waiting);
   all.add("cat_tp_links", gateway.cat_tp_links);
   all.add("cat_tp_half_open", gateway.cat_tp_half_open);
+  all.add("carried_channels", gateway.carried);
   all.add("jobs_queued", gateway.jobs_queued);
   all.add("staging_bytes", static_cast<std::int64_t>(gateway.staging_bytes));
   all.add_raw("smsc", json_of(smscs));

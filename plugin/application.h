@@ -11,6 +11,7 @@
 #include "base/guarded.h"
 #include "base/result.h"
 #include "base/thread.h"
+#include "bip/carried_inbox.h"
 #include "bip/gateway.h"
 #include "bip/key_crypto.h"
 #include "config/config.h"
@@ -23,7 +24,7 @@
 
 namespace plugin {
 
-// Calls come from one thread at a time, except health().
+// Calls come from one thread at a time, except health() and inbox().
 class Application {
  public:
   // Everything that a configuration must hold for this host; the reasons joined by newlines.
@@ -41,6 +42,7 @@ class Application {
   // left: no thread, no descriptor.
   bool stop(std::int64_t deadline_ms);
 
+  bip::CarriedInbox& inbox() { return inbox_; }
   std::string health(const std::string& state) const;  // the object of bv.health/1
 
  private:
@@ -63,6 +65,8 @@ class Application {
   std::unique_ptr<bip::PskSource> psk_source_;
   std::unique_ptr<bip::Keys> keys_;
   std::unique_ptr<vault::CardService> cards_;
+  HostPlatform platform_;
+  bip::CarriedInbox inbox_;  // stopped, while no gateway listens
 
   // From start to stop: they hold descriptors even while nobody uses them.
   std::unique_ptr<vault::StoreFactory> stores_;

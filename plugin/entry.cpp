@@ -1,9 +1,14 @@
 // The C functions of the border and nothing else: each body is one guarded call.
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <new>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/text.h"
+#include "bipvault/ext/bip.h"
 #include "bipvault/ext/check.h"
 #include "bipvault/ext/health.h"
 #include "plugin/lifecycle.h"
@@ -12,6 +17,8 @@ namespace {
 
 using plugin::Host;
 using plugin::Lifecycle;
+
+constexpr std::uint32_t kLeastAnswerRoom = 128;  // what every answer but FETCH DATA has room in
 
 // One object for both sides: the struct that the host sees and what is behind it.
 struct Instance {
@@ -91,6 +98,71 @@ bv_status do_snapshot(bv_plugin* self, bv_buffer* out) {
   });
 }
 
+using Inbox = bip::CarriedInbox;
+
+bv_status status_of(Inbox::Taken taken) {
+  switch (taken) {
+    case Inbox::Taken::yes:
+      return BV_OK;
+    case Inbox::Taken::busy:
+      return BV_E_BUSY;
+    case Inbox::Taken::unknown:
+      return BV_E_NOT_FOUND;
+    case Inbox::Taken::invalid:
+      return BV_E_INVALID;
+    case Inbox::Taken::stopped:
+      return BV_E_STATE;
+  }
+  return BV_E_INTERNAL;
+}
+
+// A call about one channel; out of memory, that one fails and nothing else.
+template <class F>
+bv_status sink(bv_plugin* self, F f) {
+  if (self == nullptr || self->self == nullptr) return BV_E_INVALID;
+  try {
+    return lifecycle_of(self).with_inbox([&](Inbox& inbox) { return status_of(f(inbox)); });
+  } catch (...) {
+    return BV_E_INTERNAL;
+  }
+}
+
+// Nothing: not acceptable.
+std::optional<Inbox::Opening> opening_of(const bv_bip_channel* channel) {
+  if (channel == nullptr) return std::nullopt;
+  const bool transport =
+      channel->transport == BV_TRANSPORT_TCP || channel->transport == BV_TRANSPORT_CAT_TP;
+  const bool room = channel->answer_room == 0 || channel->answer_room >= kLeastAnswerRoom;
+  if (!transport || !room || (channel->flags & ~BV_BIP_IDENTIFIED) != 0) return std::nullopt;
+  Inbox::Opening opening;
+  opening.id = channel->id;
+  std::copy(std::begin(channel->address), std::end(channel->address), opening.address.begin());
+  opening.transport = static_cast<bip::Transport>(channel->transport);
+  opening.answer_room = static_cast<std::uint16_t>(std::min(channel->answer_room, 0xFFFFu));
+  if ((channel->flags & BV_BIP_IDENTIFIED) == 0) return opening;
+  opening.iccid = vault::Iccid::from_ef(channel->iccid);
+  return opening.iccid ? std::optional(opening) : std::nullopt;
+}
+
+bv_status do_on_open(bv_plugin* self, const bv_bip_channel* channel) {
+  return sink(self, [&](Inbox& inbox) {
+    auto opening = opening_of(channel);
+    return opening ? inbox.open(std::move(*opening)) : Inbox::Taken::invalid;
+  });
+}
+bv_status do_on_data(bv_plugin* self, uint64_t channel, bv_bytes octets) {
+  if (octets.data == nullptr && octets.size > 0) return BV_E_INVALID;
+  return sink(self, [&](Inbox& inbox) { return inbox.feed(channel, {octets.data, octets.size}); });
+}
+bv_status do_on_writable(bv_plugin* self, uint64_t channel) {
+  return sink(self, [&](Inbox& inbox) { return inbox.writable(channel); });
+}
+bv_status do_on_closed(bv_plugin* self, uint64_t channel, uint32_t how) {
+  if (how != BV_BIP_ENDED && how != BV_BIP_GONE) return BV_E_INVALID;
+  return sink(self, [&](Inbox& inbox) { return inbox.ended(channel, how == BV_BIP_GONE); });
+}
+
+constexpr bv_bip_sink_1 kBipSink{do_on_open, do_on_data, do_on_writable, do_on_closed};
 constexpr bv_health_1 kHealth{do_snapshot};
 constexpr bv_check_1 kCheck{do_check};
 
@@ -98,6 +170,7 @@ const void* do_get_extension(bv_plugin*, const char* id) {
   if (id == nullptr) return nullptr;
   if (std::strcmp(id, BV_EXT_HEALTH) == 0) return &kHealth;
   if (std::strcmp(id, BV_EXT_CHECK) == 0) return &kCheck;
+  if (std::strcmp(id, BV_EXT_BIP_SINK) == 0) return &kBipSink;
   return nullptr;
 }
 

@@ -95,6 +95,11 @@ void Host::fetch_extensions() {
   }
   psk_ = table<bv_psk_1>(BV_EXT_PSK);
   if (psk_ != nullptr && psk_->get == nullptr) psk_ = nullptr;
+  bip_ = table<bv_bip_1>(BV_EXT_BIP);
+  if (bip_ != nullptr && (bip_->send == nullptr || bip_->close == nullptr ||
+                          bip_->pause == nullptr || bip_->resume == nullptr)) {
+    bip_ = nullptr;
+  }
 }
 
 void HostLog::write(base::Severity severity, std::string_view component, std::string_view text) {
@@ -240,6 +245,26 @@ std::optional<base::Bytes> HostCrypto::wrap_response(const vault::Iccid& iccid,
   }
   room.resize(packet.size);
   return room;
+}
+
+bip::Platform::Sent HostPlatform::send(std::uint64_t channel, base::View answer) {
+  const bv_status status = call([&] {
+    return host_.bip()->send(host_.handle(), channel, bv_bytes{answer.data(), answer.size()});
+  });
+  if (status == BV_OK) return Sent::taken;
+  return status == BV_E_BUSY ? Sent::busy : Sent::lost;
+}
+
+void HostPlatform::close(std::uint64_t channel) {
+  call([&] { return host_.bip()->close(host_.handle(), channel); });
+}
+
+void HostPlatform::pause(std::uint64_t channel) {
+  call([&] { return host_.bip()->pause(host_.handle(), channel); });
+}
+
+void HostPlatform::resume(std::uint64_t channel) {
+  call([&] { return host_.bip()->resume(host_.handle(), channel); });
 }
 
 }  // namespace plugin

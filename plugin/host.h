@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/log.h"
+#include "bipvault/ext/bip.h"
 #include "bipvault/ext/clock.h"
 #include "bipvault/ext/log.h"
 #include "bipvault/ext/ota_crypto.h"
@@ -36,6 +37,7 @@ class Host {
   const bv_ota_keys_1* ota_keys() const { return keys_; }
   const bv_ota_crypto_1* ota_crypto() const { return crypto_; }
   const bv_psk_1* psk() const { return psk_; }
+  const bv_bip_1* bip() const { return bip_; }
 
  private:
   template <class Table>
@@ -48,6 +50,7 @@ class Host {
   const bv_ota_keys_1* keys_ = nullptr;
   const bv_ota_crypto_1* crypto_ = nullptr;
   const bv_psk_1* psk_ = nullptr;
+  const bv_bip_1* bip_ = nullptr;
 };
 
 // Any thread. Without bv.log/1 the lines are dropped and counted.
@@ -119,6 +122,19 @@ class HostCrypto : public bip::Keys {
  private:
   const Host& host_;
   base::Log& log_;
+};
+
+// A host that carries channels. The gateway's loop only. A host that fails has lost the channel.
+class HostPlatform : public bip::Platform {
+ public:
+  explicit HostPlatform(const Host& host) : host_(host) {}
+  Sent send(std::uint64_t channel, base::View answer) override;
+  void close(std::uint64_t channel) override;
+  void pause(std::uint64_t channel) override;
+  void resume(std::uint64_t channel) override;
+
+ private:
+  const Host& host_;
 };
 
 }  // namespace plugin

@@ -14,7 +14,7 @@ namespace plugin {
 
 enum class State { created, ready, running, draining, stopping, failed };
 
-// Lifecycle calls come one at a time; health() from any thread at any time.
+// Lifecycle calls come one at a time; health() and with_inbox() from any thread at any time.
 class Lifecycle {
  public:
   explicit Lifecycle(const bv_host* host) : host_(host) {}
@@ -27,6 +27,14 @@ class Lifecycle {
   bool may_be_destroyed() const;
   bv_status check(const char* config_path, std::string& why);
   std::string health() const;
+  // Any thread. Calls f with the inbox of carried channels.
+  template <class F>
+  bv_status with_inbox(F f) {
+    const std::shared_lock lock(mutex_);
+    if (application_ == nullptr) return BV_E_STATE;
+    if (host_.bip() == nullptr) return BV_E_UNSUPPORTED;
+    return f(application_->inbox());
+  }
   // After an exception that nobody expected.
   void fail() noexcept;
   void log_error(const std::string& text);

@@ -39,6 +39,8 @@ def luhn_digit(digits):
 class Lab:
     """bip, vault, host: keys for the sections of bipvault.ini and host.ini beyond the defaults."""
 
+    carried = False  # the host ends TCP and hands octets over ([host] carry_bip)
+
     def __init__(self, build, engine="sqlite", keep=None, plugin=None, **sections):
         self.build, self.engine, self.keep = os.path.abspath(build), engine, keep
         self.sections = sections
@@ -112,6 +114,9 @@ class Lab:
         host = {"host": {"plugin": self.plugin, "plugin_config": "bipvault.ini",
                          "card_keys": "cards.csv", "ports_file": self.ports_file,
                          "clock": "file:" + self.clock_file, "drain_deadline": "2s"}}
+        if self.carried:
+            plugin["bip"]["tcp"] = ""
+            host["host"]["carry_bip"] = "yes"
         for section, keys in self.sections.items():
             (host if section == "host" else plugin).setdefault(section, {}).update(keys)
         for path, sections in ((self.config, plugin), (self.host_config, host)):
@@ -268,9 +273,13 @@ def options(description, **extra):
     parser.add_argument("--engine", choices=["sqlite", "mysql"], default="sqlite")
     parser.add_argument("--keep", metavar="DIR",
                         help="an empty or new folder: data, logs and configuration stay there")
+    parser.add_argument("--carried", action="store_true",
+                        help="the host carries the channels, not the plugin")
     for name, how in extra.items():
         parser.add_argument("--" + name.replace("_", "-"), **how)
-    return parser.parse_args()
+    parsed = parser.parse_args()
+    Lab.carried = parsed.carried
+    return parsed
 
 
 def run(main, *arguments):

@@ -24,6 +24,20 @@ static_assert(
     is_same_v<decltype(bv_plugin::get_extension), const void* (*)(bv_plugin*, const char*)>);
 static_assert(is_same_v<decltype(bv_entry::create), bv_plugin* (*)(const bv_host*)>);
 static_assert(is_same_v<decltype(&bipvault_entry), const bv_entry* (*)()>);
+using OnChannel = bv_status (*)(const bv_host*, uint64_t);
+static_assert(
+    is_same_v<decltype(bv_bip_1::send), bv_status (*)(const bv_host*, uint64_t, bv_bytes)>);
+static_assert(is_same_v<decltype(bv_bip_1::close), OnChannel>);
+static_assert(is_same_v<decltype(bv_bip_1::pause), OnChannel>);
+static_assert(is_same_v<decltype(bv_bip_1::resume), OnChannel>);
+static_assert(is_same_v<decltype(bv_bip_sink_1::on_open),
+                        bv_status (*)(bv_plugin*, const bv_bip_channel*)>);
+static_assert(
+    is_same_v<decltype(bv_bip_sink_1::on_data), bv_status (*)(bv_plugin*, uint64_t, bv_bytes)>);
+static_assert(
+    is_same_v<decltype(bv_bip_sink_1::on_writable), bv_status (*)(bv_plugin*, uint64_t)>);
+static_assert(
+    is_same_v<decltype(bv_bip_sink_1::on_closed), bv_status (*)(bv_plugin*, uint64_t, uint32_t)>);
 static_assert(
     is_same_v<decltype(bv_check_1::check), bv_status (*)(bv_plugin*, const char*, bv_buffer*)>);
 static_assert(
@@ -43,6 +57,8 @@ static_assert(is_same_v<decltype(bv_ota_keys_1::get),
 static_assert(is_same_v<decltype(bv_psk_1::get),
                         bv_status (*)(const bv_host*, bv_bytes, bv_buffer*)>);
 
+static_assert(std::string_view(BV_EXT_BIP) == "bv.bip/1");
+static_assert(std::string_view(BV_EXT_BIP_SINK) == "bv.bip-sink/1");
 static_assert(std::string_view(BV_EXT_CHECK) == "bv.check/1");
 static_assert(std::string_view(BV_EXT_CLOCK) == "bv.clock/1");
 static_assert(std::string_view(BV_EXT_HEALTH) == "bv.health/1");

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "bipvault/ext/bip.h"
 #include "bipvault/ext/check.h"
 #include "bipvault/ext/clock.h"
 #include "bipvault/ext/health.h"
@@ -83,6 +84,15 @@ class MinimalHost {
     give(BV_EXT_OTA_CRYPTO, &crypto);
   }
 
+  // Carries channels; hooks that are not set answer OK.
+  void give_bip() {
+    bip.send = bip_send;
+    bip.close = bip_close;
+    bip.pause = bip_pause;
+    bip.resume = bip_resume;
+    give(BV_EXT_BIP, &bip);
+  }
+
   std::vector<Line> lines() const {
     std::lock_guard lock(mutex_);
     return lines_;
@@ -102,6 +112,7 @@ class MinimalHost {
   bv_clock_1 clock{};
   bv_ota_keys_1 keys{};
   bv_ota_crypto_1 crypto{};
+  bv_bip_1 bip{};
 
   std::function<const void*(const char* id)> on_get_extension;
   std::function<void(const char* text)> on_log;
@@ -109,6 +120,10 @@ class MinimalHost {
   std::function<bv_status(const uint8_t* iccid, uint8_t key_set, bv_ota_key_set* keys)> on_keys;
   std::function<bv_status(bv_packet_head* head, bv_bytes packet, bv_buffer* data)> on_unwrap;
   std::function<bv_status(const bv_packet_head* head, bv_bytes data, bv_buffer* packet)> on_wrap;
+  std::function<bv_status(uint64_t channel, bv_bytes octets)> on_send;
+  std::function<bv_status(uint64_t channel)> on_close;
+  std::function<bv_status(uint64_t channel)> on_pause;
+  std::function<bv_status(uint64_t channel)> on_resume;
 
  private:
   static MinimalHost& self(const bv_host* host) { return *static_cast<MinimalHost*>(host->ctx); }
@@ -142,6 +157,19 @@ class MinimalHost {
   static bv_status wrap(const bv_host* host, const bv_packet_head* head, bv_bytes data,
                         bv_buffer* packet) {
     return self(host).on_wrap(head, data, packet);
+  }
+
+  static bv_status bip_send(const bv_host* host, uint64_t channel, bv_bytes octets) {
+    return self(host).on_send ? self(host).on_send(channel, octets) : BV_OK;
+  }
+  static bv_status bip_close(const bv_host* host, uint64_t channel) {
+    return self(host).on_close ? self(host).on_close(channel) : BV_OK;
+  }
+  static bv_status bip_pause(const bv_host* host, uint64_t channel) {
+    return self(host).on_pause ? self(host).on_pause(channel) : BV_OK;
+  }
+  static bv_status bip_resume(const bv_host* host, uint64_t channel) {
+    return self(host).on_resume ? self(host).on_resume(channel) : BV_OK;
   }
 
   std::map<std::string, const void*> extensions_;

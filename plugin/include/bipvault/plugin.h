@@ -7,6 +7,7 @@
  *   [main]     lifecycle calls, one at a time, on any operating system thread
  *   [any]      concurrently from everywhere; never blocks
  *   [own]      called by the plugin only on threads that it made; may block up to its deadline
+ *   [session]  one at a time for each card channel, on any thread; never blocks
  * Ownership: who allocates frees. Borrowed input is valid during the call only; output goes into
  * the caller's buffer. Text is UTF-8 and NUL-terminated. No exception crosses in either direction.
  */
