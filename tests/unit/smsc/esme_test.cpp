@@ -9,6 +9,7 @@
 
 #include "base/guarded.h"
 #include "tests/support/collected_log.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/until.h"
 #include "tests/unit/smsc/fake_smsc.h"
 
@@ -395,6 +396,84 @@ BOOST_AUTO_TEST_CASE(something_else_than_smpp_is_left_alone) {
   World world({World::settings(smsc.port())});
   BOOST_REQUIRE(until([&] { return world.counters.get("smsc.failed_binds") >= 2; }));
   BOOST_TEST(world.log.count("not SMPP") == 1u);
+}
+
+// The SMSC has not noticed yet that the last connection is gone. Whatever it says and however
+// often, the next attempt comes, and no earlier than it can help.
+BOOST_AUTO_TEST_CASE(already_bound_is_waited_for_and_tried_again) {
+  std::atomic<int> binds{0};
+  FakeSmsc smsc([&](FakeSmsc::Client& client, const Frame& frame) {
+    const bool refused = frame.header.command == command::kBindTransceiver && ++binds <= 3;
+    refused ? client.answer(frame.header, status::kAlreadyBound) : FakeSmsc::behave(client, frame);
+  });
+  Sink sink;
+  support::FakeClock clock;
+  support::CollectedLog log;
+  base::Counters counters;
+  std::atomic<int> alarms{0};
+  Esme esme(
+      {World::settings(smsc.port())}, {},
+      {sink, clock, log, counters, [&](const std::string&, const std::string&) { ++alarms; }});
+  BOOST_REQUIRE(esme.start().ok());
+  for (int attempt = 1; attempt <= 3; ++attempt) {
+    BOOST_REQUIRE(until([&] { return counters.get("smsc.failed_binds") == attempt; }));
+    clock.advance(2 * base::kMinuteMs);
+  }
+  BOOST_TEST(until([&] { return esme.state()[0].bound; }));
+  BOOST_TEST(alarms == 0);
+  BOOST_TEST(log.count("not bound") == 1u);
+  esme.stop(0);
+}
+
+// A host that takes no connection and refuses none: its queue of connections is full.
+BOOST_AUTO_TEST_CASE(a_connection_that_never_comes_is_given_up) {
+  const int deaf = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof own;
+  auto* const address = reinterpret_cast<sockaddr*>(&own);
+  BOOST_REQUIRE(::bind(deaf, address, size) == 0);
+  BOOST_REQUIRE(::listen(deaf, 0) == 0);
+  BOOST_REQUIRE(::getsockname(deaf, address, &size) == 0);
+  std::vector<int> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    (void)::connect(waiting.back(), address, size);
+  }
+  auto settings = World::settings(ntohs(own.sin_port));
+  settings.connect_timeout = 100;
+  {
+    World world({settings});
+    BOOST_TEST(until([&] { return world.counters.get("smsc.failed_binds") >= 2; }));
+    BOOST_TEST(world.esme->state()[0].trouble == "no connection in time");
+  }
+  for (const int one : waiting) ::close(one);
+  ::close(deaf);
+}
+
+// One that binds and then never reads: what is for the other, and what comes from it, goes on.
+BOOST_AUTO_TEST_CASE(one_that_answers_nothing_holds_nobody_up) {
+  FakeSmsc stuck([&](FakeSmsc::Client& client, const Frame& frame) {
+    if (frame.header.command != command::kSubmitSm) FakeSmsc::behave(client, frame);
+  });
+  FakeSmsc good(FakeSmsc::behave);
+  World world({World::settings(stuck.port(), "stuck"), World::settings(good.port(), "good")});
+  BOOST_REQUIRE(world.bound(0));
+  BOOST_REQUIRE(world.bound(1));
+  auto message = World::message(1);
+  message.smsc = "stuck";
+  while (world.esme->submit(message) == Taken::yes) ++message.ref;
+  BOOST_REQUIRE(until([&] { return world.esme->state()[0].in_flight == 10; }));
+  message.smsc = "good";
+  for (message.ref = 1'000; message.ref < 1'100;) {
+    if (world.esme->submit(message) == Taken::yes) ++message.ref;
+  }
+  good.each([](FakeSmsc::Client& client) { says_text(client, 900, "Y"); });
+  BOOST_TEST(until([&] { return world.sink.count(Kind::accepted) == 100; }));
+  BOOST_TEST(
+      until([&] { return world.sink.state.with([](auto& s) { return s.incoming.size(); }) == 1; }));
+  BOOST_TEST(world.esme->state()[0].in_flight == 10u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
