@@ -28,9 +28,14 @@ std::optional<Family> family_of(const CommandHead& head) {
   return std::nullopt;
 }
 
+std::optional<CardKeys> KeyCrypto::keys_of(const vault::Iccid& iccid, std::uint8_t key_set) {
+  auto got = source_.get(iccid, key_set);
+  return got ? got.take() : std::nullopt;
+}
+
 Keys::Unwrapped KeyCrypto::unwrap_command(const vault::Iccid& iccid, Transport transport,
                                           const CommandHead& head, base::View packet) {
-  const std::optional<CardKeys> keys = source_.get(iccid, head.key_set());
+  const std::optional<CardKeys> keys = keys_of(iccid, head.key_set());
   const bool known = usable(keys, family_of(head));
   const KeyView view =
       known ? KeyView{keys->kic.view(), keys->kid.view()} : KeyView{kDummyKey, kDummyKey};
@@ -50,13 +55,44 @@ Keys::Unwrapped KeyCrypto::unwrap_command(const vault::Iccid& iccid, Transport t
 std::optional<base::Bytes> KeyCrypto::wrap_response(const vault::Iccid& iccid, Transport transport,
                                                     const CommandHead& head, std::uint64_t counter,
                                                     PacketStatus status, base::View data) {
-  const std::optional<CardKeys> keys = source_.get(iccid, head.key_set());
+  const std::optional<CardKeys> keys = keys_of(iccid, head.key_set());
   if (!usable(keys, family_of(head))) return std::nullopt;
   ResponsePacket packet{head.tar, counter, status, base::Bytes(data.begin(), data.end())};
   auto wrapped =
       bip::wrap_response(carrier_of(transport), head, packet, {keys->kic.view(), keys->kid.view()});
   base::wipe(packet.data.data(), packet.data.size());
   return wrapped;
+}
+
+DownlinkKeys::Wrapped KeyCrypto::wrap_downlink(const vault::Iccid& iccid, const Downlink& how,
+                                               std::uint64_t counter, base::View data) {
+  Wrapped wrapped;
+  auto got = source_.get(iccid, how.key_set);
+  if (!got) return wrapped;
+  const std::optional<CardKeys> keys = got.take();
+  wrapped.kind = Wrapped::Kind::no_keys;
+  if (!keys || !usable(keys, keys->family)) return wrapped;
+  CommandPacket packet{head_of(how, keys->family), counter, base::Bytes(data.begin(), data.end())};
+  auto octets = bip::wrap_command(Carrier::sms, packet, {keys->kic.view(), keys->kid.view()});
+  if (!octets) return wrapped;
+  wrapped.kind = Wrapped::Kind::done;
+  wrapped.packet = std::move(*octets);
+  wrapped.counter = counter;
+  return wrapped;
+}
+
+std::optional<ResponsePacket> KeyCrypto::unwrap_downlink_answer(const vault::Iccid& iccid,
+                                                                const Downlink& how,
+                                                                base::View packet) {
+  const std::optional<CardKeys> keys = keys_of(iccid, how.key_set);
+  const bool known = keys && usable(keys, keys->family);
+  // The dummy key is public: nothing that verifies under it is believed.
+  const KeyView view =
+      known ? KeyView{keys->kic.view(), keys->kid.view()} : KeyView{kDummyKey, kDummyKey};
+  const Family family = known ? keys->family : how.family;
+  auto answer = bip::unwrap_response(Carrier::sms, head_of(how, family), packet, view);
+  if (answer && answer->verified && !known) return std::nullopt;
+  return answer;
 }
 
 }  // namespace bip

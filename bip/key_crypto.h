@@ -6,7 +6,7 @@
 
 namespace bip {
 
-class KeyCrypto : public Keys {
+class KeyCrypto : public Keys, public DownlinkKeys {
  public:
   explicit KeyCrypto(CardKeySource& source) : source_(source) {}
 
@@ -18,8 +18,15 @@ class KeyCrypto : public Keys {
   std::optional<base::Bytes> wrap_response(const vault::Iccid& iccid, Transport transport,
                                            const CommandHead& head, std::uint64_t counter,
                                            PacketStatus status, base::View data) override;
+  Wrapped wrap_downlink(const vault::Iccid& iccid, const Downlink& how, std::uint64_t counter,
+                        base::View data) override;
+  std::optional<ResponsePacket> unwrap_downlink_answer(const vault::Iccid& iccid,
+                                                       const Downlink& how,
+                                                       base::View packet) override;
 
  private:
+  std::optional<CardKeys> keys_of(const vault::Iccid& iccid, std::uint8_t key_set);
+
   CardKeySource& source_;
 };
 

@@ -4,11 +4,13 @@
 // the platform that carries channels.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/result.h"
 #include "base/secret.h"
 #include "bip/secured_packet.h"
 #include "vault/types.h"
@@ -27,8 +29,9 @@ struct CardKeys {
 class CardKeySource {
  public:
   virtual ~CardKeySource() = default;
-  // Nothing: no such card or key set, or the source failed (logged there).
-  virtual std::optional<CardKeys> get(const vault::Iccid& iccid, std::uint8_t key_set) = 0;
+  // Nothing: no such card or key set. An error: the source failed, and has logged it.
+  virtual base::Result<std::optional<CardKeys>> get(const vault::Iccid& iccid,
+                                                    std::uint8_t key_set) = 0;
 };
 
 // Pre-shared keys for TLS.
@@ -71,5 +74,46 @@ class Platform {
   virtual void pause(std::uint64_t channel) = 0;
   virtual void resume(std::uint64_t channel) = 0;
 };
+
+// How a packet to a card by SMS is protected. KIc and KID name `key_set` and, where the keys do not
+// say it themselves, `family`.
+struct Downlink {
+  std::array<std::uint8_t, 2> spi{};
+  std::array<std::uint8_t, 3> tar{};
+  std::uint8_t key_set = 1;
+  Family family = Family::aes;
+};
+
+// Packets to cards by SMS and their answers; two kinds of implementation as of Keys. Called on one
+// thread of ours; may block up to its own deadline.
+class DownlinkKeys {
+ public:
+  virtual ~DownlinkKeys() = default;
+
+  struct Wrapped {
+    enum class Kind : std::uint8_t { done, no_keys, failed };  // failed: later, perhaps
+    Kind kind = Kind::failed;
+    base::Bytes packet;         // from its CPL on
+    std::uint64_t counter = 0;  // the one used
+    bool host_counts = false;   // it is the platform's own, not the one that was given
+  };
+  virtual Wrapped wrap_downlink(const vault::Iccid& iccid, const Downlink& how,
+                                std::uint64_t counter, base::View data) = 0;
+  // `packet` from its RPL on. Nothing: no response packet, or its CC is wrong. What is not
+  // `verified` is a refusal in clear, which anybody may have sent.
+  virtual std::optional<ResponsePacket> unwrap_downlink_answer(const vault::Iccid& iccid,
+                                                               const Downlink& how,
+                                                               base::View packet) = 0;
+};
+
+// The clear head of such a packet: KIc and KID name the same key set and algorithm.
+inline CommandHead head_of(const Downlink& how, Family family) {
+  CommandHead head;
+  head.spi = how.spi;
+  head.tar = how.tar;
+  head.kic = head.kid =
+      static_cast<std::uint8_t>(how.key_set << 4 | (family == Family::aes ? 0x02 : 0x05));
+  return head;
+}
 
 }  // namespace bip

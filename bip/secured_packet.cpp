@@ -236,6 +236,7 @@ std::optional<ResponsePacket> read_response(base::View prefix, base::View packet
   result.counter = counter_of(parts->fixed);
   result.status = static_cast<PacketStatus>(parts->fixed[6]);
   result.data = std::move(parts->data);
+  result.verified = how.cc.has_value();
   return result;
 }
 

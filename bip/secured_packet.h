@@ -53,6 +53,7 @@ struct ResponsePacket {
   std::uint64_t counter = 0;
   PacketStatus status = PacketStatus::por_ok;
   base::Bytes data;
+  bool verified = false;  // set when it was read: it had a CC, and that was right
 };
 
 struct KeyView {

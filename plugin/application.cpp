@@ -119,6 +119,7 @@ base::Status Application::assemble() {
   key_ring_ = key_ring.take();
   if (const base::Status stores = open_stores(); !stores) return stores;
   if (const base::Status keys = choose_keys(); !keys) return keys;
+  choose_downlink_keys();
   if (const base::Status passwords = load_passwords(config_); !passwords) return passwords;
   cards_ = std::make_unique<vault::CardService>(config_.vault, *key_ring_, log_, counters_);
   return {};
@@ -146,9 +147,26 @@ base::Status Application::choose_keys() {
     keys_ = std::make_unique<HostCrypto>(host_, log_);
     return {};
   }
-  if (keys) key_source_ = std::make_unique<HostKeySource>(host_, log_);
+  if (keys && key_source_ == nullptr) key_source_ = std::make_unique<HostKeySource>(host_, log_);
   keys_ = std::make_unique<bip::KeyCrypto>(keys ? *key_source_ : *keys_file_);
   return {};
+}
+
+void Application::choose_downlink_keys() {
+  if (config_.smscs.empty() || config_.wake_up.mode == bip::WakeMode::off) return;
+  if (host_.makes_downlink()) {
+    downlink_keys_ = std::make_unique<HostCrypto>(host_, log_);
+  } else if (host_.ota_keys() != nullptr) {
+    if (key_source_ == nullptr) key_source_ = std::make_unique<HostKeySource>(host_, log_);
+    downlink_keys_ = std::make_unique<bip::KeyCrypto>(*key_source_);
+  } else if (host_.ota_crypto() == nullptr) {
+    downlink_keys_ = std::make_unique<bip::KeyCrypto>(*keys_file_);
+  } else {
+    return log_.warning("plugin",
+                        "cards are not woken: bv.ota-crypto/1 has no wrap_command or no "
+                        "unwrap_response, and there is no bv.ota-keys/1");
+  }
+  wake_up_ = std::make_unique<bip::CardWakeUp>(config_.wake_up, *downlink_keys_);
 }
 
 base::Status Application::start() {
@@ -184,7 +202,8 @@ base::Status Application::start() {
 base::Status Application::start_desk() {
   if (config_.smscs.empty()) return {};
   auto desk = std::make_unique<SmsDesk>(
-      desk_settings(config_), SmsDesk::Parts{*stores_, nullptr, clock_, log_, counters_, {}});
+      desk_settings(config_),
+      SmsDesk::Parts{*stores_, wake_up_.get(), clock_, log_, counters_, {}});
   if (base::Status started = desk->start(); !started) return started;
   const std::lock_guard lock(parts_mutex_);
   desk_ = std::move(desk);
@@ -236,6 +255,7 @@ base::Status Application::reload(const config::Config& config) {
   config_ = std::move(wanted);
   cards_->set_policy(config_.vault);
   gateway_->reconfigure(config_.bip);
+  if (wake_up_ != nullptr) wake_up_->reconfigure(config_.wake_up);
   if (desk_ != nullptr) desk_->reconfigure(config_.reminder, config_.vault);
   log_.info("plugin", "configuration reloaded");
   return {};

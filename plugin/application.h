@@ -14,6 +14,7 @@
 #include "bip/carried_inbox.h"
 #include "bip/gateway.h"
 #include "bip/key_crypto.h"
+#include "bip/wake_up.h"
 #include "config/config.h"
 #include "db/key_files.h"
 #include "db/stores.h"
@@ -49,6 +50,7 @@ class Application {
   Application(const config::Config& config, const Host& host);
   base::Status assemble();
   base::Status choose_keys();
+  void choose_downlink_keys();
   base::Status open_stores();
   base::Status start_desk();
   void watch();
@@ -64,6 +66,8 @@ class Application {
   std::unique_ptr<bip::CardKeySource> key_source_;
   std::unique_ptr<bip::PskSource> psk_source_;
   std::unique_ptr<bip::Keys> keys_;
+  std::unique_ptr<bip::DownlinkKeys> downlink_keys_;
+  std::unique_ptr<bip::CardWakeUp> wake_up_;  // null: cards are not woken
   std::unique_ptr<vault::CardService> cards_;
   HostPlatform platform_;
   bip::CarriedInbox inbox_;  // stopped, while no gateway listens

@@ -93,14 +93,15 @@ base::Result<std::unique_ptr<CardKeysFile>> CardKeysFile::load(const std::string
   return file;
 }
 
-std::optional<bip::CardKeys> CardKeysFile::get(const vault::Iccid& iccid, std::uint8_t key_set) {
+base::Result<std::optional<bip::CardKeys>> CardKeysFile::get(const vault::Iccid& iccid,
+                                                             std::uint8_t key_set) {
   const auto found = keys_.find({iccid.digits(), key_set});
-  if (found == keys_.end()) return std::nullopt;
+  if (found == keys_.end()) return std::optional<bip::CardKeys>();
   bip::CardKeys keys;
   keys.family = found->second.family;
   keys.kic = found->second.kic.clone();
   keys.kid = found->second.kid.clone();
-  return keys;
+  return std::optional(std::move(keys));
 }
 
 std::optional<base::Secret> CardKeysFile::get(std::string_view identity) {

@@ -16,7 +16,8 @@ namespace plugin {
 class CardKeysFile : public bip::CardKeySource, public bip::PskSource {
  public:
   static base::Result<std::unique_ptr<CardKeysFile>> load(const std::string& path);
-  std::optional<bip::CardKeys> get(const vault::Iccid& iccid, std::uint8_t key_set) override;
+  base::Result<std::optional<bip::CardKeys>> get(const vault::Iccid& iccid,
+                                                 std::uint8_t key_set) override;
   std::optional<base::Secret> get(std::string_view identity) override;
 
  private:

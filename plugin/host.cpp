@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kOldestHost = offsetof(bv_host, get_extension) + sizeof(void*);
 constexpr std::size_t kPacketRoom = 2048;
+constexpr std::size_t kSmallestCommand = 16;             // TS 102 225: CPL to PCNTR
 constexpr std::size_t kSmallestResponse = 13;            // TS 102 225: RPI to the status octet
 constexpr std::int64_t kLatestMs = 253'402'300'799'000;  // 9999-12-31
 
@@ -149,7 +150,8 @@ base::Now HostClock::now() const {
   return now;
 }
 
-std::optional<bip::CardKeys> HostKeySource::get(const vault::Iccid& iccid, std::uint8_t key_set) {
+base::Result<std::optional<bip::CardKeys>> HostKeySource::get(const vault::Iccid& iccid,
+                                                              std::uint8_t key_set) {
   const auto ef = iccid.to_ef();
   bv_ota_key_set set{};
   const bv_status status =
@@ -171,6 +173,7 @@ std::optional<bip::CardKeys> HostKeySource::get(const vault::Iccid& iccid, std::
     log_.error("plugin", base::cat("bv.ota-keys/1 answered ", status, " for card ", card));
   }
   base::wipe(&set, sizeof set);
+  if (!keys && status != BV_E_NOT_FOUND) return base::Error{"bv.ota-keys/1 failed"};
   return keys;
 }
 
@@ -265,6 +268,69 @@ void HostPlatform::pause(std::uint64_t channel) {
 
 void HostPlatform::resume(std::uint64_t channel) {
   call([&] { return host_.bip()->resume(host_.handle(), channel); });
+}
+
+bip::DownlinkKeys::Wrapped HostCrypto::wrap_downlink(const vault::Iccid& iccid,
+                                                     const bip::Downlink& how,
+                                                     std::uint64_t counter, base::View data) {
+  bv_packet_head raw = head_of(iccid, bip::Transport::sms, bip::head_of(how, how.family));
+  base::Writer cntr;
+  cntr.u40(counter);
+  std::copy(cntr.view().begin(), cntr.view().end(), raw.cntr);
+  base::Bytes room(kPacketRoom);
+  bv_buffer packet{room.data(), room.size(), 0};
+  const bv_status called = call([&] {
+    return host_.ota_crypto()->wrap_command(host_.handle(), &raw,
+                                            bv_bytes{data.data(), data.size()}, &packet);
+  });
+  Wrapped wrapped;
+  if (called == BV_E_NOT_FOUND) wrapped.kind = Wrapped::Kind::no_keys;
+  const bool usable = packet.size <= room.size() && packet.size >= kSmallestCommand;
+  if (called == BV_OK && usable) {
+    wrapped.kind = Wrapped::Kind::done;
+    room.resize(packet.size);
+    wrapped.packet = std::move(room);
+    wrapped.counter = base::Reader(raw.cntr).u40();
+    wrapped.host_counts = (raw.flags & BV_PACKET_HOST_COUNTS) != 0;
+  } else if (called != BV_E_NOT_FOUND) {
+    log_.error("plugin", base::cat("bv.ota-crypto/1 wrap_command answered ", called, " with ",
+                                   packet.size, " octets for card ", iccid.digits()));
+  }
+  return wrapped;
+}
+
+std::optional<bip::ResponsePacket> HostCrypto::unwrap_downlink_answer(const vault::Iccid& iccid,
+                                                                      const bip::Downlink& how,
+                                                                      base::View packet) {
+  const bip::CommandHead head = bip::head_of(how, how.family);
+  // What is in clear can be read here, and is never believed to be the card's own.
+  auto refusal = bip::unwrap_response(bip::Carrier::sms, head, packet, {});
+  if (refusal) return refusal;
+  bv_packet_head raw = head_of(iccid, bip::Transport::sms, head);
+  base::Bytes room(kPacketRoom);
+  bv_buffer data{room.data(), room.size(), 0};
+  const bv_status called = call([&] {
+    return host_.ota_crypto()->unwrap_response(host_.handle(), &raw,
+                                               bv_bytes{packet.data(), packet.size()}, &data);
+  });
+  if (called != BV_OK || data.size > room.size()) {
+    if (called != BV_E_NOT_FOUND && called != BV_E_DENIED) {
+      log_.error("plugin", base::cat("bv.ota-crypto/1 unwrap_response answered ", called, " with ",
+                                     data.size, " octets for card ", iccid.digits()));
+    }
+    return std::nullopt;
+  }
+  room.resize(data.size);
+  bip::ResponsePacket answer{{},
+                             base::Reader(raw.cntr).u40(),
+                             static_cast<bip::PacketStatus>(raw.status),
+                             std::move(room),
+                             true};
+  base::Reader clear(packet);
+  clear.take(3);  // RPL, RHL
+  answer.tar = {clear.u8(), clear.u8(), clear.u8()};
+  if (!clear.ok()) return std::nullopt;
+  return answer;
 }
 
 }  // namespace plugin

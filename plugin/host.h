@@ -38,6 +38,11 @@ class Host {
   const bv_ota_crypto_1* ota_crypto() const { return crypto_; }
   const bv_psk_1* psk() const { return psk_; }
   const bv_bip_1* bip() const { return bip_; }
+  // bv.ota-crypto/1 has the functions by which cards are woken, which are not needed otherwise.
+  bool makes_downlink() const {
+    return crypto_ != nullptr && crypto_->wrap_command != nullptr &&
+           crypto_->unwrap_response != nullptr;
+  }
 
  private:
   template <class Table>
@@ -91,7 +96,8 @@ class HostClock : public base::Clock {
 class HostKeySource : public bip::CardKeySource {
  public:
   HostKeySource(const Host& host, base::Log& log) : host_(host), log_(log) {}
-  std::optional<bip::CardKeys> get(const vault::Iccid& iccid, std::uint8_t key_set) override;
+  base::Result<std::optional<bip::CardKeys>> get(const vault::Iccid& iccid,
+                                                 std::uint8_t key_set) override;
 
  private:
   const Host& host_;
@@ -109,8 +115,9 @@ class HostPskSource : public bip::PskSource {
   base::Log& log_;
 };
 
-// Whole packets in the host, for example in an HSM. Workers only.
-class HostCrypto : public bip::Keys {
+// Whole packets in the host, for example in an HSM. Workers only; the downlink functions on the
+// thread of the SMS desk, where the host has both of them (Host::makes_downlink).
+class HostCrypto : public bip::Keys, public bip::DownlinkKeys {
  public:
   HostCrypto(const Host& host, base::Log& log) : host_(host), log_(log) {}
   Unwrapped unwrap_command(const vault::Iccid& iccid, bip::Transport transport,
@@ -118,6 +125,11 @@ class HostCrypto : public bip::Keys {
   std::optional<base::Bytes> wrap_response(const vault::Iccid& iccid, bip::Transport transport,
                                            const bip::CommandHead& head, std::uint64_t counter,
                                            bip::PacketStatus status, base::View data) override;
+  Wrapped wrap_downlink(const vault::Iccid& iccid, const bip::Downlink& how, std::uint64_t counter,
+                        base::View data) override;
+  std::optional<bip::ResponsePacket> unwrap_downlink_answer(const vault::Iccid& iccid,
+                                                            const bip::Downlink& how,
+                                                            base::View packet) override;
 
  private:
   const Host& host_;

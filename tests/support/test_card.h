@@ -116,12 +116,15 @@ class TestCard {
 class TestKeySource : public bip::CardKeySource {
  public:
   void add(const TestCard& card) { cards_.emplace(card.iccid, card.keys()); }
-  std::optional<bip::CardKeys> get(const vault::Iccid& iccid, std::uint8_t key_set) override {
+  base::Result<std::optional<bip::CardKeys>> get(const vault::Iccid& iccid,
+                                                 std::uint8_t key_set) override {
+    if (away) return base::Error{"away"};
     const auto found = cards_.find(iccid);
-    if (found == cards_.end() || key_set != 1) return std::nullopt;
+    if (found == cards_.end() || key_set != 1) return std::optional<bip::CardKeys>();
     const bip::CardKeys& keys = found->second;
-    return bip::CardKeys{keys.family, keys.kic.clone(), keys.kid.clone()};
+    return std::optional(bip::CardKeys{keys.family, keys.kic.clone(), keys.kid.clone()});
   }
+  bool away = false;
 
  private:
   std::map<vault::Iccid, bip::CardKeys> cards_;

@@ -166,6 +166,27 @@ BOOST_AUTO_TEST_CASE(proofs_that_do_not_count) {
   BOOST_TEST(counters.get("vault.answers_of_nobody") == 3);
 }
 
+// A proof in two messages is read as one: the second one's header is not part of it.
+BOOST_AUTO_TEST_CASE(proof_in_parts) {
+  want();
+  work(service());
+  vault::IncomingSms sms;
+  sms.binary = true;
+  sms.from = record.msisdn_provisioned;
+  sms.reference = 7;
+  sms.parts = 2;
+  sms.part = 2;
+  sms.user_data = {0x03, 0xAA, 0xBB, 0xCC, static_cast<std::uint8_t>(wake.built.back()), 1};
+  service().keep({sms}, now());
+  sms.mark[0] = 1;
+  sms.part = 1;
+  sms.user_data = {0x71, 0x00};
+  service().keep({sms}, now());
+  work(service());
+  BOOST_TEST((row().state == State::idle));
+  BOOST_TEST(row().last_authentic);
+}
+
 // "Without applet" ends after 30 days, or when the card calls.
 BOOST_AUTO_TEST_CASE(without_applet) {
   want();

@@ -24,7 +24,7 @@ typedef struct bv_packet_head {
   uint32_t flags; /* BV_PACKET_* */
 } bv_packet_head;
 
-/* wrap_command: the host counts downlink and fills in cntr. */
+/* wrap_command: the host counts downlink itself and has put its own counter into cntr. */
 #define BV_PACKET_HOST_COUNTS 0x00000001u
 
 typedef struct bv_ota_crypto_1 {
@@ -37,10 +37,14 @@ typedef struct bv_ota_crypto_1 {
   /* [own] Protects a response packet as spi[1] of the command in `head` asks. */
   bv_status (*wrap_response)(const bv_host *host, const bv_packet_head *head, bv_bytes data,
                              bv_buffer *packet);
-  /* [own] Protects a command to the card (wake-up), as spi[0] asks. */
+  /* [own] Protects a command to the card (wake-up by SMS: a packet from its CPL on) as spi[0] asks.
+   * In: cntr, never given before. Out: cntr and flags of a host that counts by itself. May be NULL
+   * together with unwrap_response: then no card is woken. */
   bv_status (*wrap_command)(const bv_host *host, bv_packet_head *head, bv_bytes data,
                             bv_buffer *packet);
-  /* [own] Verifies a card's response (PoR). Out: head->cntr, head->status, data. */
+  /* [own] Verifies and deciphers a card's response to such a command (PoR, from its RPL on), which
+   * spi[1] of the command protects. Out: head->cntr, head->status, data. OK only if its checksum
+   * was right; DENIED if it was not. A response in clear is not asked about. */
   bv_status (*unwrap_response)(const bv_host *host, bv_packet_head *head, bv_bytes packet,
                                bv_buffer *data);
 } bv_ota_crypto_1;
