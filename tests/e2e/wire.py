@@ -131,6 +131,32 @@ def wrap_command(keys, counter, data, tar=TAR, spi=(SPI_FIRST, WANT_ALWAYS), kic
     return front + head + keys.encrypt(count + check + padded)
 
 
+def unwrap_sms_command(keys, packet):
+    """What a card reads from a command packet (from its CPL on): (SPI, TAR, counter, data)."""
+    if int.from_bytes(packet[:2], "big") != len(packet) - 2 or packet[2] != 13 + CC_SIZE:
+        raise WireError("CPL or CHL")
+    spi, kic, kid, tar = packet[3:5], packet[5], packet[6], packet[7:10]
+    if (kic, kid) != (keys.octet, keys.octet):
+        raise WireError(f"KIc {kic:02x}, KID {kid:02x}")
+    plain = keys.decrypt(packet[10:])
+    pad, check, data = plain[5], plain[6:14], plain[14:]
+    if keys.cc(packet[:10] + plain[:6] + data) != check:
+        raise WireError("the command's CC does not verify")
+    if pad >= keys.block or any(data[len(data) - pad:]):
+        raise WireError("padding")
+    return spi, tar, int.from_bytes(plain[:5], "big"), data[:len(data) - pad]
+
+
+def proof_of_receipt(keys, counter, status=0, data=b"", tar=TAR):
+    """A card's PoR by SMS, ciphered and with CC, from its user data header on."""
+    size = 4 + 7 + CC_SIZE + len(data)
+    pad = -(7 + CC_SIZE + len(data)) % keys.block
+    front = b"\x02\x71\x00" + struct.pack(">H", size + pad) + bytes([10 + CC_SIZE]) + tar
+    fixed = counter.to_bytes(5, "big") + bytes([pad, status])
+    padded = data + bytes(pad)
+    return front + keys.encrypt(fixed + keys.cc(front + fixed + padded) + padded)
+
+
 class Answer:
     """An unwrapped response packet; its message is decoded when somebody asks for it."""
 

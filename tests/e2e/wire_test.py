@@ -65,6 +65,11 @@ def main():
     for name, keys, counter, data, tar, spi, carrier, packet in COMMANDS:
         made = wrap_command(keys, counter, data, bytes.fromhex(tar), spi, carrier=carrier)
         check(f"command, {name}", made.hex(), packet.lower())
+        if carrier == "sms":
+            spi, tar, counter, data = wire.unwrap_sms_command(keys, bytes.fromhex(packet))
+            check(f"command read, {name}", (made[3:5], made[7:10]), (spi, tar))
+            check(f"command read, {name}", wrap_command(keys, counter, data, tar, spi,
+                                                        carrier=carrier), made)
     changed = 0
     for name, keys, carrier, packet, status, counter, data in RESPONSES:
         packet = bytes.fromhex(packet)
@@ -79,6 +84,8 @@ def main():
                 changed += 1
             else:
                 sys.exit(f"response, {name}: octet {at} changed and accepted as {seen.data.hex()}")
+    proof = wire.proof_of_receipt(OWN_3DES, 1, 0, bytes.fromhex("029000"), bytes.fromhex("B20101"))
+    check("proof of receipt", proof.hex().upper(), RESPONSES[4][3])
     data = wire.message(wire.STORE_BEGIN, iccid="8986011234567890123", transaction=7, total=300,
                         digest=bytes(32), key="123456788")
     check("message", wire.decode_message(data)[1]["key"], "123456788")
