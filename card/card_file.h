@@ -2,6 +2,7 @@
 // 0600; both are replaced atomically. Errors name the file and never its content.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -25,5 +26,9 @@ base::Status save_phone(const std::string& path, const Phone& phone);
 // 3des), kic, kid and, if wanted, psk in hexadecimal; other columns are ignored. The first row of
 // the ICCID counts.
 base::Result<OtaKeys> read_ota_keys(const std::string& csv_path, const IccidOctets& iccid);
+
+// Every row's; fails at the first that is none. `take` says whether there are to be more.
+using TakeKeys = std::function<bool(const IccidOctets& iccid, OtaKeys keys)>;
+base::Status read_all_ota_keys(const std::string& csv_path, const TakeKeys& take);
 
 }  // namespace card

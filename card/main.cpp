@@ -11,6 +11,9 @@
 #include "card/card_file.h"
 #include "card/fill.h"
 #include "card/image.h"
+#include "card/park/cards.h"
+#include "card/park/command.h"
+#include "card/park/park.h"
 #include "card/phone_book.h"
 #include "card/runner.h"
 
@@ -33,6 +36,15 @@ constexpr const char* kHelp =
                        [--pcap FILE] [--gsmtap HOST] [--clock-file FILE] [--imei DIGITS]
                        [--timeout 120s] [--channel tcp|cat_tp|tls_psk] [--radio SOCKET] [--json]
                        [--show-keys] [--interactive]
+
+  bipvault-card park   --cards CSV --server A.B.C.D:PORT --seconds N | --visits N
+                       [--channel tcp|cat_tp|tls_psk] [--visit status,store,fetch]
+                       [--size 2K|1K-64K]
+                       [--rate N | --at-once N] [--think 2s] [--delay 600ms] [--loss PERCENT]
+                       [--stay [--open-rate N] [--wait]] [--processes N] [--sources N]
+                       [--timeout 60s] [--state FILE] [--json FILE] [--quiet] [--no-confirm]
+                       [--allow-remote]
+  bipvault-card park-cards --count N CSV
 
 FILE of --card holds the card (with its OTA keys: mode 0600), FILE of --phone what the phone keeps;
 a phone that does not exist is a new one. --keys: CSV with the columns iccid, key_set, algorithm
@@ -58,6 +70,16 @@ Script, one line each, # for comments:
   run                  goes on until the card is idle or waits for the user
   expect text REGEX    a text was shown since the last one found (keys show as ***)
   expect result NAME   the last answer of the vault: done, key required, locked, ...
+
+park: as many light cards as the CSV has lines, for load: the whole protocol, no files. Each visit
+opens a channel, takes its steps (default status,store) and closes it; --rate so many visits a
+second by chance, otherwise --at-once (100) are always under way. --stay: all cards open a channel
+first, at --open-rate (2000/s), and keep it; visits then go to open ones; --wait tells when all are
+open and goes on at a line of input. --delay is the network's, there and back; --loss is of
+CAT_TP's datagrams, each way; --sources spreads the cards over so many addresses from 127.0.0.2 on.
+Progress goes to standard error, a summary in JSON to standard output or --json. --state keeps
+counters and keys between two runs. The server must be on the loopback unless --allow-remote.
+park-cards makes a CSV with random keys: for the host's card_keys and for the import.
 
 Exit: 0 done, 1 the story failed (expectation, time, file), 2 wrong use.
 )";
@@ -94,7 +116,9 @@ const std::map<std::string, Syntax>& syntaxes() {
         {"server", "script", "pcap", "gsmtap", "clock-file", "imei", "timeout", "channel",
          "radio"},
         {"json", "show-keys", "interactive"},
-        0}}};
+        0}},
+      {"park", {{"cards", "server"}, park::options(), park::flags(), 0}},
+      {"park-cards", {{"count"}, {}, {}, 1}}};
   return all;
 }
 
@@ -283,6 +307,23 @@ int run(const Arguments& arguments) {
   return good ? kOk : kFailed;
 }
 
+int run_park(const Arguments& arguments) {
+  const auto settings = park::settings_of(arguments.values);
+  if (!settings) return wrong_use(settings.error());
+  const auto good = park::run(*settings);
+  if (!good) return failed(good.error());
+  return *good ? kOk : kFailed;
+}
+
+int make_park_cards(const Arguments& arguments) {
+  const auto count = base::parse_integer(arguments.get("count"));
+  if (!count || *count < 1 || *count > std::int64_t{park::Settings::kMostCards}) {
+    return wrong_use("--count takes 1 to 1000000");
+  }
+  const auto made = park::make_cards(arguments.rest[0], static_cast<std::size_t>(*count));
+  return made ? kOk : failed(made.error());
+}
+
 int program(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "";
   if (name == "--help" || name == "-h" || name == "help") {
@@ -290,7 +331,9 @@ int program(int argc, char** argv) {
     return kOk;
   }
   const auto syntax = syntaxes().find(name);
-  if (syntax == syntaxes().end()) return wrong_use("which of create, fill, show, dump, wipe, run?");
+  if (syntax == syntaxes().end()) {
+    return wrong_use("which of create, fill, show, dump, wipe, run, park, park-cards?");
+  }
   for (int i = 2; i < argc; ++i) {
     if (std::strcmp(argv[i], "--help") == 0) {
       std::fputs(kHelp, stdout);
@@ -304,6 +347,8 @@ int program(int argc, char** argv) {
   if (name == "show") return show(*arguments);
   if (name == "dump") return dump(*arguments);
   if (name == "wipe") return wipe_card(*arguments);
+  if (name == "park") return run_park(*arguments);
+  if (name == "park-cards") return make_park_cards(*arguments);
   return run(*arguments);
 }
 

@@ -46,9 +46,11 @@ std::optional<OtaKeys> keys_of(const std::vector<std::string>& row, const Column
   return keys;
 }
 
-}  // namespace
+using Row =
+    std::function<bool(const std::vector<std::string>& row, const Columns& at, std::uint64_t line)>;
 
-base::Result<OtaKeys> read_ota_keys(const std::string& csv_path, const IccidOctets& iccid) {
+// Calls `row` for each record until it says false.
+base::Status each_row(const std::string& csv_path, const Row& row) {
   auto lines = base::Lines::open(csv_path);
   if (!lines) return base::Error{csv_path + ": " + lines.error()};
   base::CsvReader csv(*lines);
@@ -57,18 +59,44 @@ base::Result<OtaKeys> read_ota_keys(const std::string& csv_path, const IccidOcte
   if (!at) {
     return base::Error{csv_path + ": columns iccid, key_set, algorithm, kic, kid are needed"};
   }
-  std::vector<std::string> row;
-  for (;;) {
-    const auto got = csv.next(row);
+  std::vector<std::string> fields;
+  for (auto got = csv.next(fields);; got = csv.next(fields)) {
     if (got == base::CsvReader::Got::bad) continue;
-    if (got != base::CsvReader::Got::record) break;
-    if (iccid_octets(row[at->iccid]) != iccid) continue;
-    auto keys = keys_of(row, *at);
-    if (keys) return std::move(*keys);
-    return base::Error{csv_path + " line " + std::to_string(csv.line()) +
-                       ": no key set 1..15 with algorithm aes or 3des and keys of its size"};
+    if (got != base::CsvReader::Got::record || !row(fields, *at, csv.line())) return {};
   }
-  return base::Error{csv_path + ": no keys for this ICCID"};
+}
+
+base::Error bad_row(const std::string& csv_path, std::uint64_t line) {
+  return base::Error{csv_path + " line " + std::to_string(line) +
+                     ": no key set 1..15 with algorithm aes or 3des and keys of its size"};
+}
+
+}  // namespace
+
+base::Result<OtaKeys> read_ota_keys(const std::string& csv_path, const IccidOctets& iccid) {
+  base::Result<OtaKeys> found = base::Error{csv_path + ": no keys for this ICCID"};
+  const auto read = each_row(csv_path, [&](const auto& row, const Columns& at, auto line) {
+    if (iccid_octets(row[at.iccid]) != iccid) return true;
+    if (auto keys = keys_of(row, at)) {
+      found = std::move(*keys);
+    } else {
+      found = bad_row(csv_path, line);
+    }
+    return false;
+  });
+  if (!read) return base::Error{read.error()};
+  return found;
+}
+
+base::Status read_all_ota_keys(const std::string& csv_path, const TakeKeys& take) {
+  base::Status result;
+  const auto read = each_row(csv_path, [&](const auto& row, const Columns& at, auto line) {
+    const auto iccid = iccid_octets(row[at.iccid]);
+    auto keys = iccid ? keys_of(row, at) : std::nullopt;
+    if (!keys) result = bad_row(csv_path, line);
+    return keys && take(*iccid, std::move(*keys));
+  });
+  return read ? result : read;
 }
 
 }  // namespace card

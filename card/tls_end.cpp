@@ -26,16 +26,22 @@ struct TlsEnd::Callbacks {
   }
 };
 
-TlsEnd::TlsEnd(std::string identity, base::View psk)
-    : identity_(std::move(identity)), psk_(psk), context_(SSL_CTX_new(TLS_client_method())) {
-  if (context_ == nullptr) throw std::bad_alloc();
-  SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
-  SSL_CTX_set_max_proto_version(context_, TLS1_2_VERSION);
-  SSL_CTX_set_options(context_, SSL_OP_NO_TICKET | SSL_OP_NO_ENCRYPT_THEN_MAC);
-  SSL_CTX_set_cipher_list(context_, kSuites);
-  SSL_CTX_set_tlsext_max_fragment_length(context_, TLSEXT_max_fragment_length_512);
-  SSL_CTX_set_psk_client_callback(context_, Callbacks::psk);
-  ssl_ = SSL_new(context_);
+std::shared_ptr<ssl_ctx_st> TlsEnd::make_context() {
+  const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+  if (context == nullptr) throw std::bad_alloc();
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_TICKET | SSL_OP_NO_ENCRYPT_THEN_MAC);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_cipher_list(context.get(), kSuites);
+  SSL_CTX_set_tlsext_max_fragment_length(context.get(), TLSEXT_max_fragment_length_512);
+  SSL_CTX_set_psk_client_callback(context.get(), Callbacks::psk);
+  return context;
+}
+
+TlsEnd::TlsEnd(std::string identity, base::View psk, std::shared_ptr<ssl_ctx_st> context)
+    : identity_(std::move(identity)), psk_(psk), context_(std::move(context)) {
+  ssl_ = SSL_new(context_.get());
   in_ = BIO_new(BIO_s_mem());
   out_ = BIO_new(BIO_s_mem());
   if (ssl_ == nullptr || in_ == nullptr || out_ == nullptr) throw std::bad_alloc();
@@ -48,7 +54,6 @@ TlsEnd::TlsEnd(std::string identity, base::View psk)
 
 TlsEnd::~TlsEnd() {
   SSL_free(ssl_);
-  SSL_CTX_free(context_);
   base::wipe(plain_.data(), plain_.size());
 }
 

@@ -17,8 +17,11 @@ namespace card {
 
 class TlsEnd {
  public:
-  // Suites that a UICC speaks (GlobalPlatform Amendment B): AES-128, GCM or CBC.
-  TlsEnd(std::string identity, base::View psk);
+  // Suites that a UICC speaks (GlobalPlatform Amendment B): AES-128, GCM or CBC. Cards may share a
+  // context.
+  static std::shared_ptr<ssl_ctx_st> make_context();
+  TlsEnd(std::string identity, base::View psk,
+         std::shared_ptr<ssl_ctx_st> context = make_context());
   ~TlsEnd();
   TlsEnd(const TlsEnd&) = delete;
   TlsEnd& operator=(const TlsEnd&) = delete;
@@ -41,7 +44,7 @@ class TlsEnd {
 
   std::string identity_;
   base::Secret psk_;
-  ssl_ctx_st* context_ = nullptr;
+  std::shared_ptr<ssl_ctx_st> context_;
   ssl_st* ssl_ = nullptr;
   bio_st* in_ = nullptr;  // both belong to ssl_
   bio_st* out_ = nullptr;

@@ -1,0 +1,79 @@
+"""Proves the park of cards: every channel, with delay and loss, several processes and source
+addresses, channels that stay, its state between two runs, its bounds; and through it the host under
+some load: no failed visit, every acknowledged image is fetched back whole, the history is whole."""
+import json
+
+import lab as laboratory
+from checks import Report
+
+CARDS = 60
+
+
+def park(lab, channel, *arguments, code=0, port=None, seconds=60):
+    """Runs the park and returns its summary."""
+    name = {"tls_psk": "tls_psk", "cat_tp": "cat_tp"}.get(channel, "tcp")
+    server = f"127.0.0.1:{port or lab.ports[name]}"
+    done = lab.run("bipvault-card", "park", "--cards", lab.path("etc", "cards.csv"), "--server",
+                   server, "--channel", channel, "--quiet", "--state", lab.path("etc", "park.csv"),
+                   *arguments, code=code, seconds=seconds)
+    return json.loads(done.out.splitlines()[-1]) if done.out else None
+
+
+def visits(lab, report, name, channel, *arguments, count=120):
+    seen = park(lab, channel, "--visits", str(count), *arguments)
+    report.equal(f"{name}: visits", seen["visits"], count, show="")
+    report.equal(f"{name}: failed", seen["failures"], {}, f"{seen['visits_per_second']}/s")
+    return seen
+
+
+def channels(lab, report):
+    for channel in ("tcp", "tls_psk", "cat_tp"):
+        visits(lab, report, channel, channel, "--at-once", "8", "--visit", "status,store,fetch",
+               "--size", "1K-16K")
+    visits(lab, report, "cat_tp, 10 % lost", "cat_tp", "--at-once", "20", "--loss", "10",
+           "--delay", "20ms", "--size", "1K-8K", count=60)
+    seen = visits(lab, report, "tcp, by rate", "tcp", "--rate", "200", "--processes", "3",
+                  "--sources", "20", "--think", "5ms", "--visit", "store,fetch")
+    report.true("think time is waited", seen["seconds"] > 0.3, show="")
+
+
+def staying(lab, report):
+    """All cards are open at once; visits go to open channels."""
+    for channel in ("tcp", "cat_tp"):
+        seen = park(lab, channel, "--stay", "--rate", "100", "--seconds", "1", "--processes", "2",
+                    "--sources", "8")
+        report.equal(f"{channel} stays: channels", seen["opened"], CARDS, show="")
+        report.equal(f"{channel} stays: failed", seen["failures"], {}, f"{seen['visits']} visits")
+        report.true(f"{channel} stays: visits", seen["visits"] > 50, seen["visits"])
+
+
+def failures(lab, report):
+    """What fails is told as what it is."""
+    seen = park(lab, "tcp", "--visits", "5", port=1, code=1)
+    report.equal("nobody there", seen["failures"], {"no_channel": 5})
+    done = lab.run("bipvault-card", "park", "--cards", lab.path("etc", "cards.csv"), "--server",
+                   "192.0.2.1:7100", "--visits", "1", code=2)
+    report.true("loopback only", "loopback" in done.err, show="")
+    done = lab.run("bipvault-card", "park", "--cards", lab.path("etc", "cards.csv"), "--server",
+                   "127.0.0.1:1", code=2)
+    report.true("a bound is needed", "bound" in done.err, show="")
+
+
+def main(options):
+    report = Report("A park of cards on every channel")
+    with laboratory.Lab(options.build, options.engine, options.keep,
+                        bip={"tls_psk": "127.0.0.1:0", "cat_tp": "127.0.0.1:0"}) as lab:
+        lab.run("bipvault-card", "park-cards", "--count", str(CARDS), lab.path("etc", "cards.csv"))
+        lab.ops("import", lab.path("etc", "cards.csv"))
+        lab.start()
+        channels(lab, report)
+        staying(lab, report)
+        failures(lab, report)
+        report.equal("wrong checksums", lab.counter("bip.wrong_cc"), 0, show="")
+        report.equal("history", lab.care("audit", "verify").out.strip(), "the history is whole")
+        report.equal("the host ended with", lab.stop(), 0)
+    report.end()
+
+
+if __name__ == "__main__":
+    laboratory.run(main, laboratory.options(__doc__))
