@@ -52,8 +52,9 @@ a phone that does not exist is a new one. --keys: CSV with the columns iccid, ke
 --channel says, and the card keeps, whether the applet speaks TCP, CAT_TP over UDP, or TLS
 with the pre-shared key of the CSV's column psk. --radio is a local socket on which a network
 carries short messages, one a line: the phone says "attach ICCID", then "submit HEX" for what it
-sends and "report HEX" ("-": empty, "refused": not readable) for each "deliver HEX" that it hears;
-HEX are the TPDUs of TS 23.040, of a report the user data alone.
+sends, to be answered by "taken" or "refused", and "report HEX" ("-": empty, "refused": not
+readable) for each "deliver HEX" that it hears. HEX are the TPDUs of TS 23.040, of a report the
+user data alone.
 
 Script, one line each, # for comments:
   menu TEXT            chooses the item (Back up, Restore, Write memo, Status, Erase backup)

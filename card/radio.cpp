@@ -54,7 +54,10 @@ void Radio::say(const std::string& line) {
   if (sent != static_cast<ssize_t>(octets.size())) detach();
 }
 
-void Radio::submit(base::View tpdu) { say("submit " + base::to_hex(tpdu)); }
+void Radio::submit(base::View tpdu) {
+  ++submits_;
+  say("submit " + base::to_hex(tpdu));
+}
 void Radio::report(base::View user_data) {
   say("report " + (user_data.empty() ? "-" : base::to_hex(user_data)));
 }
@@ -62,6 +65,14 @@ void Radio::refuse() { say("report refused"); }
 
 void Radio::wait(int timeout_ms) const {
   if (attached()) ready(socket_, POLLIN, timeout_ms);
+}
+
+bool Radio::hear(const std::string& line, const std::function<void(base::View)>& deliver) {
+  if (line == "taken" || line == "refused") return submits_-- > 0;
+  if (!line.starts_with(kDeliver)) return false;
+  const auto tpdu = base::from_hex(std::string_view(line).substr(kDeliver.size()));
+  if (tpdu) deliver(*tpdu);
+  return tpdu.has_value();
 }
 
 void Radio::pump(const std::function<void(base::View)>& deliver) {
@@ -74,11 +85,7 @@ void Radio::pump(const std::function<void(base::View)>& deliver) {
     for (std::size_t end = 0; (end = received_.find('\n')) != std::string::npos;) {
       const std::string line = received_.substr(0, end);
       received_.erase(0, end + 1);
-      const auto tpdu = line.starts_with(kDeliver)
-                            ? base::from_hex(std::string_view(line).substr(kDeliver.size()))
-                            : std::nullopt;
-      if (!tpdu) return detach();
-      deliver(*tpdu);
+      if (!hear(line, deliver)) return detach();
     }
     if (received_.size() > kLongestLine) detach();
   }

@@ -5,6 +5,7 @@
 //                      report HEX      the answer to a deliver, in their order: user data of the
 //                                      SMS-DELIVER-REPORT; "-": none; "refused": it cannot be read
 //   network to phone   deliver HEX     an SMS-DELIVER
+//                      taken, refused  the answer to a submit, in their order
 // One thread; never blocks but in wait().
 #pragma once
 
@@ -29,6 +30,8 @@ class Radio {
   void submit(base::View tpdu);
   void report(base::View user_data);
   void refuse();
+  // Whether the network has not yet said what became of a submit.
+  bool submitting() const { return attached() && submits_ > 0; }
   // Calls `deliver` for each TPDU that has come. What is no line of the network's ends it.
   void pump(const std::function<void(base::View)>& deliver);
   // Until something has come, or the network is gone.
@@ -36,9 +39,11 @@ class Radio {
 
  private:
   void say(const std::string& line);
+  bool hear(const std::string& line, const std::function<void(base::View)>& deliver);
   void detach();
 
   int socket_ = -1;
+  int submits_ = 0;  // without answer
   std::string received_;
 };
 

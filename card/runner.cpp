@@ -266,8 +266,13 @@ bool Runner::run_on() {
       if (answer_prompt()) continue;
       return true;
     }
-    if (applet_->idle() || !terminal_->channel_open()) return true;
-    terminal_->wait_channel(kLongestWaitMs);
+    if (radio_.submitting()) {
+      radio_.wait(kLongestWaitMs);
+    } else if (applet_->idle() || !terminal_->channel_open()) {
+      return true;
+    } else {
+      terminal_->wait_channel(kLongestWaitMs);
+    }
   }
 }
 

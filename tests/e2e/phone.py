@@ -41,14 +41,15 @@ class Sim:
         with open(self.file, encoding="utf-8") as file:
             return json.load(file)["files"]
 
-    def run(self, phone, *script, code=0, seconds=100):
-        """One life in a phone, from power on to power off."""
+    def run(self, phone, *script, code=0, seconds=100, radio=None):
+        """One life in a phone, from power on to power off. radio: the network's local socket."""
         self.lab.lives += 1
         trace = self.lab.path("trace", f"{self.lab.lives:03d}-{self.iccid}.pcap")
         done = self._card("run", "--phone", self.lab.path("cards", phone + ".phone"), "--json",
                           "--server", f"127.0.0.1:{self.lab.port}", "--script", "-",
                           "--pcap", trace, "--clock-file", self.lab.clock_file,
-                          "--timeout", f"{seconds}s", stdin="\n".join(script) + "\n", code=None,
+                          "--timeout", f"{seconds}s", *(["--radio", radio] if radio else []),
+                          stdin="\n".join(script) + "\n", code=None,
                           seconds=seconds + 10)
         life = Life(done, trace)
         if done.code != code:

@@ -68,7 +68,12 @@ BOOST_AUTO_TEST_CASE(lines_there_and_back) {
   radio.report(base::Bytes{0xCD});
   radio.refuse();
   BOOST_TEST(hears() == "submit AB\nreport -\nreport CD\nreport refused\n");
+  BOOST_TEST(radio.submitting());
+  says("taken\n");
+  BOOST_TEST(!radio.submitting());
   BOOST_TEST(radio.attached());
+  says("taken\n");  // of nothing
+  BOOST_TEST(!radio.attached());
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_line_ends_it) {
