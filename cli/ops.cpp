@@ -9,6 +9,7 @@
 #include "cli/care_view.h"
 #include "cli/import.h"
 #include "cli/progress.h"
+#include "cli/sms_ops.h"
 #include "vault/care_service.h"
 
 namespace cli {
@@ -251,6 +252,7 @@ int run_ops(Tool& tool) {
   if (name == "config check") return config_check(tool);
   if (name == "swap") return swap(tool);
   if (name == "ended") return ended(tool);
+  if (is_sms_command(name)) return run_sms_ops(tool);
   tool.print(name == "config defaults" ? config::defaults_ini() : config::reference_markdown());
   return kDone;
 }

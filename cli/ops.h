@@ -1,4 +1,4 @@
-// bipvault-ops: import, keys, database schema, configuration, change of card by order.
+// bipvault-ops: import, keys, database schema, configuration, change of card by order, SMS.
 #pragma once
 
 #include "cli/tool.h"

@@ -1,4 +1,5 @@
 #include "cli/ops.h"
+#include "cli/sms_ops.h"
 
 namespace cli {
 
@@ -117,10 +118,11 @@ std::vector<CommandSpec> other_commands() {
 
 ProgramSpec make_program() {
   ProgramSpec program{"bipvault-ops",
-                      "Operations of a Bipvault: cards, keys, database, configuration.",
+                      "Operations of a Bipvault: cards, keys, database, configuration, SMS.",
                       common_options(),
                       {import_command()}};
   for (CommandSpec& command : other_commands()) program.commands.push_back(std::move(command));
+  for (CommandSpec& command : sms_commands()) program.commands.push_back(std::move(command));
   return program;
 }
 

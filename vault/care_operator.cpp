@@ -3,6 +3,7 @@
 
 #include "vault/care_call.h"
 #include "vault/move.h"
+#include "vault/outbox.h"
 
 namespace vault {
 
@@ -77,6 +78,31 @@ CareResult<CareService::Ended> CareService::set_ended(const std::string& operato
         tx.note(record, {ended ? "ended" : "in_use_again", actor, "order of provisioning"});
         return std::nullopt;
       });
+  if (failure) return *failure;
+  return done;
+}
+
+CareResult<CareService::Asked> CareService::wake(const std::string& operator_name,
+                                                 const std::string& who, WakeReason reason,
+                                                 base::Now now) {
+  if (auto fault = operator_fault(operator_name)) return *fault;
+  Call care(*this, now);
+  auto target = care.resolve(who);
+  if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
+  Asked done{std::get<Record>(target).iccid, 0};
+  const std::string actor = "ops:" + operator_name;
+  const auto failure = care.run(std::get<Record>(target), actor,
+                                [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+                                  OutboxItem item;
+                                  item.kind = OutboxItem::Kind::wake;
+                                  item.record = record.id;
+                                  item.asked_by = actor;
+                                  item.detail =
+                                      reason == WakeReason::identity ? "identity" : "update";
+                                  done.iccid = record.iccid;
+                                  done.request = ask(tx.messages(), item, kRequestLife, now);
+                                  return std::nullopt;
+                                });
   if (failure) return *failure;
   return done;
 }

@@ -103,6 +103,15 @@ class CareService {
   CareResult<Ended> set_ended(const std::string& operator_name, const std::string& card, bool ended,
                               base::Now now);
 
+  // Operations want a card woken: a request that an instance fulfils (vault/outbox.h), which notes
+  // who has asked.
+  struct Asked {
+    Iccid iccid;
+    std::uint64_t request = 0;
+  };
+  CareResult<Asked> wake(const std::string& operator_name, const std::string& who,
+                         WakeReason reason, base::Now now);
+
   struct AuditQuery {
     std::string who;                  // ICCID or number; empty: all
     std::string agent;                // empty: all

@@ -21,6 +21,8 @@ using Arrival = std::variant<IncomingSms, SmsReceipt>;
 
 class ReminderService {
  public:
+  static constexpr char kReminderJob[] = "reminders";  // of JobRow
+
   // `instance` names this process among the others, for people; null `wake_up`: cards are not
   // woken. The time zone must exist (faults_of). All referenced objects outlive the service.
   ReminderService(const ReminderSettings& settings, const Policy& policy,
@@ -58,8 +60,6 @@ class ReminderService {
                                        Store& store, std::size_t limit, base::Now now);
 
  private:
-  static constexpr char kReminderJob[] = "reminders";
-
   bool remind(base::Now now);
   bool begin_run(base::Now now);
   bool walk(base::Now now);

@@ -3,6 +3,8 @@ months after a store the subscriber is reminded; "Y" wakes the card, whose proof
 and which stores anew; "N" moves the date; silence is reminded again after a week, and no more often
 than configured. STOP ends it. Messages are acknowledged when they are in the store, and a stop
 unbinds."""
+import json
+
 import lab as laboratory
 import smsc_peer
 import wire
@@ -87,6 +89,56 @@ def yes(lab, report, smsc, person):
     report.true("stored anew", person.updated(lab) > dated, show=person.updated(lab))
 
 
+def woken_by_operations(lab, report, smsc, person):
+    """`wake`; a card that has seen a higher counter says so, and gets one far above it, once."""
+    report.step("Operations wake a card")
+    before = len(smsc.submitted)
+    done = json.loads(lab.ops("wake", person.iccid, "--reason", "identity", "--json").out)
+    report.equal("wake", (done["state"], done["iccid"]), ("done", person.iccid), show="")
+    packet = smsc.wait_submitted(before + 1)[-1]
+    _, tar, counter, data = wire.unwrap_sms_command(person.card.keys, packet.content[3:])
+    report.equal("CNTR", counter, 2)
+    report.equal("for the applet", data.hex(), "570102", "57 01 02, to report")
+    low = bytes.fromhex("027100000B0A") + tar + counter.to_bytes(5, "big") + b"\x00\x02"
+    report.equal("PoR answered", smsc.deliver(person.number, SOURCE, low, 0x40, 0x7F, 0xF6), 0,
+                 show="")
+    packet = smsc.wait_submitted(before + 2)[-1]
+    counter = wire.unwrap_sms_command(person.card.keys, packet.content[3:])[2]
+    report.equal("CNTR after \"counter low\"", counter, 258)
+    proof = wire.proof_of_receipt(person.card.keys, counter)
+    report.equal("PoR answered", smsc.deliver(person.number, SOURCE, proof, 0x40, 0x7F, 0xF6), 0,
+                 show="")
+    report.contains("history", history(lab, person), "wake_up_asked", "wake_up_asked")
+
+
+def tools(lab, report, smsc):
+    report.step("What operations see")
+    instance, = json.loads(lab.ops("smsc", "status", "--json").out)["instances"]
+    state, = instance["smscs"]
+    report.equal("smsc status", (instance["alive"], state["name"], state["bound"]),
+                 (True, "main", 1))
+    before = len(smsc.submitted)
+    done = json.loads(lab.ops("smsc", "send-test", "+491729999999", "Grüße", "--smsc", "main",
+                              "--json").out)
+    report.equal("send-test", done["state"], "done", done["result"])
+    sms = smsc.wait_submitted(before + 1)[-1]
+    report.equal("to", (sms.dest, sms.content), ("491729999999", b"Gr\x7e\x1ee"), "GSM 7 bit")
+    status = json.loads(lab.ops("reminders", "status", "--json").out)
+    report.equal("reminders status", (status["enabled"], status["due"], status["inside_hours"]),
+                 (True, 0, True))
+    report.equal("reminders run", lab.ops("reminders", "run").out.strip(), "begun")
+    refused = lab.ops("smsc", "send-test", "+491729999999", "x" * 5000, "--json", code=1)
+    report.equal("too long a text", json.loads(refused.out)["state"], "failed")
+
+
+def afterwards(lab, report):
+    """Nobody is there any more: the tools say so, and nothing is lost."""
+    lab.move_clock(60_000)
+    report.contains("smsc status", lab.ops("smsc", "status", code=1).out, "silent", "silent")
+    late = lab.ops("smsc", "send-test", "+491729999999", "--wait", "0", code=4)
+    report.contains("send-test", late.err, "no instance with an SMSC runs", None)
+
+
 def no(lab, report, smsc, person):
     report.step("\"0\" moves the date")
     dated = person.updated(lab)
@@ -141,9 +193,11 @@ def main(options):
             person.store(lab, report)
         reminded(lab, report, smsc, people)
         yes(lab, report, smsc, people[0])
+        woken_by_operations(lab, report, smsc, people[0])
         no(lab, report, smsc, people[1])
         silence(lab, report, smsc, people[2])
         stop(lab, report, smsc, people[2])
+        tools(lab, report, smsc)
         report.step("The end")
         state, = lab.health()["smsc"]
         report.equal("health", (state["name"], state["bound"], state["trouble"]),
@@ -152,6 +206,7 @@ def main(options):
         report.equal("the host ended with", lab.stop(), 0)
         smsc.wait(lambda peer: peer.unbinds == 1, "an unbind")
         report.evidence("unbound", "yes")
+        afterwards(lab, report)
         report.equal("no password in the log", "secret" in lab.host.log(), False, show="")
     smsc.close()
     report.end()

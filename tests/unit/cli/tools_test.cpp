@@ -287,6 +287,50 @@ BOOST_AUTO_TEST_CASE(questions_on_a_terminal) {
   BOOST_TEST(output.find(kNumber) == std::string::npos);
 }
 
+// Proves what the commands for SMS say when no instance runs: nothing is pretended, and a request
+// stays for the one that comes.
+BOOST_AUTO_TEST_CASE(sms_without_an_instance) {
+  const Laboratory lab;
+  lab.set_up();
+  const Ended status = lab.ops({"smsc", "status"});
+  BOOST_TEST(status.code == 1);
+  BOOST_TEST(status.output == "no instance has reported\n");
+  const Ended preview = lab.ops({"reminders", "preview", "--json"});
+  BOOST_TEST(preview.code == 0);
+  BOOST_TEST(preview.output.find("\"due\": 0") != std::string::npos, preview.output);
+  const Ended reminders = lab.ops({"reminders", "status"});
+  BOOST_TEST(reminders.code == 0);
+  BOOST_TEST(reminders.output.find("off ([reminder] enabled)") != std::string::npos);
+  BOOST_TEST(reminders.output.find("last run         never") != std::string::npos);
+  for (const Arguments& request :
+       {Arguments{"reminders", "run"}, Arguments{"wake", "8986001234567890120"},
+        Arguments{"wake", "+8613800000002", "--reason", "identity"},
+        Arguments{"smsc", "send-test", "+8613800000001", "Hello"}}) {
+    Arguments arguments = request;
+    arguments.insert(arguments.end(), {"--wait", "0"});
+    const Ended asked = lab.ops(arguments);
+    BOOST_TEST(asked.code == 4);
+    BOOST_TEST(asked.output == "bipvault-ops: no instance with an SMSC runs on this store\n");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(sms_mistakes) {
+  const Laboratory lab;
+  lab.set_up();
+  const std::pair<Arguments, int> calls[] = {
+      {{"wake", "8986001234567899999"}, 5},
+      {{"wake", "8986001234567890120", "--reason", "boredom"}, 2},
+      {{"wake"}, 2},
+      {{"reminders", "run", "--wait", "soon"}, 2},
+      {{"reminders", "preview", "--limit", "0"}, 2},
+      {{"smsc", "send-test", "12"}, 2},
+      {{"smsc", "send-test", "+8613800000001", ""}, 2},
+      {{"smsc", "send-test", "+8613800000001", "--smsc", "none"}, 2}};
+  for (const auto& [arguments, code] : calls) {
+    BOOST_TEST(lab.ops(arguments).code == code, arguments.front() << " " << arguments.back());
+  }
+}
+
 // Proves that a signal during the question ends the tool and leaves the terminal's echo on.
 BOOST_AUTO_TEST_CASE(interrupted_question) {
   const Laboratory lab;
