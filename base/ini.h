@@ -124,6 +124,10 @@ std::vector<IniSectionFile> take_sections(IniFile& file, std::string_view prefix
 // Whether a table's key or section stands for many.
 bool stands_for_many(std::string_view key);
 
+// For people: "size", and "1K to 2M octets" or the words to choose from; empty: no limit.
+std::string_view type_name(ValueType type);
+std::string limits_of(const KeySpec& spec);
+
 // The table as a commented INI, and as a Markdown chapter: one heading and one table per section.
 // `reload` false: no word on which keys need a restart. `commented`: sections and keys are
 // comments, too, as those that stand for many always are.

@@ -7,6 +7,21 @@ namespace {
 
 constexpr std::size_t kColumns = 98;
 
+void add_wrapped(std::string& out, std::string_view text) {
+  while (!text.empty()) {
+    std::size_t size = text.size();
+    if (size > kColumns - 2) {
+      size = text.rfind(' ', kColumns - 2);
+      if (size == std::string_view::npos || size == 0) size = text.size();
+    }
+    out += cat("; ", text.substr(0, size), "\n");
+    text.remove_prefix(size);
+    if (text.starts_with(' ')) text.remove_prefix(1);
+  }
+}
+
+}  // namespace
+
 std::string_view type_name(ValueType type) {
   switch (type) {
     case ValueType::text:
@@ -37,7 +52,7 @@ std::string_view type_name(ValueType type) {
   return "";
 }
 
-std::string limits(const KeySpec& spec) {
+std::string limits_of(const KeySpec& spec) {
   if (!spec.choices.empty()) return std::string(spec.choices);
   const std::string unit = spec.type == ValueType::hex ? " octets"
                            : spec.unit.empty()         ? ""
@@ -46,21 +61,6 @@ std::string limits(const KeySpec& spec) {
   if (spec.minimum == spec.maximum) return cat(spec.minimum, unit);
   return cat(spec.minimum, " to ", spec.maximum, unit);
 }
-
-void add_wrapped(std::string& out, std::string_view text) {
-  while (!text.empty()) {
-    std::size_t size = text.size();
-    if (size > kColumns - 2) {
-      size = text.rfind(' ', kColumns - 2);
-      if (size == std::string_view::npos || size == 0) size = text.size();
-    }
-    out += cat("; ", text.substr(0, size), "\n");
-    text.remove_prefix(size);
-    if (text.starts_with(' ')) text.remove_prefix(1);
-  }
-}
-
-}  // namespace
 
 std::string table_as_ini(std::span<const KeySpec> table, bool reload, bool commented) {
   std::string out;
@@ -71,7 +71,7 @@ std::string table_as_ini(std::span<const KeySpec> table, bool reload, bool comme
       out += cat(out.empty() ? "" : "\n", commented ? ";" : "", "[", section, "]\n");
     }
     std::string comment = cat(spec.help, " (", type_name(spec.type));
-    const std::string range = limits(spec);
+    const std::string range = limits_of(spec);
     if (!range.empty()) comment += cat(": ", range);
     if (spec.presence == Presence::required) comment += "; must be given";
     if (reload && spec.reload == Reload::restart) comment += "; restart needed";
@@ -97,7 +97,7 @@ std::string table_as_markdown(std::span<const KeySpec> table) {
     const std::string shown = spec.presence == Presence::required ? "(must be given)"
                               : spec.default_text.empty()         ? "(empty)"
                                                           : cat("`", spec.default_text, "`");
-    out += cat("| `", spec.key, "` | ", type_name(spec.type), " | ", shown, " | ", limits(spec),
+    out += cat("| `", spec.key, "` | ", type_name(spec.type), " | ", shown, " | ", limits_of(spec),
                " | ", spec.reload == Reload::live ? "yes" : "restart", " | ", spec.help, " |\n");
   }
   return out;

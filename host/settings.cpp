@@ -155,6 +155,8 @@ std::string example_ini() {
          base::table_as_ini(kTable, false);
 }
 
+std::span<const KeySpec> table() { return kTable; }
+
 std::string reference_markdown() { return base::table_as_markdown(kTable); }
 
 }  // namespace host

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/ini.h"
 #include "base/log.h"
 
 namespace host {
@@ -33,6 +35,7 @@ std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view
                                                                 const std::string& path);
 std::variant<Settings, std::vector<std::string>> load_settings(const std::string& path);
 
+std::span<const base::KeySpec> table();
 // The commented example (config/host.ini).
 std::string example_ini();
 // The table as the manual's chapter (Markdown).
