@@ -102,7 +102,7 @@ double ours(std::uint16_t port, std::uint32_t window, double seconds) {
   settings.name = "sink";
   settings.port = port;
   settings.system_id = "bench";
-  settings.password = "secret";
+  settings.password = std::make_shared<const base::Secret>(base::as_bytes("secret"));
   settings.source = "12345";
   settings.window = window;
   Sink sink;
