@@ -35,7 +35,7 @@ std::string escaped(std::string_view line) {
 std::string quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) out += c == '"' ? std::string("\\(dq") : std::string(1, c);
-  return out + '"';
+  return out + "\\&\"";  // nothing at its end is taken for punctuation
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
