@@ -61,6 +61,7 @@ class Checks {
   void store();
   void bip_and_vault();
   void reminder();
+  void notices();
   void wake_up();
   void smscs();
   void files();
@@ -149,6 +150,18 @@ void Checks::reminder() {
   }
   if (c_.reminder.enabled && c_.smscs.empty()) {
     problem("reminder", "enabled", "there is no section [smsc.NAME] to send reminders by");
+  }
+}
+
+void Checks::notices() {
+  const vault::NoticeSettings& n = c_.vault.notices;
+  const std::pair<const char*, const vault::Texts*> all[] = {
+      {"unlock", &n.unlock_text}, {"move", &n.move_text}, {"erase", &n.erase_text}};
+  for (const auto& [name, texts] : all) {
+    for (const auto& [language, text] : *texts) {
+      const std::string fault = vault::text_fault(text, {vault::kCardPlaceholder});
+      if (!fault.empty()) problem("notice", cat(name, ".", language), fault);
+    }
   }
 }
 
@@ -287,6 +300,7 @@ void check_keys(const Read& read, std::vector<Problem>& problems) {
   checks.bip_and_vault();
   checks.smscs();
   checks.reminder();
+  checks.notices();
   checks.wake_up();
 }
 

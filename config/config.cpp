@@ -64,6 +64,10 @@ std::variant<Config, std::vector<Problem>> parse(std::string_view text, const st
     config.smscs.push_back(smsc_from_values(section.name, smscs.back().values));
     config.reminder.on_timeout_of[section.name] = config.smscs.back().on_timeout;
   }
+  vault::NoticeSettings& notices = config.vault.notices;
+  notices.default_language = config.reminder.default_language;
+  // Nobody would ever send them.
+  if (config.smscs.empty()) notices.unlock = notices.move = notices.erase = false;
 
   std::vector<Problem> cross;
   const Read read{config, values, smscs, path};

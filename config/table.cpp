@@ -94,6 +94,14 @@ void assign(std::tuple<bool&, bool&> field, const IniValue& value) {
   }
 }
 
+// [vault] notify
+void assign(std::tuple<bool&, bool&, bool&> field, const IniValue& value) {
+  const auto has = [&](const char* word) {
+    return std::find(value.items.begin(), value.items.end(), word) != value.items.end();
+  };
+  field = std::make_tuple(has("unlock"), has("move"), has("erase"));
+}
+
 template <class T>
 requires std::is_arithmetic_v<T> || std::is_enum_v<T>
 void assign(T& field, const IniValue& value) { field = static_cast<T>(value.number); }

@@ -1,5 +1,6 @@
 // What all commands of a card have in common, and those that need nothing else.
 #include "vault/card_case.h"
+#include "vault/subscriber_notice.h"
 
 #include "base/log.h"
 
@@ -191,8 +192,10 @@ CardService::Served CardService::Case::serve(const Erase& erase) {
     if (decision.result != CardResult::done) return answer_of(decision);
     for (const ImageInfo& image : tx.images(record)) tx.drop_image(image.id);
     tx.drop_staged(record);
+    const Subscriber subscriber = subscriber_of(record);
     vault::erase(record);
     tx.note(record, {"erased", "card", ""});
+    tell(tx, subscriber, record, Notice::erased, policy_.notices, now_);
     return CardAnswer();
   });
 }

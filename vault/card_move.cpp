@@ -1,5 +1,6 @@
 // REPORT and the change of card (steps 201-208 of the design), as the card asks for it.
 #include "vault/card_case.h"
+#include "vault/subscriber_notice.h"
 
 namespace vault {
 
@@ -106,6 +107,7 @@ bool CardService::Case::stands_without_key(const Record& own, const Record& old_
 }
 
 CardAnswer CardService::Case::move_now(RecordTx& tx, Record& old_record, const std::string& why) {
+  const Subscriber subscriber = subscriber_of(old_record);
   const MoveOutcome outcome =
       move_record(tx, old_record, channel_.iccid(), {false, "card", why}, now_);
   if (outcome == MoveOutcome::conflict) {
@@ -113,6 +115,7 @@ CardAnswer CardService::Case::move_now(RecordTx& tx, Record& old_record, const s
     return CardResult::conflict;
   }
   count("vault.moves");
+  tell_moved(tx, subscriber, channel_.iccid(), policy_.notices, now_);
   return CardResult::done;
 }
 

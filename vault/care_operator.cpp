@@ -4,6 +4,7 @@
 #include "vault/care_call.h"
 #include "vault/move.h"
 #include "vault/outbox.h"
+#include "vault/subscriber_notice.h"
 
 namespace vault {
 
@@ -43,9 +44,11 @@ CareResult<CareService::Moved> CareService::swap(const std::string& operator_nam
       care.run(std::get<Record>(old_target), "ops:" + operator_name,
                [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
                  done.how = "moved";
+                 const Subscriber subscriber = subscriber_of(record);
                  const MoveOutcome outcome = move_record(
                      tx, record, to, {true, "ops:" + operator_name, "order of provisioning"}, now);
                  if (outcome == MoveOutcome::merged) done.how = "merged";
+                 tell_moved(tx, subscriber, to, policy_.notices, now);
                  return std::nullopt;
                });
   if (failure) return *failure;

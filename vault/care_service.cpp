@@ -3,6 +3,7 @@
 
 #include "vault/care_call.h"
 #include "vault/move.h"
+#include "vault/subscriber_notice.h"
 
 namespace vault {
 
@@ -104,6 +105,7 @@ CareResult<CareService::Unlocked> CareService::unlock(const CareCall& call, cons
         done->reset_until = record.reset_until;
         tx.note(record, {reset_key ? "unlocked_key_reset" : "unlocked", "agent:" + call.agent,
                          care.detail(call, "")});
+        tell(tx, subscriber_of(record), record, Notice::unlocked, policy_.notices, now);
         return std::nullopt;
       });
   if (failure) return *failure;
@@ -123,10 +125,12 @@ CareResult<CareService::Moved> CareService::confirm_move(const CareCall& call,
           Record* old_record = tx.find(move.old_record);
           if (old_record == nullptr || move_expired(move, policy_, now)) continue;
           done = Moved{old_record->iccid, record.iccid, "moved"};
+          const Subscriber subscriber = subscriber_of(*old_record);
           const MoveOutcome outcome =
               move_record(tx, *old_record, done->new_iccid,
                           {true, "agent:" + call.agent, care.detail(call, "")}, now);
           if (outcome == MoveOutcome::merged) done->how = "merged";
+          tell_moved(tx, subscriber, done->new_iccid, policy_.notices, now);
           return std::nullopt;
         }
         return fail(CareError::wrong_state, "no change of card is pending for this card");

@@ -5,11 +5,34 @@
 #include <string>
 
 #include "base/time.h"
+#include "vault/texts.h"
 
 namespace vault {
 
 enum class Rebind { proven, number, trusting };
 enum class LockMode { care, timed };
+
+// What subscribers are told by SMS of what was done to their record: `notify`, and section
+// [notice].
+struct NoticeSettings {
+  bool unlock = false;
+  bool move = false;
+  bool erase = false;
+  std::string default_language = "en";
+  Texts unlock_text{
+      {"en",
+       "Customer care has opened the lock of your SIM back-up. If you did not ask for it, "
+       "please call us."},
+      {"zh", "客服已为您的卡备份解锁。如非本人要求，请联系我们。"}};
+  Texts move_text{
+      {"en",
+       "Your SIM back-up now belongs to the card whose number ends in {card}. If you did not "
+       "ask for it, please call us."},
+      {"zh", "您的卡备份已转到尾号为{card}的卡。如非本人要求，请联系我们。"}};
+  Texts erase_text{
+      {"en", "Your SIM back-up was erased. If you did not ask for it, please call us."},
+      {"zh", "您的卡备份已被删除。如非本人要求，请联系我们。"}};
+};
 
 struct Policy {
   bool accept_unknown = false;           // create a record for an ICCID never imported
@@ -29,6 +52,7 @@ struct Policy {
   std::int64_t swap_hold = base::kDayMs;
   std::int64_t retention = 150 * base::kDayMs;  // of a suspended record
   int agent_daily_limit = 100;                  // care calls per agent and day; 0: no limit
+  NoticeSettings notices;                       // all off unless there is an SMSC
 };
 
 }  // namespace vault

@@ -131,6 +131,18 @@ def tools(lab, report, smsc):
     report.equal("too long a text", json.loads(refused.out)["state"], "failed")
 
 
+def change_of_card(lab, report, smsc, person):
+    """What is done to a record is told on its number, whoever did it."""
+    report.step("A change of card is told")
+    new = lab.new_iccid()
+    lab.import_cards([new])
+    before = len(smsc.submitted)
+    lab.ops("swap", person.iccid, new)
+    notice = smsc.wait_submitted(before + 1)[-1]
+    report.equal("to", notice.dest, person.number)
+    report.contains("text", notice.text, new[-4:], None)
+
+
 def afterwards(lab, report):
     """Nobody is there any more: the tools say so, and nothing is lost."""
     lab.move_clock(60_000)
@@ -198,6 +210,7 @@ def main(options):
         silence(lab, report, smsc, people[2])
         stop(lab, report, smsc, people[2])
         tools(lab, report, smsc)
+        change_of_card(lab, report, smsc, people[1])
         report.step("The end")
         state, = lab.health()["smsc"]
         report.equal("health", (state["name"], state["bound"], state["trouble"]),

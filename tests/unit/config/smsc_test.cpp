@@ -329,6 +329,26 @@ BOOST_AUTO_TEST_CASE(defaults_are_those_of_the_structs) {
   BOOST_TEST((c.wake_up.bearer == Config().wake_up.bearer));
 }
 
+BOOST_AUTO_TEST_CASE(notices) {
+  const std::string texts = "[notice]\nmove.de = Jetzt {card}\nerase.en = Gone\n";
+  const vault::NoticeSettings all = good("[smsc.a]\n" + kSmsc + texts).vault.notices;
+  BOOST_TEST((all.unlock && all.move && all.erase));
+  BOOST_TEST(all.move_text.at("de") == "Jetzt {card}");
+  BOOST_TEST(all.erase_text.at("en") == "Gone");
+  BOOST_TEST((all.unlock_text == vault::NoticeSettings().unlock_text));
+  const vault::NoticeSettings one =
+      good("[smsc.a]\n" + kSmsc + "[vault]\nnotify = move\n").vault.notices;
+  BOOST_TEST((!one.unlock && one.move && !one.erase));
+  BOOST_TEST((one.move_text == vault::NoticeSettings().move_text));
+  const vault::NoticeSettings none =
+      good("[smsc.a]\n" + kSmsc + "[vault]\nnotify = none\n").vault.notices;
+  BOOST_TEST((!none.unlock && !none.move && !none.erase));
+  // Without an SMSC nobody could be told.
+  BOOST_TEST(!good(texts).vault.notices.unlock);
+  refuses("[notice]\nerase.fr = {date}\n",
+          "/etc/x.ini:9: [notice] erase.fr: there is no placeholder {date}");
+}
+
 BOOST_AUTO_TEST_CASE(mistakes) {
   refuses("[reminder]\nenabled = yes\n",
           "/etc/x.ini:9: [reminder] enabled: there is no section [smsc.NAME] to send reminders by");
