@@ -14,8 +14,9 @@ from checks import Report
 from esme import Esme
 from lab import Lab
 from phone import KeyFile, Sim
+from process import wait_until, write_secret
 
-SKIPPED = 77
+SKIPPED, DAY_MS = 77, 86_400_000
 IMSI, NUMBER, SERVICE = "001010000000001", "4917012345", "12345"
 POR_BY_SUBMIT = (wire.SPI_FIRST, 0x39)
 UPDATE, IDENTITY = bytes.fromhex("570101"), bytes.fromhex("570102")
@@ -28,7 +29,7 @@ class World:
         lab.make_keys([iccid])
         lab.import_cards([{"iccid": iccid, "msisdn": "+" + NUMBER}])
         self.keys, self.sim = lab.card_keys[iccid], Sim(lab, iccid)
-        self.counter = 0
+        self.counter, self.key = 0, None
 
     def wake_up(self, data):
         """A secured packet to the applet; its reference and octets."""
@@ -72,8 +73,8 @@ def wake_up(world):
     report.step("A wake-up goes through unchanged; the card opens its channel and stores")
     since, before = esme.position(), len(cell.deliveries)
     ref, packet = world.wake_up(UPDATE)
-    key = KeyFile(world.lab, "key")
-    life = world.live("await text Your key", key.saved, "await text Backed up")
+    world.key = KeyFile(world.lab, "key")
+    life = world.live("await text Your key", world.key.saved, "await text Backed up")
     esme.wait("outcome", ref=ref, kind="accepted")
     tpdu = cell.deliveries[before]
     report.equal("TPDUs", len(cell.deliveries) - before, 1)
@@ -125,6 +126,40 @@ def refusals(world):
     report.evidence("an unknown number", f"{outcome['kind']}, status {outcome['status']}")
 
 
+def history(world):
+    return world.lab.care("audit", world.sim.iccid).out
+
+
+def the_whole(world):
+    """The plugin as the ESME. Its counter for the card begins below the one of this test."""
+    report, lab = world.report, world.lab
+    report.step("Two months pass: the platform reminds, \"Y\" wakes the card, which stores anew")
+    write_secret(lab.path("etc", "smsc.password"), world.smsc.password + "\n")
+    lab.sections["smsc.osmo"] = {
+        "host": world.smsc.ip, "system_id": world.smsc.system_id, "source": SERVICE,
+        "source_ton": 2, "password_file": "smsc.password"}
+    lab.sections["reminder"] = {"enabled": "yes", "hours": "00:00-00:00"}
+    lab.write_config()
+    lab.restart()
+    before = lab.show(world.sim.iccid)
+    lab.move_clock(62 * DAY_MS)
+    world.sim.fill(contacts=5, messages=1, memos=1)
+    life = world.live("await text Reply Y", "reply Y", world.key.typed, "await text Backed up")
+    report.evidence("on the screen", life.of("text")[0]["text"])
+    report.equal("the card", [event["text"] for event in life.of("wake-up")],
+                 ["refused, status 02", "to update, status 00"],
+                 "counter low at first, then to update")
+    report.equal("STORE BEGIN", life.results("STORE BEGIN"), ["key required", "done"],
+                 "key required, done")
+    after = lab.show(world.sim.iccid)
+    report.true("stored anew", after["updated_at"] > before["updated_at"],
+                show=after["updated_at"])
+    report.equal("versions", len(after["versions"]), len(before["versions"]) + 1)
+    wait_until(lambda: "status 00" in history(world), 30, "the proof in the history")
+    report.equal("history", lab.care("audit", "verify").out.strip(), "the history is whole")
+    report.equal("the host ends with", lab.stop(), 0, show="")
+
+
 def main(options):
     if not osmo.installed():
         print("skipped: Debian's osmo-msc, osmo-hlr and osmo-stp are not installed")
@@ -146,6 +181,7 @@ def main(options):
                 for step in (text_and_answer, wake_up, long_messages, refusals):
                     step(world)
                 report.equal("the driver ends with", esme.stop(5000), 0, show="")
+                the_whole(world)
         finally:
             smsc.stop()
         report.end()
