@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kExpiredRemembered = 1'024;
 constexpr std::size_t kUnansweredMost = 10'000;  // messages of one peer that wait for our answer
-constexpr int kDeafAfter = 3;                    // response times without any answer to a submit
+constexpr int kDeafAfter = 3;  // response times and expiries without any answer to a submit
 
 std::uint32_t bind_command(Role role) {
   switch (role) {
@@ -128,7 +128,6 @@ void Link::on_submit_answer(const Frame& frame, base::Now now) {
     answer = about(LinkEvent::Kind::answered, found->second.token);
     pending_.erase(found);
     forget_answered();
-    last_answer_ = now.mono_ms;
   } else {
     const auto late = std::find_if(expired_.begin(), expired_.end(),
                                    [&](const auto& entry) { return entry.first == sequence; });
@@ -139,8 +138,9 @@ void Link::on_submit_answer(const Frame& frame, base::Now now) {
     answer = about(LinkEvent::Kind::late, late->second);
     expired_.erase(late);
     ++counts_.late_answers;
-    last_answer_ = now.mono_ms;
   }
+  last_answer_ = now.mono_ms;
+  expiries_ = 0;
   answer.status = frame.header.status;
   // A nack without a status would be no refusal; it is one (4.3.1).
   if (frame.header.command == command::kGenericNack && answer.status == status::kOk) {
@@ -224,7 +224,8 @@ base::Status Link::submit(const SubmitSm& message, std::uint64_t token, base::No
   const std::uint32_t sequence = next_sequence();
   auto built = packer_.append(output_, sequence, message);
   if (!built) return built;
-  if (pending_.empty()) last_answer_ = now.mono_ms;
+  // A window that expired as a whole leaves none pending, and is no new beginning.
+  if (pending_.empty() && expiries_ == 0) last_answer_ = now.mono_ms;
   pending_.emplace(sequence, Pending{token, now.mono_ms + settings_->response_timeout, begins_at});
   pending_order_.push_back(sequence);
   return {};
@@ -302,7 +303,9 @@ void Link::expire(base::Now now) {
   }
   if (!any) return;
   // Other traffic may go on while no submit is ever answered.
-  if (now.mono_ms - last_answer_ >= kDeafAfter * settings_->response_timeout) {
+  ++expiries_;
+  if (expiries_ >= kDeafAfter &&
+      now.mono_ms - last_answer_ >= kDeafAfter * settings_->response_timeout) {
     end_text_ = "no submit_sm was answered";
     return close(End::no_answer, now);
   }

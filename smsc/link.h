@@ -148,6 +148,7 @@ class Link {
   std::int64_t last_heard_ = 0;
   std::int64_t enquire_deadline_ = kNever;
   std::int64_t last_answer_ = 0;  // to a submit
+  int expiries_ = 0;              // since then, at different times
   Counts counts_;
 };
 

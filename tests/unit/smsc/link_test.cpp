@@ -227,6 +227,24 @@ BOOST_AUTO_TEST_CASE(a_peer_that_never_answers_submits_is_left) {
   BOOST_TEST((peer.link->end() == End::no_answer));
 }
 
+// The same, when whole windows are written at once and expire at once; a pause between them is none
+// of the peer's.
+BOOST_AUTO_TEST_CASE(windows_that_expire_as_a_whole_are_no_new_beginning) {
+  for (const std::int64_t pause : {0, 3'600'000}) {
+    auto settings = Peer::defaults();
+    settings->enquire_link = 0;
+    Peer peer(settings);
+    peer.bound();
+    for (int window = 1; window <= 3; ++window) {
+      BOOST_TEST((peer.link->phase() == Phase::bound));
+      while (peer.link->room() > 0) peer.submits(1);
+      peer.passes(30'000);
+      peer.passes(pause);
+    }
+    BOOST_TEST((peer.link->end() == End::no_answer));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(enquire_link_can_be_off) {
   auto settings = Peer::defaults();
   settings->enquire_link = 0;
