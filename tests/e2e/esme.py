@@ -76,6 +76,23 @@ class Esme:
                     raise ProcessError(f"waited {seconds} s in vain for {what} {fields}; last: "
                                        f"{self.events[-5:]}")
 
+    def wait_count(self, what, count, seconds=30):
+        """Until so many events of that kind have come."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while sum(event["event"] == what for event in self.events) < count:
+                if not self._changed.wait(deadline - time.monotonic()):
+                    raise ProcessError(f"waited {seconds} s in vain for {count} {what}")
+
+    def forget(self):
+        """The events so far; positions begin anew."""
+        with self._changed:
+            self.events.clear()
+
+    @property
+    def pid(self):
+        return self._popen.pid
+
     def of(self, what, since=0, **fields):
         with self._changed:
             return [event for event in self.events[since:] if event["event"] == what and
@@ -113,6 +130,7 @@ class Esme:
 
     def keep(self, yes):
         self._say("keep " + ("yes" if yes else "no"))
+        self.state()  # commands are obeyed in their order
 
     def stop(self, milliseconds):
         """Every segment has had its outcome; the driver's code."""
