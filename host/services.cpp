@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "bipvault/ext/bip.h"
+#include "bipvault/ext/alarm.h"
 #include "bipvault/ext/clock.h"
 #include "bipvault/ext/log.h"
 #include "bipvault/ext/ota_keys.h"
@@ -49,6 +50,15 @@ bv_status clock_now(const bv_host* host, std::int64_t* utc_ms, std::int64_t* mon
   return BV_OK;
 }
 
+// A laboratory's alarm board is its log.
+void alarm_raise(const bv_host* host, const char* id, std::int32_t severity, const char* text) {
+  log_write(host, severity == BV_ALARM_WARNING ? BV_LOG_WARNING : BV_LOG_ERROR, "alarm",
+            base::cat(text_or_empty(id), ": ", text_or_empty(text)).c_str());
+}
+void alarm_clear(const bv_host* host, const char* id) {
+  log_write(host, BV_LOG_INFO, "alarm", base::cat(text_or_empty(id), " is over").c_str());
+}
+
 bv_status bip_send(const bv_host* host, std::uint64_t channel, bv_bytes octets) {
   return services(host).carrier()->send(channel, octets);
 }
@@ -63,6 +73,7 @@ bv_status bip_resume(const bv_host* host, std::uint64_t channel) {
 }
 
 constexpr bv_bip_1 kBip{bip_send, bip_close, bip_pause, bip_resume};
+constexpr bv_alarm_1 kAlarm{alarm_raise, alarm_clear};
 constexpr bv_log_1 kLog{log_write};
 constexpr bv_ota_keys_1 kKeys{keys_get};
 constexpr bv_psk_1 kPsk{psk_get};
@@ -72,6 +83,7 @@ const void* get_extension(const bv_host* host, const char* id) {
   const std::string_view wanted = text_or_empty(id);
   if (wanted == BV_EXT_BIP && services(host).carrier() != nullptr) return &kBip;
   if (wanted == BV_EXT_LOG) return &kLog;
+  if (wanted == BV_EXT_ALARM) return &kAlarm;
   if (wanted == BV_EXT_OTA_KEYS) return &kKeys;
   if (wanted == BV_EXT_PSK) return &kPsk;
   if (wanted == BV_EXT_CLOCK) return &kClock;

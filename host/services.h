@@ -1,5 +1,5 @@
-// What this host offers to a plugin: bv.log/1, bv.ota-keys/1, bv.psk/1 and bv.clock/1, and bv.bip/1
-// when it carries channels.
+// What this host offers to a plugin: bv.log/1, bv.alarm/1 (lines of the log), bv.ota-keys/1,
+// bv.psk/1 and bv.clock/1, and bv.bip/1 when it carries channels.
 #pragma once
 
 #include <memory>

@@ -98,7 +98,12 @@ base::Result<config::Config> Application::checked(const std::string& config_path
 }
 
 Application::Application(const config::Config& config, const Host& host)
-    : config_(config), host_(host), log_(host), clock_(host, log_), platform_(host) {}
+    : config_(config),
+      host_(host),
+      log_(host),
+      clock_(host, log_),
+      alarms_(host),
+      platform_(host) {}
 
 Application::~Application() {
   while (!stop(kGiveUpMs)) {
@@ -203,7 +208,10 @@ base::Status Application::start_desk() {
   if (config_.smscs.empty()) return {};
   auto desk = std::make_unique<SmsDesk>(
       desk_settings(config_),
-      SmsDesk::Parts{*stores_, wake_up_.get(), clock_, log_, counters_, {}});
+      SmsDesk::Parts{*stores_, wake_up_.get(), clock_, log_, counters_,
+                     [this](const std::string& smsc, const std::string& text) {
+                       alarms_.set("smsc." + smsc, text);
+                     }});
   if (base::Status started = desk->start(); !started) return started;
   const std::lock_guard lock(parts_mutex_);
   desk_ = std::move(desk);
@@ -220,14 +228,17 @@ void Application::watch() {
   if (!inside) return;
   const std::unique_ptr<vault::Store> store = stores_->open();
   vault::Housekeeping housekeeping(*key_ring_, log_, counters_);
+  HostMetrics metrics(host_);
   for (;;) {
+    metrics.publish(counters_.snapshot(), gauges());
     bool more = store_is_well(*store);
     while (more) {
       more = housekeeping.step(*store, *cards_->policy(), clock_.now());
-      if (more && watch_gate_.closed_within(kBetweenSteps)) return;
+      more = more && !watch_gate_.closed_within(kBetweenSteps);
     }
-    if (watch_gate_.closed_within(kWatchEvery)) return;
+    if (watch_gate_.closed_within(kWatchEvery)) break;
   }
+  metrics.publish(counters_.snapshot(), gauges());
 }
 
 bool Application::store_is_well(vault::Store& store) {
@@ -240,6 +251,7 @@ bool Application::store_is_well(vault::Store& store) {
   });
   if (changed && fault.empty()) log_.info("plugin", "the store is well again");
   if (changed && !fault.empty()) log_.error("plugin", "degraded: " + fault);
+  alarms_.set("store", fault);
   return fault.empty();
 }
 
@@ -281,16 +293,42 @@ bool Application::stop(std::int64_t deadline_ms) {
   desk.reset();
   gateway.reset();
   stores_.reset();
+  alarms_.clear_all();
   return true;
 }
 
-std::string Application::health(const std::string& state) const {
+Gauges Application::gauges() const {
   bip::Gateway::Health gateway;
+  std::vector<vault::SmscState> smscs;
+  {
+    const std::lock_guard lock(parts_mutex_);
+    if (gateway_ != nullptr) gateway = gateway_->health();
+    if (desk_ != nullptr) smscs = desk_->state();
+  }
+  std::int64_t bound = 0;
+  std::int64_t waiting = 0;
+  for (const vault::SmscState& smsc : smscs) {
+    bound += smsc.bound ? 1 : 0;
+    waiting += smsc.waiting + smsc.in_flight;
+  }
+  return {{"sessions", gateway.sessions},
+          {"proven_sessions", gateway.proven},
+          {"sessions_waiting", gateway.sessions_waiting},
+          {"cat_tp_links", gateway.cat_tp_links},
+          {"cat_tp_half_open", gateway.cat_tp_half_open},
+          {"carried_channels", gateway.carried},
+          {"jobs_queued", gateway.jobs_queued},
+          {"staging_bytes", static_cast<std::int64_t>(gateway.staging_bytes)},
+          {"smscs_bound", bound},
+          {"sms_waiting", waiting},
+          {"alarms", static_cast<std::int64_t>(alarms_.raised().size())}};
+}
+
+std::string Application::health(const std::string& state) const {
   std::vector<vault::SmscState> smscs;
   JsonObject ports;
   {
     const std::lock_guard lock(parts_mutex_);
-    if (gateway_ != nullptr) gateway = gateway_->health();
     if (desk_ != nullptr) smscs = desk_->state();
     if (gateway_ != nullptr && gateway_->tcp_port() != 0) ports.add("tcp", gateway_->tcp_port());
     if (gateway_ != nullptr && gateway_->tls_psk_port() != 0) {
@@ -306,16 +344,14 @@ std::string Application::health(const std::string& state) const {
   JsonObject all;
   all.add("state", fault.empty() || state != "running" ? state : "degraded");
   all.add_raw("ports", ports.text());
-  all.add("sessions", gateway.sessions);
-  all.add("proven_sessions", gateway.proven);
-  all.add("sessions_waiting", gateway.sessions_waiting);
-  all.add("cat_tp_links", gateway.cat_tp_links);
-  all.add("cat_tp_half_open", gateway.cat_tp_half_open);
-  all.add("carried_channels", gateway.carried);
-  all.add("jobs_queued", gateway.jobs_queued);
-  all.add("staging_bytes", static_cast<std::int64_t>(gateway.staging_bytes));
+  for (const auto& [name, value] : gauges()) {
+    if (name != "alarms") all.add(name, value);
+  }
   all.add_raw("smsc", json_of(smscs));
   all.add("store", fault.empty() ? "ok" : fault);
+  JsonObject alarms;
+  for (const auto& [id, text] : alarms_.raised()) alarms.add(id, text);
+  all.add_raw("alarms", alarms.text());
   all.add("log_lines_dropped", static_cast<std::int64_t>(log_.dropped()));
   all.add_raw("counters", counters.text());
   return all.text();

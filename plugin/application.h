@@ -18,8 +18,10 @@
 #include "config/config.h"
 #include "db/key_files.h"
 #include "db/stores.h"
+#include "plugin/alarms.h"
 #include "plugin/card_keys_file.h"
 #include "plugin/host.h"
+#include "plugin/metrics.h"
 #include "plugin/sms_desk.h"
 #include "vault/card_service.h"
 
@@ -54,6 +56,7 @@ class Application {
   base::Status open_stores();
   base::Status start_desk();
   void watch();
+  Gauges gauges() const;
   bool store_is_well(vault::Store& store);
 
   config::Config config_;
@@ -61,6 +64,7 @@ class Application {
   HostLog log_;
   HostClock clock_;
   base::Counters counters_;
+  Alarms alarms_;
   std::unique_ptr<db::FileKeyRing> key_ring_;
   std::unique_ptr<CardKeysFile> keys_file_;  // laboratory only
   std::unique_ptr<bip::CardKeySource> key_source_;

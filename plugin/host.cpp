@@ -101,6 +101,45 @@ void Host::fetch_extensions() {
                           bip_->pause == nullptr || bip_->resume == nullptr)) {
     bip_ = nullptr;
   }
+  alarm_ = table<bv_alarm_1>(BV_EXT_ALARM);
+  if (alarm_ != nullptr && (alarm_->raise == nullptr || alarm_->clear == nullptr)) {
+    alarm_ = nullptr;
+  }
+  metrics_ = table<bv_metrics_1>(BV_EXT_METRICS);
+  if (metrics_ != nullptr && (metrics_->define == nullptr || metrics_->add == nullptr ||
+                              metrics_->set == nullptr || metrics_->observe == nullptr)) {
+    metrics_ = nullptr;
+  }
+}
+
+void Host::alarm(const std::string& id, const std::string& text) const {
+  if (alarm_ == nullptr) return;
+  call([&] {
+    if (text.empty()) {
+      alarm_->clear(handle_, id.c_str());
+    } else {
+      alarm_->raise(handle_, id.c_str(), BV_ALARM_CRITICAL, text.c_str());
+    }
+    return BV_OK;
+  });
+}
+
+std::uint64_t Host::define_metric(const std::string& name, int kind,
+                                  const std::string& help) const {
+  std::uint64_t handle = 0;
+  call([&] {
+    handle = metrics_->define(handle_, name.c_str(), kind, help.c_str());
+    return BV_OK;
+  });
+  return handle;
+}
+
+void Host::add_metric(std::uint64_t handle, std::int64_t amount) const {
+  call([&] { return metrics_->add(handle_, handle, amount), BV_OK; });
+}
+
+void Host::set_metric(std::uint64_t handle, std::int64_t value) const {
+  call([&] { return metrics_->set(handle_, handle, value), BV_OK; });
 }
 
 void HostLog::write(base::Severity severity, std::string_view component, std::string_view text) {

@@ -10,9 +10,11 @@
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/log.h"
+#include "bipvault/ext/alarm.h"
 #include "bipvault/ext/bip.h"
 #include "bipvault/ext/clock.h"
 #include "bipvault/ext/log.h"
+#include "bipvault/ext/metrics.h"
 #include "bipvault/ext/ota_crypto.h"
 #include "bipvault/ext/ota_keys.h"
 #include "bipvault/ext/psk.h"
@@ -38,6 +40,13 @@ class Host {
   const bv_ota_crypto_1* ota_crypto() const { return crypto_; }
   const bv_psk_1* psk() const { return psk_; }
   const bv_bip_1* bip() const { return bip_; }
+  const bv_metrics_1* metrics() const { return metrics_; }
+  // What the host throws is its own affair. Any thread.
+  void alarm(const std::string& id, const std::string& text) const;  // empty: over
+  // Only with metrics().
+  std::uint64_t define_metric(const std::string& name, int kind, const std::string& help) const;
+  void add_metric(std::uint64_t handle, std::int64_t amount) const;
+  void set_metric(std::uint64_t handle, std::int64_t value) const;
   // bv.ota-crypto/1 has the functions by which cards are woken, which are not needed otherwise.
   bool makes_downlink() const {
     return crypto_ != nullptr && crypto_->wrap_command != nullptr &&
@@ -56,6 +65,8 @@ class Host {
   const bv_ota_crypto_1* crypto_ = nullptr;
   const bv_psk_1* psk_ = nullptr;
   const bv_bip_1* bip_ = nullptr;
+  const bv_alarm_1* alarm_ = nullptr;
+  const bv_metrics_1* metrics_ = nullptr;
 };
 
 // Any thread. Without bv.log/1 the lines are dropped and counted.

@@ -24,6 +24,15 @@ static_assert(
     is_same_v<decltype(bv_plugin::get_extension), const void* (*)(bv_plugin*, const char*)>);
 static_assert(is_same_v<decltype(bv_entry::create), bv_plugin* (*)(const bv_host*)>);
 static_assert(is_same_v<decltype(&bipvault_entry), const bv_entry* (*)()>);
+static_assert(is_same_v<decltype(bv_alarm_1::raise),
+                        void (*)(const bv_host*, const char*, int32_t, const char*)>);
+static_assert(is_same_v<decltype(bv_alarm_1::clear), void (*)(const bv_host*, const char*)>);
+static_assert(is_same_v<decltype(bv_metrics_1::define),
+                        uint64_t (*)(const bv_host*, const char*, int32_t, const char*)>);
+using OnMetric = void (*)(const bv_host*, uint64_t, int64_t);
+static_assert(is_same_v<decltype(bv_metrics_1::add), OnMetric>);
+static_assert(is_same_v<decltype(bv_metrics_1::set), OnMetric>);
+static_assert(is_same_v<decltype(bv_metrics_1::observe), OnMetric>);
 using OnChannel = bv_status (*)(const bv_host*, uint64_t);
 static_assert(
     is_same_v<decltype(bv_bip_1::send), bv_status (*)(const bv_host*, uint64_t, bv_bytes)>);

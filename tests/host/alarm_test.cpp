@@ -1,0 +1,143 @@
+// Proves that a host is told what somebody must see to when it begins and when it is over, once
+// each, that it gets the plugin's figures, and that a host that throws from there loses nothing
+// but them.
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <map>
+#include <stdexcept>
+
+#include "bipvault/ext/alarm.h"
+#include "bipvault/ext/metrics.h"
+#include "tests/host/loopback.h"
+#include "tests/host/test_card.h"
+#include "tests/host/workspace.h"
+
+namespace {
+
+using support::Guest;
+using support::MinimalHost;
+using support::plugin_entry;
+using support::wait_for;
+using support::Workspace;
+
+std::mutex mutex;
+std::vector<std::string> alarms;  // "+store", "-store"
+std::map<std::string, std::int64_t> figures;
+std::vector<std::string> names;  // by handle - 1
+std::atomic<bool> throwing{false};
+
+void put(const std::string& line) {
+  if (throwing) throw std::runtime_error("defect");
+  const std::lock_guard lock(mutex);
+  alarms.push_back(line);
+}
+int count(const std::string& line) {
+  const std::lock_guard lock(mutex);
+  return static_cast<int>(std::count(alarms.begin(), alarms.end(), line));
+}
+std::int64_t figure(const std::string& name) {
+  const std::lock_guard lock(mutex);
+  const auto found = figures.find(name);
+  return found == figures.end() ? -1 : found->second;
+}
+
+constexpr bv_alarm_1 kAlarm{
+    [](const bv_host*, const char* id, int32_t, const char*) { put(std::string("+") + id); },
+    [](const bv_host*, const char* id) { put(std::string("-") + id); }};
+
+constexpr bv_metrics_1 kMetrics{
+    [](const bv_host*, const char* name, int32_t kind, const char* help) -> uint64_t {
+      if (throwing) throw std::runtime_error("defect");
+      const std::lock_guard lock(mutex);
+      BOOST_TEST((kind == BV_METRIC_COUNTER || kind == BV_METRIC_GAUGE));
+      BOOST_TEST(*help != 0);
+      names.emplace_back(name);
+      return names.size();
+    },
+    [](const bv_host*, uint64_t handle, int64_t amount) {
+      const std::lock_guard lock(mutex);
+      figures[names.at(handle - 1)] += amount;
+    },
+    [](const bv_host*, uint64_t handle, int64_t value) {
+      const std::lock_guard lock(mutex);
+      figures[names.at(handle - 1)] = value;
+    },
+    [](const bv_host*, uint64_t, int64_t) { throw std::runtime_error("not used"); }};
+
+struct Fixture {
+  Workspace workspace;
+  MinimalHost host;
+  Guest guest{plugin_entry(), host};
+
+  Fixture() {
+    const std::lock_guard lock(mutex);
+    alarms.clear();
+    figures.clear();
+    names.clear();
+    host.give(BV_EXT_ALARM, &kAlarm);
+    host.give(BV_EXT_METRICS, &kMetrics);
+  }
+  ~Fixture() { throwing = false; }
+  void run() {
+    const auto ready = guest.init(workspace.config());
+    BOOST_REQUIRE_MESSAGE(ready.status == BV_OK, ready.why);
+    const auto running = guest.start();
+    BOOST_REQUIRE_MESSAGE(running.status == BV_OK, running.why);
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(alarms_and_figures, Fixture)
+
+BOOST_AUTO_TEST_CASE(a_store_that_is_not_there) {
+  workspace.change("path = bipvault.db", "path = empty.db");  // without a schema
+  run();
+  BOOST_TEST(wait_for([] { return count("+store") == 1; }));
+  BOOST_TEST(guest.health().find("\"alarms\": {\"store\": ") != std::string::npos, guest.health());
+  BOOST_TEST(guest.stop() == BV_OK);
+  BOOST_TEST(count("-store") == 1);
+  BOOST_TEST(count("+store") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_wrong) {
+  run();
+  BOOST_TEST(wait_for([] { return figure("bipvault_sessions") == 0; }));
+  BOOST_TEST(guest.health().find("\"alarms\": {}") != std::string::npos);
+  BOOST_TEST(guest.stop() == BV_OK);
+  const std::lock_guard lock(mutex);
+  BOOST_TEST(alarms.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_host_that_throws) {
+  workspace.change("path = bipvault.db", "path = empty.db");
+  throwing = true;
+  run();
+  BOOST_TEST(wait_for([&] { return guest.state() == "degraded"; }));
+  BOOST_TEST(guest.stop() == BV_OK);
+  throwing = false;
+  // Half a table is none.
+  static constexpr bv_alarm_1 half{nullptr, kAlarm.clear};
+  host.give(BV_EXT_ALARM, &half);
+  Guest other(plugin_entry(), host);
+  BOOST_TEST(other.init(workspace.config()).status == BV_OK);
+  BOOST_TEST(other.start().status == BV_OK);
+  BOOST_TEST(wait_for([&] { return other.state() == "degraded"; }));
+  BOOST_TEST(count("+store") == 0);
+}
+
+// What has happened is added once, however often it is told.
+BOOST_AUTO_TEST_CASE(figures_of_a_card) {
+  run();
+  support::TestCard card;
+  support::Loopback channel(guest.number("tcp"));
+  BOOST_REQUIRE(channel.open());
+  BOOST_REQUIRE(channel.send(card.identification()));
+  BOOST_REQUIRE(channel.send(card.report(1)));
+  BOOST_REQUIRE(!channel.receive().empty());
+  BOOST_TEST(guest.stop() == BV_OK);
+  BOOST_TEST(figure("bipvault_bip_sessions_total") == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
