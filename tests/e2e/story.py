@@ -2,7 +2,8 @@
 
 Operations import cards; a SIM reports itself after twelve hours of use; phone books, messages and
 memos go up and come back; keys are asked for, mistyped, wrong and locked; a line breaks and the
-upload goes on; SIMs and phones change; customer care unlocks; the history shows who did what.
+upload goes on; SIMs and phones change; customer care unlocks; the history shows who did what. Two
+months later users are reminded by SMS, and an answer wakes a card.
 Every step runs through a BIP channel that the card's proactive commands open, through the plugin
 loaded by bipvault-host, and through the command line tools.
 """
@@ -11,6 +12,7 @@ import signal
 import lab as laboratory
 import story_cards
 import story_care
+import story_sms
 from checks import Report
 from lab import Lab
 from story_parts import Story
@@ -26,6 +28,7 @@ ACTS = [
     ("Three wrong keys", story_care.three_wrong_keys),
     ("At the counter", story_care.at_the_counter),
     ("The history", story_care.history),
+    ("Two months later", story_sms.two_months_later),
 ]
 
 SERVE = """
