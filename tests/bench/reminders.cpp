@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/key_files.h"
+#include "db/record_row.h"
 #include "db/sqlite_connection.h"
 #include "db/stores.h"
 #ifdef BIPVAULT_MYSQL
@@ -49,6 +50,13 @@ std::unique_ptr<db::SqlConnection> connect(const db::Settings& settings) {
   return std::make_unique<db::SqliteConnection>(settings.path, db::SqliteMode::write, 5000);
 }
 
+// That there is an image; nobody reads it here.
+std::string image() {
+  db::StoredImage stored;
+  stored.info.bytes = stored.info.entries = 1;
+  return "X'" + base::to_hex(db::pack({stored})) + "'";
+}
+
 // Every `stored / due`-th record was updated 70 days ago, the others within the last 50.
 void fill(const db::Settings& settings, std::int64_t now, std::int64_t stored, std::int64_t due) {
   db::Settings patient = settings;
@@ -67,15 +75,14 @@ void fill(const db::Settings& settings, std::int64_t now, std::int64_t stored, s
   if (!sqlite) connection->run("SET SESSION max_recursive_iterations = 100000000");
   connection->run(
       "INSERT INTO records (id, version, last_op, iccid, msisdn_provisioned, customer, language, "
-      "handset, last_error, ended, image_id, image_bound_record, image_digest, image_bytes, "
-      "image_entries, image_stored_at, first_stored_at, updated_at, identity_at, key_state, "
+      "handset, last_error, ended, first_stored_at, updated_at, identity_at, key_state, "
       "pepper, key_transaction, wrong_keys, timed_once, lock_reason, epoch, foreign_wrong, "
       "stranger_wrong, moved_by_order, moved_survivor_is_new, moved_customer, moved_language, "
-      "history_count) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
+      "history_count, versions) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+      "WHERE i < " +
       std::to_string(stored) + ") SELECT " + id + ", 1, " + id + ", " + digits("8944", 15) + ", " +
-      digits("4917", 10) + ", '', 'en', '', '', 0, " + id + ", " + id + ", " +
-      (sqlite ? "randomblob(32)" : "UNHEX(SHA2(i, 256))") + ", 1, 1, " + at + ", " + at + ", " +
-      at + ", " + at + ", 2, 1, 0, 0, 0, '', 0, 0, 0, 0, 0, '', '', 0 FROM n");
+      digits("4917", 10) + ", '', 'en', '', '', 0, " + at + ", " + at + ", " + at +
+      ", 2, 1, 0, 0, 0, '', 0, 0, 0, 0, 0, '', '', 0, " + image() + " FROM n");
 }
 
 struct Bench {

@@ -1,8 +1,8 @@
 """Runs the benches and tells how close the product comes to the limit of the machine.
 
     run.py --build DIR [NAME...]     NAME: bench-store, bench-db, bench-tls, bench-packet,
-                                     bench-smpp, or the beginning of a result's name such as
-                                     bench-store/mariadb/8; none: all
+                                     bench-smpp, bench-reminders, or the beginning of a result's
+                                     name such as bench-store/mariadb/8; none: all
 
 Both sides of a bench take turns in short blocks of one run. A ratio is the median of the ratios of
 neighbouring blocks, shown with the lowest and the highest: rates of a shared machine swing, their
@@ -19,6 +19,7 @@ import tempfile
 import time
 
 import process
+import reminders
 import smpp
 from process import Asked, Process, ProcessError, port_of, read_text, wait_until
 
@@ -231,6 +232,7 @@ def results(how):
 
     yield from bench_alone(how, asked)
     yield from smpp.run(how, how.build, asked)
+    yield from reminders.run(how, ENGINES, Server, asked)
     for bench, run in BENCHES.items():
         for engine in ENGINES:
             prefix = f"{bench}/{engine}/"
