@@ -198,6 +198,7 @@ def repeats(world):
         for _ in range(2):
             report.equal("answered", smsc.wait_answer(link, link.deliver(bad.message(b"Y"))), 0,
                          show="")
+        esme.wait_count("incoming", 2)
         marks = {event["mark"] for event in esme.of("incoming")}
         report.equal("a message twice", (len(esme.of("incoming")), len(marks)), (2, 1),
                      "one mark, so the store keeps one")

@@ -101,14 +101,14 @@ class Osmo:
                 write_atomically(self.path(name + ".cfg"), text.format(
                     ip=self.ip, sgs=SGS_PORT, smpp=SMPP_PORT, esme=self.system_id,
                     password=self.password, database=self.path("sms.db")))
-            self._run("stp", 5000)
-            self._run("hlr", HLR_VTY_PORT, "-l", self.path("hlr.db"))
-            self._run("msc", SMPP_PORT)
+            self._run("stp", [5000])
+            self._run("hlr", [HLR_VTY_PORT, 4222], "-l", self.path("hlr.db"))
+            self._run("msc", [SMPP_PORT, SGS_PORT])
         except BaseException:
             self.stop()
             raise
 
-    def _run(self, name, port, *more):
+    def _run(self, name, ports, *more):
         environment = dict(os.environ, LD_PRELOAD=self._library)
         process = Process([shutil.which("osmo-" + name), "-c", self.path(name + ".cfg"), *more],
                           self.path(name + ".log"), cwd=self._folder, env=environment)
@@ -117,7 +117,7 @@ class Osmo:
         def listening():
             if not process.running():
                 raise ProcessError(f"osmo-{name} ended: {process.log()[-500:]}")
-            return connects(self.ip, port)
+            return all(connects(self.ip, port) for port in ports)
         wait_until(listening, 30, f"osmo-{name}, {process.log_path}", every=0.05)
 
     def add_subscriber(self, imsi, msisdn):
