@@ -129,6 +129,48 @@ int verify(Tool& tool, vault::CareService& care, vault::Store& store) {
   return unnoted ? report_failure(tool, *unnoted) : code;
 }
 
+// A line may come as one argument or as many.
+std::string joined(const std::vector<std::string>& words) {
+  std::string line;
+  for (const std::string& word : words) line += (line.empty() ? "" : " ") + word;
+  return line;
+}
+
+int check_receipt(Tool& tool, vault::CareService& care) {
+  return report(tool,
+                care.check_receipt(operator_name(tool), joined(tool.line().arguments), tool.now()),
+                report_receipt);
+}
+
+// Whoever sits at a terminal says once more that he means it.
+bool meant(const Tool& tool) {
+  if (!interactive()) return true;
+  const std::string question = base::cat("Erase everything that is stored for ",
+                                         tool.line().arguments[0], ", for good? Type yes");
+  return ask(question) == "yes";
+}
+
+// The calls of agents.
+int by_agent(const Tool& tool, vault::CareService& care, const vault::CareCall& call) {
+  const std::string& name = tool.line().command->name;
+  const std::string& who = tool.line().arguments[0];
+  const base::Now now = tool.now();
+  if (name == "show") return report(tool, care.show(call, who, now), report_view);
+  if (name == "unlock") {
+    return report(tool, care.unlock(call, who, tool.line().has("reset-key"), now), report_unlocked);
+  }
+  if (name == "opt-out") return report(tool, care.opt_out(call, who, now), report_reminders);
+  if (name == "opt-in") return report(tool, care.opt_in(call, who, now), report_reminders);
+  if (name == "suspend") return report(tool, care.suspend(call, who, now), report_service);
+  if (name == "resume") return report(tool, care.resume(call, who, now), report_service);
+  if (name == "erase") {
+    if (!meant(tool)) return tool.fail(kFailed, "nothing was erased");
+    return report(tool, care.erase(call, who, now), report_erased);
+  }
+  if (name == "confirm-move") return report_moved(tool, care.confirm_move(call, who, now));
+  return report_moved(tool, care.reject_move(call, who, now));
+}
+
 }  // namespace
 
 std::optional<std::int64_t> parse_day(std::string_view text) {
@@ -149,12 +191,12 @@ std::optional<std::int64_t> parse_day(std::string_view text) {
 
 int run_care(Tool& tool) {
   const std::string& name = tool.line().command->name;
-  const bool is_audit = name.starts_with("audit");
+  const bool by_operator = name.starts_with("audit") || name == "erase verify";
   int code = kDone;
   std::optional<vault::CareCall> call;
   // The configuration first: nobody types a number for nothing.
   if (tool.config(false) == nullptr) return tool.code();
-  if (!is_audit) {
+  if (!by_operator) {
     call = care_call(tool, code);
     if (!call) return code;
   }
@@ -162,19 +204,9 @@ int run_care(Tool& tool) {
   if (store == nullptr) return tool.code();
   vault::CareService care(tool.config(false)->vault, tool.keys(), *store, tool.log());
   if (name == "audit verify") return verify(tool, care, *store);
-  if (is_audit) return audit(tool, care, *store);
-
-  const std::string& who = tool.line().arguments[0];
-  const base::Now now = tool.now();
-  if (name == "show") return report(tool, care.show(*call, who, now), report_view);
-  if (name == "unlock") {
-    return report(tool, care.unlock(*call, who, tool.line().has("reset-key"), now),
-                  report_unlocked);
-  }
-  if (name == "opt-out") return report(tool, care.opt_out(*call, who, now), report_reminders);
-  if (name == "opt-in") return report(tool, care.opt_in(*call, who, now), report_reminders);
-  if (name == "confirm-move") return report_moved(tool, care.confirm_move(*call, who, now));
-  return report_moved(tool, care.reject_move(*call, who, now));
+  if (name == "audit") return audit(tool, care, *store);
+  if (name == "erase verify") return check_receipt(tool, care);
+  return by_agent(tool, care, *call);
 }
 
 }  // namespace cli

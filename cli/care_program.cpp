@@ -4,6 +4,8 @@ namespace cli {
 
 namespace {
 
+constexpr std::size_t kReceiptWords = 12;  // it may come unquoted
+
 constexpr char kProof[] =
     "\n\nEvery call is kept in the history: agent, reason, and the identity document that the\n"
     "customer showed. The document's number is asked for without echo, or read from the first\n"
@@ -46,6 +48,25 @@ ProgramSpec make_program() {
               "The subscriber of the record of WHO gets no more reminders, until START or opt-in."),
        proven("opt-in", "WHO", "reminders again for this subscriber",
               "Takes an opt-out back, whether it came from care or by STOP."),
+       proven("suspend", "WHO", "the service has ended for this card",
+              "The card of WHO is answered that the service has ended. Its data are kept for the\n"
+              "retention time ([vault] retention); resume puts everything on again."),
+       proven("resume", "WHO", "the service is on again for this card",
+              "Takes a suspend back: content, key and attempts are as before."),
+       proven(
+           "erase", "WHO", "erase everything that is stored, for good",
+           "Erases content, all its versions, numbers, customer, key and reminder of the record\n"
+           "of WHO. Nobody can bring it back. Prints a receipt, which erase verify checks. On a\n"
+           "terminal it asks once more."),
+       {"erase verify",
+        "RECEIPT",
+        1,
+        kReceiptWords,
+        "check the receipt of an erasure",
+        "Checks that RECEIPT, the line that erase has printed, was made by this vault, that the\n"
+        "history knows the erasure, and that nothing from before it is stored. Exit code 1 if\n"
+        "not. Looking is kept in the vault's own history.",
+        {operator_option()}},
        {"audit",
         "[WHO]",
         0,

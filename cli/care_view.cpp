@@ -151,6 +151,7 @@ JsonObject view_json(const vault::CareView& view) {
   set_text(out, "locked_at", date(record.locked_at));
   set_text(out, "locked_until", date(record.locked_until));
   set_text(out, "lock_reason", record.lock_reason);
+  set_text(out, "suspended_at", date(record.suspended_at));
   out.set("attempts_left", view.attempts_left);
   set_text(out, "msisdn_provisioned", number(record.msisdn_provisioned));
   set_text(out, "msisdn_reported", number(record.msisdn_reported));
@@ -202,6 +203,7 @@ std::string view_text(const vault::CareView& view) {
   row(out, "Locked since", date(record.locked_at));
   row(out, "Locked until", date(record.locked_until));
   row(out, "Lock reason", record.lock_reason);
+  row(out, "Suspended since", date(record.suspended_at));
   row(out, "Attempts left", std::to_string(view.attempts_left));
   row(out, "Number", number(record.msisdn_provisioned));
   row(out, "Number (card)", number(record.msisdn_reported));

@@ -17,6 +17,9 @@ int report_failure(const Tool& tool, const vault::CareFailure& failure);
 int report_view(const Tool& tool, const vault::CareView& view);
 int report_unlocked(const Tool& tool, const vault::CareService::Unlocked& done);
 int report_reminders(const Tool& tool, const vault::CareService::Reminders& done);
+int report_service(const Tool& tool, const vault::CareService::Service& done);
+int report_erased(const Tool& tool, const vault::CareService::Erased& done);
+int report_receipt(const Tool& tool, const vault::CareService::ReceiptCheck& check);
 int report_moved(const Tool& tool, const vault::CareResult<vault::CareService::Moved>& result);
 int report_ended(const Tool& tool, bool ended,
                  const vault::CareResult<vault::CareService::Ended>& result);

@@ -24,7 +24,8 @@ std::string advice_for(const Record& record, RecordState state, bool claims, bas
                  : "Locked after three wrong keys. After the identity check: unlock; if the key "
                    "is lost: unlock --reset-key.";
     case RecordState::suspended:
-      return "The service has ended for this card; the data are kept for the retention time.";
+      return "The service has ended for this card; the data are kept for the retention time. On "
+             "again: resume. Gone for good: erase.";
     case RecordState::empty:
       return "Nothing is stored yet. The customer chooses \"Back up\" in the card's menu.";
     case RecordState::held:

@@ -89,6 +89,39 @@ class CareService {
   CareResult<Reminders> opt_out(const CareCall& call, const std::string& who, base::Now now);
   CareResult<Reminders> opt_in(const CareCall& call, const std::string& who, base::Now now);
 
+  // The service has ended for this card: it is answered `suspended`, its data are kept for
+  // Policy::retention; or it is on again.
+  struct Service {
+    Iccid iccid;
+    bool suspended = false;
+    std::int64_t kept_until = 0;  // of a suspended one
+  };
+  CareResult<Service> suspend(const CareCall& call, const std::string& who, base::Now now);
+  CareResult<Service> resume(const CareCall& call, const std::string& who, base::Now now);
+
+  // Content, numbers, customer and reminder gone for good; the card starts anew, or stays
+  // suspended. What messages have told to the subscriber's number goes with [reminder]
+  // keep_messages.
+  struct Erased {
+    Iccid iccid;
+    std::uint64_t versions = 0;
+    std::uint64_t octets = 0;
+    std::string receipt;  // one line (vault/erasure.h)
+  };
+  CareResult<Erased> erase(const CareCall& call, const std::string& who, base::Now now);
+  // Is that the receipt of an erasure that the history knows, and is nothing of it left? Checking
+  // is an entry in the vault's own history. A line that this audit key has not made is a bad_call.
+  struct ReceiptCheck {
+    Iccid iccid;
+    std::int64_t at = 0;
+    std::uint64_t versions = 0;
+    std::uint64_t octets = 0;
+    std::string actor;  // who has erased
+    std::string fault;  // empty: it holds
+  };
+  CareResult<ReceiptCheck> check_receipt(const std::string& operator_name, const std::string& line,
+                                         base::Now now);
+
   // Provisioning's order: the customer's card was changed. Needs no document; actor "ops:NAME".
   CareResult<Moved> swap(const std::string& operator_name, const std::string& old_iccid,
                          const std::string& new_iccid, base::Now now);
@@ -130,6 +163,8 @@ class CareService {
 
   CareResult<Reminders> set_reminders(const CareCall& call, const std::string& who, bool on,
                                       base::Now now);
+  CareResult<Service> set_suspended(const CareCall& call, const std::string& who, bool suspended,
+                                    base::Now now);
   std::optional<CareFailure> note_own(const HistoryNote& note, base::Now now);
 
   Policy policy_;

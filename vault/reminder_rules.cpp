@@ -216,9 +216,13 @@ bool opt_in(Reminder& reminder, const Record& record, base::Now now) {
   if (reminder.opted_out_at == 0) return false;
   reminder.opted_out_at = 0;
   reminder.opted_out_by.clear();
-  // To be looked at: the rules know whether it is due.
-  reminder.next_at = record.updated_at == 0 ? 0 : now.utc_ms;
+  look_again(reminder, record, now);
   return true;
+}
+
+void look_again(Reminder& reminder, const Record& record, base::Now now) {
+  if (reminder.opted_out_at != 0) return;
+  reminder.next_at = record.updated_at == 0 ? 0 : now.utc_ms;
 }
 
 void take_outcome(Sms& sms, const SmsOutcome& outcome, OnTimeout on_timeout) {

@@ -53,6 +53,9 @@ AnswerDecision decide_answer(const Record& record, const Reminder& reminder, Wor
 bool opt_out(Reminder& reminder, const std::string& actor, base::Now now);
 bool opt_in(Reminder& reminder, const Record& record, base::Now now);
 
+// What kept the record from being reminded of is over: the rules are asked anew.
+void look_again(Reminder& reminder, const Record& record, base::Now now);
+
 // One segment's outcome. What the message has come to is its step afterwards: `claimed` if it is to
 // be handed out again.
 void take_outcome(Sms& sms, const SmsOutcome& outcome, OnTimeout on_timeout);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "vault/line_words.h"
 
 namespace vault {
 
@@ -38,33 +39,6 @@ base::Sha256 seal_of(const KeyRing& keys, const HeadSum& sum) {
   return keys.audit_mac({out.take()});
 }
 
-// The next word; empty at the end.
-std::string_view word(std::string_view& text) {
-  const std::size_t end = std::min(text.find(' '), text.size());
-  const std::string_view found = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return found;
-}
-
-std::optional<std::int64_t> whole_date(std::string_view text) {
-  if (text.size() != 20) return std::nullopt;
-  const auto number = [&](std::size_t at, std::size_t size) {
-    return static_cast<int>(base::parse_integer(text.substr(at, size)).value_or(-1));
-  };
-  const std::int64_t date = base::from_civil(
-      {number(0, 4), number(5, 2), number(8, 2), number(11, 2), number(14, 2), number(17, 2)});
-  if (base::iso_date(date) != text) return std::nullopt;
-  return date;
-}
-
-std::optional<base::Sha256> hash(std::string_view hex) {
-  const auto octets = base::from_hex(hex);
-  base::Sha256 value{};
-  if (!octets || octets->size() != value.size()) return std::nullopt;
-  std::copy(octets->begin(), octets->end(), value.begin());
-  return value;
-}
-
 }  // namespace
 
 std::string sealed_line(const KeyRing& keys, const HeadSum& sum) {
@@ -77,13 +51,13 @@ std::optional<HeadSum> read_sealed(const KeyRing& keys, std::string_view line) {
   if (at == std::string_view::npos) return std::nullopt;
   line.remove_prefix(at + kWords.size());
   line = line.substr(0, line.find_first_of("\r\n"));
-  const auto until = whole_date(word(line));
-  if (word(line) != "entries") return std::nullopt;
-  const auto entries = base::parse_integer(word(line));
-  if (word(line) != "sum") return std::nullopt;
-  const auto sum = hash(word(line));
-  if (word(line) != "seal") return std::nullopt;
-  const auto seal = hash(base::trim(word(line)));
+  const auto until = read_date(next_word(line));
+  if (next_word(line) != "entries") return std::nullopt;
+  const auto entries = base::parse_integer(next_word(line));
+  if (next_word(line) != "sum") return std::nullopt;
+  const auto sum = read_hash(next_word(line));
+  if (next_word(line) != "seal") return std::nullopt;
+  const auto seal = read_hash(base::trim(next_word(line)));
   if (!until || !entries || *entries < 0 || !sum || !seal) return std::nullopt;
   const HeadSum found{*until, static_cast<std::uint64_t>(*entries), *sum};
   if (!base::equal_constant_time(*seal, seal_of(keys, found))) return std::nullopt;

@@ -92,6 +92,12 @@ BOOST_AUTO_TEST_CASE(an_erasure_is_told_in_the_subscribers_language) {
   BOOST_TEST(world.told("已被删除"));
 }
 
+BOOST_AUTO_TEST_CASE(an_erasure_by_customer_care_is_told) {
+  Told world;
+  good(world.lab.care().erase(world.lab.call(), kCard, world.lab.now()));
+  BOOST_TEST(world.told("was erased"));
+}
+
 BOOST_AUTO_TEST_CASE(who_has_no_number_or_is_not_to_be_told) {
   vault::Policy policy = telling();
   policy.notices.move = false;

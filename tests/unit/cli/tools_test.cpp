@@ -206,6 +206,32 @@ BOOST_AUTO_TEST_CASE(care_calls) {
   }
 }
 
+// Proves the end of a service, its return and an erasure whose receipt holds later, is in the
+// history, and is worth nothing when a digit of it is changed.
+BOOST_AUTO_TEST_CASE(end_of_service) {
+  const Laboratory lab;
+  lab.set_up();
+  const std::string card = "8986001234567890120";
+  BOOST_TEST(contains(lab.care(proven({"suspend", card})), card + " suspended; its data are kept"));
+  BOOST_TEST(lab.care(proven({"suspend", card})).code == 1);
+  BOOST_TEST(contains(lab.care(proven({"show", card})), "On again: resume"));
+  BOOST_TEST(lab.care(proven({"resume", card})).output == card + " is in service again\n");
+  const Ended erased = lab.care(proven({"erase", card}));
+  BOOST_TEST(erased.code == 0);
+  BOOST_TEST(!contains(lab.care(proven({"show", card})), "+8613800000001"));
+  BOOST_TEST(lab.care(proven({"erase", card})).code == 1);
+  std::string receipt = erased.output.substr(erased.output.find('\n') + 1);
+  receipt.pop_back();
+  const Ended check = lab.care({"erase", "verify", receipt, "--operator", "chief"});
+  BOOST_TEST(check.code == 0);
+  BOOST_TEST(contains(check, "by agent:ann\nnothing from before is stored\n"));
+  BOOST_TEST(contains(lab.care({"--json", "erase", "verify", receipt}), "\"holds\": true"));
+  receipt.back() = receipt.back() == '0' ? '1' : '0';
+  BOOST_TEST(lab.care({"erase", "verify", receipt}).code == 2);
+  BOOST_TEST(contains(lab.care({"audit"}), "erasure_verified  ops:chief  " + card));
+  BOOST_TEST(contains(lab.care({"audit", "verify"}), "the history is whole"));
+}
+
 // Proves that an order moves the record to the new card.
 BOOST_AUTO_TEST_CASE(swap_by_order) {
   const Laboratory lab;
