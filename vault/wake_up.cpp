@@ -59,6 +59,15 @@ Reaction reaction_to(const WakeUpRow& row, const Por& por) {
   }
 }
 
+// A card that could not open the packet does not know its counter, which is ciphered: it refuses
+// with 0. "Counter low" says that it has read it.
+bool names_packet(const WakeUpRow& row, const Por& por) {
+  if (row.state != State::waiting || por.tar != row.tar) return false;
+  const bool unread =
+      por.counter == 0 && !por.authentic && por.status != 0x00 && por.status != 0x02;
+  return unread || por.counter == row.counter;
+}
+
 bool needs_somebody(std::uint8_t status) {
   return status == 0x01 || status == 0x04 || status == 0x05 || status == 0x06 || status == 0x0A;
 }
@@ -136,9 +145,7 @@ PorDecision react_to_por(const WakeUpRow& row, const Por& por, const WakeUpSetti
                          base::Now now) {
   PorDecision decision{row, false, false, false, {}};
   WakeUpRow& after = decision.after;
-  if (row.state != State::waiting || por.tar != row.tar || por.counter != row.counter) {
-    return decision;
-  }
+  if (!names_packet(row, por)) return decision;
   decision.counted = true;
   after.last_status = por.status;
   after.last_authentic = por.authentic;

@@ -166,6 +166,26 @@ BOOST_AUTO_TEST_CASE(proofs_that_do_not_count) {
   BOOST_TEST(counters.get("vault.answers_of_nobody") == 3);
 }
 
+// A card that could not decipher the packet refuses it without its counter; with the counter that
+// was in it only who has read it agrees, or finds it too low.
+BOOST_AUTO_TEST_CASE(refusals_without_a_counter) {
+  for (const int status : {0x00, 0x02, 0x01, 0x05, 0x06, 0x09, 0x0A}) {
+    for (const bool authentic : {true, false}) {
+      Woken world;
+      world.want();
+      world.work(world.service());
+      vault::IncomingSms sms;
+      sms.binary = true;
+      sms.from = world.record.msisdn_provisioned;
+      sms.user_data = {0x71, static_cast<std::uint8_t>(status), 0, authentic};
+      world.service().keep({sms}, world.now());
+      world.work(world.service());
+      const bool counts = !authentic && status != 0x00 && status != 0x02;
+      BOOST_TEST(world.row().last_status == (counts ? status : -1));
+    }
+  }
+}
+
 // A proof in two messages is read as one: the second one's header is not part of it.
 BOOST_AUTO_TEST_CASE(proof_in_parts) {
   want();
