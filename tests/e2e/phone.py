@@ -9,12 +9,13 @@ from process import write_secret
 class Sim:
     """One card. It goes into phones by name; a phone that does not exist is a new one."""
 
-    def __init__(self, lab, iccid, contacts=250, msisdn=None):
+    def __init__(self, lab, iccid, contacts=250, msisdn=None, server=None):
         self.lab, self.iccid = lab, iccid
         self.file = lab.path("cards", iccid + ".card")
         options = ["--msisdn", msisdn] if msisdn else []
         self._card("create", "--iccid", iccid, "--keys", lab.path("etc", "cards.csv"),
-                   "--size", str(contacts), "--server", f"127.0.0.1:{lab.port}", *options)
+                   "--size", str(contacts), "--server", server or f"127.0.0.1:{lab.port}",
+                   *options)
 
     def _card(self, command, *arguments, **how):
         return self.lab.run("bipvault-card", command, "--card", self.file, *arguments, **how)
@@ -41,12 +42,14 @@ class Sim:
         with open(self.file, encoding="utf-8") as file:
             return json.load(file)["files"]
 
-    def run(self, phone, *script, code=0, seconds=100, radio=None):
-        """One life in a phone, from power on to power off. radio: the network's local socket."""
+    def run(self, phone, *script, code=0, seconds=100, radio=None, server=True):
+        """One life in a phone, from power on to power off. radio: the network's local socket;
+        server False: channels go where the card, or a PUSH, says."""
         self.lab.lives += 1
         trace = self.lab.path("trace", f"{self.lab.lives:03d}-{self.iccid}.pcap")
         done = self._card("run", "--phone", self.lab.path("cards", phone + ".phone"), "--json",
-                          "--server", f"127.0.0.1:{self.lab.port}", "--script", "-",
+                          *(["--server", f"127.0.0.1:{self.lab.port}"] if server else []),
+                          "--script", "-",
                           "--pcap", trace, "--clock-file", self.lab.clock_file,
                           "--timeout", f"{seconds}s", *(["--radio", radio] if radio else []),
                           stdin="\n".join(script) + "\n", code=None,
