@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/care_view.h"
+#include "cli/export.h"
 #include "cli/terminal.h"
 #include "vault/sealed_head.h"
 
@@ -167,6 +168,7 @@ int by_agent(const Tool& tool, vault::CareService& care, const vault::CareCall& 
     if (!meant(tool)) return tool.fail(kFailed, "nothing was erased");
     return report(tool, care.erase(call, who, now), report_erased);
   }
+  if (name == "export") return run_export(tool, care, call);
   if (name == "confirm-move") return report_moved(tool, care.confirm_move(call, who, now));
   return report_moved(tool, care.reject_move(call, who, now));
 }
@@ -196,6 +198,7 @@ int run_care(Tool& tool) {
   std::optional<vault::CareCall> call;
   // The configuration first: nobody types a number for nothing.
   if (tool.config(false) == nullptr) return tool.code();
+  if (name == "export" && !export_options_ok(tool, code)) return code;
   if (!by_operator) {
     call = care_call(tool, code);
     if (!call) return code;

@@ -30,7 +30,7 @@ ProgramSpec make_program() {
   return {
       "bipvault-care",
       "Customer care of a Bipvault. Cards are named by ICCID, in any spelling, or by the\n"
-      "provisioned number (+...). Content and keys are never shown.",
+      "provisioned number (+...). Keys are never shown, content goes into files only.",
       common_options(),
       {proven("show", "WHO", "show state, dates, attempts, history and what to tell the customer",
               "Shows what is known of the record of WHO, an ICCID or a phone number (+...), and\n"
@@ -48,6 +48,15 @@ ProgramSpec make_program() {
               "The subscriber of the record of WHO gets no more reminders, until START or opt-in."),
        proven("opt-in", "WHO", "reminders again for this subscriber",
               "Takes an opt-out back, whether it came from care or by STOP."),
+       proven(
+           "export", "WHO", "hand the stored content over as a file",
+           "Writes the content of the record of WHO into a new file of mode 0600, for a customer\n"
+           "who takes it home. The vCard forms hold the contacts, text and csv the messages and\n"
+           "memos as well; raw is what the card has sent. An entry that is damaged is left out\n"
+           "and named. FILE - is standard output, unless that is a terminal.",
+           {{"format", "FORM", "vcard4, vcard3, text, raw or csv"},
+            {"output", "FILE", "where to; it must not exist yet"},
+            {"copy", "N", "an older version, as show lists them (default 0, the newest)"}}),
        proven("suspend", "WHO", "the service has ended for this card",
               "The card of WHO is answered that the service has ended. Its data are kept for the\n"
               "retention time ([vault] retention); resume puts everything on again."),

@@ -89,6 +89,18 @@ class CareService {
   CareResult<Reminders> opt_out(const CareCall& call, const std::string& who, base::Now now);
   CareResult<Reminders> opt_in(const CareCall& call, const std::string& who, base::Now now);
 
+  // The content itself, for the customer at the counter; also of a locked or suspended record. The
+  // entry in the history comes first: what was noted and then could not be read is `unavailable`.
+  struct Exported {
+    Iccid iccid;
+    ImageInfo image;
+    base::Secret content;  // as the card has sent it (docs/protocol.md "Image")
+  };
+  // `form` is what it will be made into, for the history; `copy` counts the stored versions as show
+  // lists them, 0 the newest.
+  CareResult<Exported> export_content(const CareCall& call, const std::string& who,
+                                      const std::string& form, std::size_t copy, base::Now now);
+
   // The service has ended for this card: it is answered `suspended`, its data are kept for
   // Policy::retention; or it is on again.
   struct Service {

@@ -1,0 +1,277 @@
+// What an export holds: entries read from images written octet by octet, what is damaged left out
+// alone, and the forms that other programs read.
+#include "cli/content.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "base/gsm_text.h"
+#include "base/text.h"
+#include "cli/content_text.h"
+#include "tests/support/torment.h"
+
+namespace {
+
+using base::Bytes;
+
+Bytes hex(const std::string& text) { return *base::from_hex(text); }
+
+Bytes record(unsigned number, const Bytes& content) {
+  const Bytes octet{static_cast<std::uint8_t>(number)};
+  return base::Writer().tlv(0x80, octet).tlv(0x81, content).take();
+}
+
+Bytes file(const std::string& path, const std::vector<Bytes>& records) {
+  base::Writer body;
+  body.tlv(0x80, hex(path)).tlv(0x81, hex("01"));
+  for (const Bytes& entry : records) body.tlv(0xA1, entry);
+  return base::Writer().tlv(0xA0, body.view()).take();
+}
+
+Bytes memo(const std::string& title, const std::string& text) {
+  base::Writer body;
+  body.tlv(0x80, base::as_bytes(title)).tlv(0x81, base::as_bytes(text));
+  body.tlv(0x82, hex("20261124090500"));
+  return base::Writer().tlv(0xA2, body.view()).take();
+}
+
+Bytes image(const std::vector<Bytes>& objects) {
+  base::Writer out;
+  out.text("BV").u8(1);
+  for (const Bytes& object : objects) out.bytes(object);
+  return out.take();
+}
+
+// Name in 20 octets; number part as given or of a number that everybody knows.
+Bytes adn(const std::string& name, const std::string& part = "0691947121436587FFFFFFFFFFFF") {
+  Bytes out = *base::encode_alpha(name, 20);
+  Bytes number = hex(part);
+  number.resize(14, 0xFF);
+  out.insert(out.end(), number.begin(), number.end());
+  return out;
+}
+
+constexpr char kBook[] = "7FFF5F3A4F3A", kAnr[] = "7FFF5F3A4F11", kEmail[] = "7FFF5F3A4F50",
+               kExt[] = "7FFF5F3A4F4A", kTelecom[] = "3F007F106F3A", kSms[] = "7FFF6F3C";
+
+Bytes sms(const std::string& rest) {
+  Bytes out =
+      hex("01"
+          "07919471012345F6" +
+          rest);
+  out.resize(176, 0xFF);
+  return out;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(content)
+
+BOOST_AUTO_TEST_CASE(a_contact_with_everything) {
+  const cli::Content read = cli::read_content(
+      image({file(kBook, {record(3, adn("Müller", "0B9194712143658709214365FF01"))}),
+             file(kExt, {record(1, hex("02022143FFFFFFFFFFFFFFFFFF"))}),
+             file(kAnr, {record(3, hex("000481103254FFFFFFFFFFFFFFFFFF"))}),
+             file(kEmail, {record(3, *base::encode_alpha("m@example.com", 30))})}));
+  BOOST_REQUIRE_EQUAL(read.contacts.size(), 1u);
+  BOOST_TEST(read.damage.empty());
+  const cli::Contact& contact = read.contacts[0];
+  BOOST_TEST(contact.place == "7FFF/5F3A/4F3A record 3");
+  BOOST_TEST(contact.name == "Müller");
+  BOOST_REQUIRE_EQUAL(contact.numbers.size(), 2u);
+  BOOST_TEST(contact.numbers[0] == "+491712345678901234561234");
+  BOOST_TEST(contact.numbers[1] == "012345");
+  BOOST_REQUIRE_EQUAL(contact.emails.size(), 1u);
+  BOOST_TEST(contact.emails[0] == "m@example.com");
+}
+
+// Proves that names come out in each of the codings that cards use.
+BOOST_AUTO_TEST_CASE(codings) {
+  for (const char* name : {"Anna", "王小明", "Ольга", "Ωmega [1]", "😀"}) {
+    const cli::Content read = cli::read_content(image({file(kTelecom, {record(1, adn(name))})}));
+    BOOST_REQUIRE_EQUAL(read.contacts.size(), 1u);
+    BOOST_TEST(read.contacts[0].name == name);
+  }
+}
+
+// Proves that each damaged entry is left out and named, and that the others come.
+BOOST_AUTO_TEST_CASE(damage_is_left_out_alone) {
+  Bytes long_name = adn("x");
+  long_name[0] = 0x81;
+  long_name[1] = 200;
+  const cli::Content read = cli::read_content(image(
+      {file(kBook, {record(1, adn("Anna")), record(2, adn("Bad", "2091")), record(3, hex("0102")),
+                    record(4, long_name), record(5, adn("Loop", "0691947121436587FFFFFFFFFF01")),
+                    record(6, adn("Zoe")), base::Writer().tlv(0x80, hex("07")).take()}),
+       file(kExt, {record(1, hex("0099FFFFFFFFFFFFFFFFFFFFFF"))}),
+       file(kAnr, {record(9, hex("000481103254FFFFFFFFFFFFFFFFFF")), record(1, hex("00"))}),
+       file("7FFF5F3A4F99", {record(1, hex("00"))}), memo("T", "B"),
+       base::Writer().tlv(0xA2, hex("800154")).take()}));
+  BOOST_REQUIRE_EQUAL(read.contacts.size(), 2u);
+  BOOST_TEST(read.contacts[0].name == "Anna");
+  BOOST_TEST(read.contacts[1].name == "Zoe");
+  BOOST_TEST(read.memos.size() == 1u);
+  std::string all;
+  for (const cli::Damage& item : read.damage) all += item.place + ": " + item.what + "\n";
+  for (const char* part :
+       {"file 1 7FFF/5F3A/4F3A, record 7 of the back-up: without", "4F3A record 2: the number",
+        "4F3A record 3: too short", "4F3A record 4: the name", "4F3A record 5: the number",
+        "4F11 record 9: belongs to no", "4F11 record 1: the additional", "memo 2: without",
+        "4F99: 1 records of a kind"}) {
+    BOOST_TEST(all.find(part) != std::string::npos, part << " in\n" << all);
+  }
+  BOOST_TEST(read.damage.size() == 9u, all);
+}
+
+// A chain of extensions that runs in a circle ends.
+BOOST_AUTO_TEST_CASE(extension_in_a_circle) {
+  const cli::Content read = cli::read_content(
+      image({file(kBook, {record(1, adn("Loop", "0B9194712143658709214365FF01"))}),
+             file(kExt, {record(1, hex("02022143FFFFFFFFFFFFFFFF01"))})}));
+  BOOST_TEST(read.contacts.size() == 1u);
+}
+
+// The same book at two places of a card comes once.
+BOOST_AUTO_TEST_CASE(a_book_seen_twice) {
+  const cli::Content read =
+      cli::read_content(image({file(kTelecom, {record(1, adn("Anna")), record(2, adn("Bo"))}),
+                               file(kBook, {record(1, adn("Anna"))})}));
+  BOOST_TEST(read.contacts.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(messages) {
+  const cli::Content read = cli::read_content(
+      image({file(kSms,
+                  {// "hello" from +49171..., 24 November 2026, 9:05 in a zone 8 hours ahead
+                   record(1, sms("040B919471214365F7000062114290500023"
+                                 "05E8329BFD06")),
+                   // UCS2, second part of two, from a name, five hours behind
+                   record(2, sms("440DD0"
+                                 "D432BB3C7EB7"
+                                 "01"
+                                 "0008"
+                                 "6211429050000A"
+                                 "0A"
+                                 "050003070202"
+                                 "738B5C0F")),
+                   // sent, with a relative validity
+                   record(3,
+                          [] {
+                            Bytes out =
+                                sms("1100"
+                                    "0481"
+                                    "2143"
+                                    "0000"
+                                    "A7"
+                                    "05E8329BFD06");
+                            out[0] = 0x05;
+                            return out;
+                          }()),
+                   // free, whatever stands in it
+                   record(4,
+                          [] {
+                            Bytes out = sms("04");
+                            out[0] = 0x00;
+                            return out;
+                          }()),
+                   record(5, sms("02")), record(6, sms("040B919471214365F70000621142905000FFFF")),
+                   record(7, hex("010791"))})}));
+  BOOST_REQUIRE_EQUAL(read.messages.size(), 3u);
+  const cli::Message& came = read.messages[0];
+  BOOST_TEST((came.received && came.read && came.parts == 1));
+  BOOST_TEST(came.text == "hello");
+  BOOST_TEST(came.number == "+49171234567");
+  BOOST_TEST(came.date == "2026-11-24T09:05:00+08:00");
+  const cli::Message& part = read.messages[1];
+  BOOST_TEST(part.text == "王小");
+  BOOST_TEST(part.number == "Telecom");
+  BOOST_TEST(part.date == "2026-11-24T09:05:00-05:00");
+  BOOST_TEST((part.part == 2 && part.parts == 2));
+  const cli::Message& sent = read.messages[2];
+  BOOST_TEST((!sent.received && sent.read && sent.date.empty()));
+  BOOST_TEST(sent.text == "hello");
+  BOOST_TEST(sent.number == "1234");
+  BOOST_TEST(read.damage.size() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(memos) {
+  const cli::Content read = cli::read_content(image({memo("Title", "Käse\xFF")}));
+  BOOST_REQUIRE_EQUAL(read.memos.size(), 1u);
+  BOOST_TEST(read.memos[0].date == "2026-11-24T09:05:00Z");
+  BOOST_TEST(read.memos[0].body == "Käse\xEF\xBF\xBD");
+}
+
+// Proves that nothing of an image can break the reader: cut at each length, any octet changed.
+BOOST_AUTO_TEST_CASE(torment) {
+  const Bytes whole = image({file(kBook, {record(1, adn("Anna")), record(2, adn("王小明"))}),
+                             file(kSms, {record(1, sms("040B919471214365F70000621142905000230"
+                                                       "5E8329BFD06"))}),
+                             memo("T", "B")});
+  BOOST_TEST(cli::read_content(whole).damage.empty());
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const cli::Content read = cli::read_content(base::View(whole).first(size));
+    BOOST_TEST(read.contacts.size() + read.messages.size() + read.memos.size() <= 4u);
+    const bool between = size == 3 || read.contacts.size() == 2;
+    BOOST_TEST((between || !read.damage.empty()), size);
+  }
+  card_test::torment(whole, [](base::View octets) {
+    const cli::Content read = cli::read_content(octets);
+    BOOST_REQUIRE(base::valid_utf8(cli::to_text(read)));
+    BOOST_REQUIRE(base::valid_utf8(cli::to_csv(read)));
+    BOOST_REQUIRE(base::valid_utf8(cli::to_vcards(read, cli::VCard::v4, "1")));
+  });
+}
+
+// RFC 6350 clauses 3.2 and 3.4.
+BOOST_AUTO_TEST_CASE(vcard_escapes_and_folds) {
+  cli::Content content;
+  cli::Contact contact;
+  contact.place = "a";
+  contact.name = "A;B,C\\D\nE\x07";
+  contact.numbers = {"+49171", "*100#"};
+  contact.emails = {"a@b.c"};
+  content.contacts.push_back(contact);
+  contact.name.clear();
+  for (int i = 0; i < 60; ++i) contact.name += "王";
+  content.contacts.push_back(contact);
+  contact.name.clear();
+  content.contacts.push_back(contact);
+  const std::string v4 = cli::to_vcards(content, cli::VCard::v4, "card");
+  BOOST_TEST(v4.starts_with("BEGIN:VCARD\r\nVERSION:4.0\r\n"));
+  BOOST_TEST(v4.find("\r\nFN:A\\;B\\,C\\\\D\\nE\r\nN:A\\;B\\,C\\\\D\\nE;;;;\r\n") !=
+             std::string::npos);
+  BOOST_TEST(v4.find("\r\nTEL:*100#\r\nEMAIL:a@b.c\r\nEND:VCARD\r\n") != std::string::npos);
+  BOOST_TEST(v4.find("\r\nFN:+49171\r\n") != std::string::npos);
+  std::string unfolded = v4;
+  for (std::size_t at = 0; (at = unfolded.find("\r\n ", at)) != std::string::npos;) {
+    unfolded.erase(at, 3);
+  }
+  BOOST_TEST(unfolded.find("FN:" + content.contacts[1].name + "\r\n") != std::string::npos);
+  for (std::size_t at = 0; at < v4.size();) {
+    const std::size_t end = v4.find("\r\n", at);
+    BOOST_TEST(end - at <= 75u);
+    BOOST_TEST(base::valid_utf8(v4.substr(at, end - at)));
+    at = end + 2;
+  }
+  BOOST_TEST(cli::to_vcards(content, cli::VCard::v3, "card").find("\r\nVERSION:3.0\r\n") !=
+             std::string::npos);
+  BOOST_TEST(cli::to_vcards(content, cli::VCard::v4, "card") == v4, "the same at every export");
+  BOOST_TEST(cli::to_vcards(content, cli::VCard::v4, "other") != v4);
+}
+
+BOOST_AUTO_TEST_CASE(csv_and_text) {
+  cli::Content content;
+  content.contacts.push_back({"p", "Say \"hi\", Bo", {"1", "2"}, {}});
+  content.messages.push_back({"q", true, false, "+49", "two\nlines", "2026", 1, 2});
+  content.memos.push_back({"r", "T", "B", ""});
+  BOOST_TEST(cli::to_csv(content) ==
+             "kind,place,name,numbers,emails,date,direction,text\r\n"
+             "contact,p,\"Say \"\"hi\"\", Bo\",1; 2,,,,\r\n"
+             "message,q,,+49,,2026,\"received, not read, part 1 of 2\",\"two\nlines\"\r\n"
+             "memo,r,T,,,,,B\r\n");
+  BOOST_TEST(cli::to_text(content) ==
+             "Contacts: 1\n  Say \"hi\", Bo\n    1\n    2\n\nMessages: 1\n"
+             "  +49, received, not read, 2026, part 1 of 2\n    two\n    lines\n\nMemos: 1\n"
+             "  T\n    B\n");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
