@@ -1,9 +1,11 @@
-// bench_load: the cards of bench-store, in a process of their own. Takes commands on standard
-// input and answers each with one line of JSON:
+// bench_load: the cards of bench-store and bench-sessions, in a process of their own. Takes
+// commands on standard input and answers each with one line of JSON:
 //
 //   prepare PORT            every card stores once and confirms its key
 //   run SIDE PORT N SECONDS N cards at once, each doing complete stores in a loop; SIDE is `real`
 //                           or `bare`
+//
+// over TCP, or what the third argument says (tls_psk, cat_tp).
 //
 // A complete store: connect, identification, STORE BEGIN with the key, its answer, STORE DATA in
 // blocks of 700 octets without waiting (SPI 16 1A), STORE END, its answer, close. Each packet is
@@ -12,7 +14,6 @@
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 
 #include <sys/resource.h>
 
@@ -30,13 +31,12 @@
 #include "bip/message.h"
 #include "tests/bench/cards.h"
 #include "tests/bench/images.h"
+#include "tests/bench/wire.h"
 #include "tests/support/test_card.h"
 #include "vault/record.h"
 
 namespace {
 
-using boost::asio::ip::tcp;
-using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kBlock = 700;
@@ -52,6 +52,7 @@ struct BenchCard {
   support::TestCard card;
   std::string key;
   std::uint32_t transaction = 0;
+  bool busy = false;  // a parcel of it is under way: its next one waits, for the counters' sake
 };
 
 // One complete store, ready to be sent, and what came back.
@@ -62,9 +63,11 @@ struct Parcel {
   base::Bytes answers[2];
   double took_ms = 0;
   bool cut = false;  // the connection failed
+  bool sent = false;
 };
 
-Parcel make_parcel(BenchCard& owner, base::View image) {
+// Only TCP begins with an identification packet: the other channels tell by themselves.
+Parcel make_parcel(BenchCard& owner, base::View image, bool identify) {
   Parcel parcel;
   parcel.owner = &owner;
   const auto piece = [&](const base::Bytes& packet) {
@@ -73,7 +76,7 @@ Parcel make_parcel(BenchCard& owner, base::View image) {
   };
   support::TestCard& card = owner.card;
   const std::uint32_t transaction = ++owner.transaction;
-  piece(card.identification());
+  if (identify) piece(card.identification());
   bip::Message begin = card.store_begin(image, transaction);
   if (!owner.key.empty()) begin.fields.key = base::Secret(base::as_bytes(owner.key));
   piece(card.packet(begin));
@@ -85,11 +88,13 @@ Parcel make_parcel(BenchCard& owner, base::View image) {
   return parcel;
 }
 
-Parcel make_confirm(BenchCard& owner) {
+Parcel make_confirm(BenchCard& owner, bool identify) {
   Parcel parcel;
   parcel.owner = &owner;
-  parcel.octets = owner.card.identification();
-  parcel.ends.push_back(parcel.octets.size());
+  if (identify) {
+    parcel.octets = owner.card.identification();
+    parcel.ends.push_back(parcel.octets.size());
+  }
   bip::Message confirm = owner.card.plain(bip::Ins::key_confirm, owner.transaction);
   confirm.fields.key = base::Secret(base::as_bytes(owner.key));
   const base::Bytes packet = owner.card.packet(confirm);
@@ -102,88 +107,57 @@ Parcel make_confirm(BenchCard& owner) {
 class Slot {
  public:
   using Next = std::function<Parcel*()>;
+  using Connect = std::function<std::shared_ptr<bench::Wire>(const Parcel& parcel)>;
 
-  Slot(boost::asio::io_context& context, std::uint16_t port, Next next)
-      : socket_(context),
-        server_(boost::asio::ip::address_v4::loopback(), port),
-        next_(std::move(next)) {}
+  Slot(std::size_t head, Connect connect, Next next)
+      : head_(head), connect_(std::move(connect)), next_(std::move(next)) {}
 
   void go() {
     parcel_ = next_();
     if (parcel_ == nullptr) return;
     began_ = Clock::now();
-    answer_ = 0;
-    piece_ = sent_ = 0;
-    error_code error;
-    socket_.open(tcp::v4(), error);
-    if (error) die("socket: " + error.message());
-    socket_.async_connect(server_, [this](const error_code& failed) {
-      if (failed) return finish(true);
-      error_code ignored;
-      socket_.non_blocking(true, ignored);
-      socket_.set_option(tcp::no_delay(true), ignored);
-      send();
-    });
+    answer_ = piece_ = 0;
+    wire_ = connect_(*parcel_);
+    wire_->open([this] { on_event(); });
   }
 
  private:
-  std::size_t last_piece() const { return answer_ == 0 ? 2 : parcel_->ends.size(); }
-
-  void send() {
-    while (piece_ < last_piece()) {
-      error_code error;
-      const std::size_t end = parcel_->ends[piece_];
-      sent_ += socket_.write_some(boost::asio::buffer(parcel_->octets.data() + sent_, end - sent_),
-                                  error);
-      if (error == boost::asio::error::would_block) {
-        return socket_.async_wait(tcp::socket::wait_write, [this](const error_code& failed) {
-          failed ? finish(true) : send();
-        });
-      }
-      if (error) return finish(true);
-      if (sent_ == end) ++piece_;
-    }
-    receive();
-  }
-
-  void receive() {
-    socket_.async_wait(tcp::socket::wait_read, [this](const error_code& failed) {
-      if (failed) return finish(true);
-      base::Bytes& answer = parcel_->answers[answer_];
-      std::uint8_t octets[2048];
-      error_code error;
-      const std::size_t got = socket_.read_some(boost::asio::buffer(octets), error);
-      if (error && error != boost::asio::error::would_block) return finish(true);
-      answer.insert(answer.end(), octets, octets + got);
-      if (!whole(answer)) return receive();
-      ++answer_;
+  void on_event() {
+    if (wire_->failed()) return finish(true);
+    if (!wire_->is_open()) return;
+    if (piece_ == 0) send(head_);
+    while (answer_ < 2) {
+      auto answer = wire_->answer();
+      if (!answer) return;
+      parcel_->answers[answer_++] = std::move(*answer);
       if (piece_ == parcel_->ends.size()) return finish(false);
-      send();
-    });
+      send(parcel_->ends.size());
+    }
   }
 
-  static bool whole(base::View answer) {
-    base::Reader reader(answer);
-    reader.u8();
-    reader.take(reader.ber_length());
-    return reader.ok();
+  void send(std::size_t last_piece) {
+    for (; piece_ < last_piece; ++piece_) {
+      const std::size_t begin = piece_ == 0 ? 0 : parcel_->ends[piece_ - 1];
+      wire_->send(base::View(parcel_->octets).subspan(begin, parcel_->ends[piece_] - begin));
+    }
   }
 
   void finish(bool cut) {
     parcel_->cut = cut;
+    parcel_->owner->busy = false;
     parcel_->took_ms = std::chrono::duration<double, std::milli>(Clock::now() - began_).count();
-    error_code ignored;
-    socket_.close(ignored);
+    const std::shared_ptr<bench::Wire> done = std::move(wire_);  // it is calling us
+    done->close();
     go();
   }
 
-  tcp::socket socket_;
-  tcp::endpoint server_;
+  const std::size_t head_;  // pieces before the first answer
+  Connect connect_;
   Next next_;
+  std::shared_ptr<bench::Wire> wire_;
   Parcel* parcel_ = nullptr;
   Clock::time_point began_;
   std::size_t piece_ = 0;
-  std::size_t sent_ = 0;
   std::size_t answer_ = 0;
 };
 
@@ -198,7 +172,8 @@ double cpu_seconds() {
 
 class Load {
  public:
-  Load(std::size_t cards, bool random) : images_(random, 1) {
+  Load(std::size_t cards, bool random, bench::Channel channel)
+      : images_(random, 1), channel_(channel) {
     for (const std::string& digits : bench::all_cards(cards)) {
       cards_.push_back(std::make_unique<BenchCard>(digits));
     }
@@ -206,8 +181,8 @@ class Load {
 
   void prepare(std::uint16_t port) {
     parcels_.clear();
-    for (const auto& card : cards_) parcels_.push_back(make_parcel(*card, images_.make()));
-    drive(port, 8, [] { return true; });
+    for (const auto& card : cards_) parcels_.push_back(make_store(*card));
+    drive(true, port, 8, [] { return true; });
     std::size_t sizes[2] = {};
     for (Parcel& parcel : parcels_) {
       const auto answer = verified(parcel, 1);
@@ -215,37 +190,39 @@ class Load {
       parcel.owner->key = std::string(base::as_text(answer->fields.key->view()));
     }
     std::deque<Parcel> confirms;
-    for (const auto& card : cards_) confirms.push_back(make_confirm(*card));
+    for (const auto& card : cards_) confirms.push_back(make_confirm(*card, identifies()));
     parcels_.swap(confirms);
-    drive(port, 8, [] { return true; });
+    drive(true, port, 8, [] { return true; });
     for (Parcel& parcel : parcels_) {
       if (!verified(parcel, 0)) die("prepare: a key could not be confirmed");
     }
     // One common store tells the sizes of its packets and answers.
     parcels_.clear();
-    parcels_.push_back(make_parcel(*cards_[0], images_.make()));
-    drive(port, 1, [] { return true; });
+    parcels_.push_back(make_store(*cards_[0]));
+    recording_.clear();
+    drive(
+        true, port, 1, [] { return true; }, &recording_);
     if (!verified(parcels_[0], 1)) die("prepare: a second store has failed");
     sizes[0] = parcels_[0].answers[0].size();
     sizes[1] = parcels_[0].answers[1].size();
     const auto& ends = parcels_[0].ends;
     std::printf(
-        "{\"begin\": %zu, \"store\": %zu, \"answer1\": %zu, \"answer2\": %zu, "
+        "{\"first\": %zu, \"begin\": %zu, \"store\": %zu, \"answer1\": %zu, \"answer2\": %zu, "
         "\"pieces\": %zu}\n",
-        ends[1] - ends[0], ends.back(), sizes[0], sizes[1], ends.size());
+        ends[head() - 1], ends[1] - ends[0], ends.back(), sizes[0], sizes[1], ends.size());
   }
 
   void run(bool real, std::uint16_t port, std::size_t at_once, double seconds) {
     double& expected = expected_[real ? 0 : 1];
-    make_parcels(static_cast<std::size_t>(seconds * expected * 1.5) + 4 * at_once);
+    make_parcels(static_cast<std::size_t>(seconds * expected * 2) + 4 * at_once);
     const auto started = Clock::now();
     const auto until = started + std::chrono::duration<double>(seconds);
     const double cpu = cpu_seconds();
-    const std::size_t sent = drive(port, at_once, [&] { return Clock::now() < until; });
+    const std::size_t sent = drive(real, port, at_once, [&] { return Clock::now() < until; });
     const double took = std::chrono::duration<double>(Clock::now() - started).count();
     const double cpu_used = cpu_seconds() - cpu;
     const bool ran_out = sent == parcels_.size();
-    parcels_.resize(sent);
+    std::erase_if(parcels_, [](const Parcel& parcel) { return !parcel.sent; });
     expected = static_cast<double>(sent) / took;
     report(real, took, cpu_used, ran_out);
   }
@@ -254,20 +231,39 @@ class Load {
   void make_parcels(std::size_t count) {
     parcels_.clear();
     for (std::size_t i = 0; i < count; ++i) {
-      parcels_.push_back(make_parcel(*cards_[next_card_], images_.make()));
+      parcels_.push_back(make_store(*cards_[next_card_]));
       next_card_ = (next_card_ + 1) % cards_.size();
     }
   }
 
+  bool identifies() const { return channel_ == bench::Channel::tcp; }
+  std::size_t head() const { return identifies() ? 2 : 1; }
+  Parcel make_store(BenchCard& owner) { return make_parcel(owner, images_.make(), identifies()); }
+
   // Sends the parcels in their order as long as `more` says so; how many were sent.
-  std::size_t drive(std::uint16_t port, std::size_t at_once, const std::function<bool()>& more) {
+  std::size_t drive(bool real, std::uint16_t port, std::size_t at_once,
+                    const std::function<bool()>& more, bench::Recording* recording = nullptr) {
     boost::asio::io_context context(1);
     std::size_t sent = 0;
+    std::size_t first = 0;  // that was not sent yet
     const auto next = [&]() -> Parcel* {
-      return sent < parcels_.size() && more() ? &parcels_[sent++] : nullptr;
+      if (!more()) return nullptr;
+      while (first < parcels_.size() && parcels_[first].sent) ++first;
+      for (std::size_t i = first; i < parcels_.size(); ++i) {
+        Parcel& parcel = parcels_[i];
+        if (parcel.sent || parcel.owner->busy) continue;
+        ++sent;
+        return parcel.sent = parcel.owner->busy = true, &parcel;
+      }
+      return nullptr;
+    };
+    const bool replay = !real && channel_ == bench::Channel::cat_tp;
+    const auto connect = [&](const Parcel& parcel) {
+      return replay ? bench::make_replay(context, port, recording_)
+                    : bench::make_wire(context, channel_, port, parcel.owner->card, recording);
     };
     std::deque<Slot> slots;
-    for (std::size_t i = 0; i < at_once; ++i) slots.emplace_back(context, port, next).go();
+    for (std::size_t i = 0; i < at_once; ++i) slots.emplace_back(head(), connect, next).go();
     context.run();
     return sent;
   }
@@ -325,6 +321,8 @@ class Load {
   std::vector<std::unique_ptr<BenchCard>> cards_;
   std::size_t next_card_ = 0;
   bench::ImageMaker images_;
+  const bench::Channel channel_;
+  bench::Recording recording_;  // of one store over CAT_TP
   std::deque<Parcel> parcels_;
   double expected_[2] = {2000, 5000};  // stores per second of the last block of each side
 };
@@ -332,8 +330,12 @@ class Load {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 3) die("CARDS random|book");
-  Load load(std::stoul(arguments[1]), std::string(arguments[2]) == "random");
+  if (count != 3 && count != 4) die("CARDS random|book [tcp|tls_psk|cat_tp]");
+  const std::string name = count == 4 ? arguments[3] : "tcp";
+  const auto channel = name == "cat_tp"    ? bench::Channel::cat_tp
+                       : name == "tls_psk" ? bench::Channel::tls_psk
+                                           : bench::Channel::tcp;
+  Load load(std::stoul(arguments[1]), std::string(arguments[2]) == "random", channel);
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
     std::string command;

@@ -82,13 +82,17 @@ class Asked:
         self._popen.wait(20)
 
 
-def port_of(server, path):
-    """The TCP port that a starting server writes into a file."""
+def ports_of(server, path):
+    """The ports that a starting server writes into a file, by name."""
     def told():
         if not server.running():
             raise ProcessError(f"{server.name} ended: {server.log().strip()}")
-        return os.path.exists(path) and json.loads(read_text(path))["tcp"]
+        return os.path.exists(path) and json.loads(read_text(path))
     return wait_until(told, 30, path)
+
+
+def port_of(server, path):
+    return ports_of(server, path)["tcp"]
 
 
 def run(command, stdin="", seconds=120):

@@ -1,8 +1,8 @@
 """Runs the benches and tells how close the product comes to the limit of the machine.
 
     run.py --build DIR [NAME...]     NAME: bench-store, bench-db, bench-tls, bench-packet,
-                                     bench-smpp, bench-reminders, or the beginning of a result's
-                                     name such as bench-store/mariadb/8; none: all
+                                     bench-smpp, bench-reminders, bench-sessions, or the beginning
+                                     of a result's name such as bench-store/mariadb/8; none: all
 
 Both sides of a bench take turns in short blocks of one run. A ratio is the median of the ratios of
 neighbouring blocks, shown with the lowest and the highest: rates of a shared machine swing, their
@@ -20,7 +20,9 @@ import time
 
 import process
 import reminders
+import sessions
 import smpp
+from pairs import BenchFailed, store_pairs
 from process import Asked, Process, ProcessError, port_of, read_text, wait_until
 
 ENGINES = {"sqlite": "sqlite", "mariadb": "mysql"}
@@ -34,10 +36,6 @@ SERVER = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1", "--ski
           "--skip-log-bin", "--performance-schema=OFF", "--innodb-buffer-pool-size=2G",
           "--innodb-log-file-size=2G", "--innodb-io-capacity=2000", "--innodb-flush-neighbors=0",
           "--max-connections=200"]
-
-
-class BenchFailed(Exception):
-    pass
 
 
 class Server:
@@ -80,12 +78,6 @@ class Server:
 
 def program(build, name):
     return os.path.join(build, "tests", name)
-
-
-def cpu_of(pid):
-    """Seconds of processor time used so far."""
-    fields = read_text(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Place:
@@ -161,37 +153,6 @@ def bench_store(how, engine, wanted):
         place.remove()
 
 
-def store_pairs(how, load, ports, pids, at_once):
-    rates, cpu = {"real": [], "bare": []}, {"real": [], "bare": []}
-    latency = {"real": [], "bare": []}
-    for side in ports:
-        load.ask("run", side, ports[side], at_once, how.seconds / 2)
-    for _ in range(how.pairs):
-        for side in ports:
-            before = [cpu_of(pid) for pid in pids[side]]
-            seen = load.ask("run", side, ports[side], at_once, how.seconds)
-            if seen["cut"] or seen["try_later"] or seen["refused"]:
-                raise BenchFailed(f"{side}, {at_once} at once: {seen}")
-            if seen["ran_out"]:
-                print(f"note: the load ran out of prepared stores: {seen}", file=sys.stderr)
-            rates[side].append(seen["rate"])
-            used = [cpu_of(pid) - start for pid, start in zip(pids[side], before)]
-            cpu[side].append([1e6 * one / seen["stores"] for one in [seen["cpu"], *used]])
-            latency[side].append((seen["p50_ms"], seen["p99_ms"]))
-            time.sleep(how.pause)
-    total = {side: statistics.median(sum(parts) for parts in cpu[side]) for side in ports}
-    detail = ["by processor time (load, program, server): "
-              f"ratio {total['bare'] / total['real']:.2f}, "
-              f"{total['real']:.0f} us a store beside {total['bare']:.0f} us"]
-    for side in ports:
-        parts = [statistics.median(column) for column in zip(*cpu[side])]
-        names = ["load", "vault" if side == "real" else "bare", "server"]
-        p50, p99 = (statistics.median(column) for column in zip(*latency[side]))
-        detail.append(f"{side}: p50 {p50:.2f} ms, p99 {p99:.2f} ms, processor us/store: " +
-                      ", ".join(f"{n} {p:.0f}" for n, p in zip(names, parts)))
-    return "stores/s", rates["real"], rates["bare"], detail
-
-
 def bench_db(how, engine, wanted):
     place = Place(how, engine)
     try:
@@ -231,6 +192,7 @@ def results(how):
                                     for n in how.names)
 
     yield from bench_alone(how, asked)
+    yield from sessions.run(how, how.build, asked)
     yield from smpp.run(how, how.build, asked)
     yield from reminders.run(how, ENGINES, Server, asked)
     for bench, run in BENCHES.items():

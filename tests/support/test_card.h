@@ -95,6 +95,9 @@ class TestCard {
     return answer;
   }
 
+  // For TLS.
+  base::Bytes psk() const { return derived("psk"); }
+
   bip::CardKeys keys() const { return {family_, base::Secret(kic_), base::Secret(kid_)}; }
 
   vault::Iccid iccid;
