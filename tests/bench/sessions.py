@@ -1,5 +1,5 @@
-"""bench-sessions: complete stores of 16 KiB through the gateway with a store in memory, beside a server
-on the same event library that takes and gives the same octets in the same pieces."""
+"""bench-sessions: complete stores of 16 KiB through the gateway with a store in memory, beside a
+server on the same event library that takes and gives the same octets in the same pieces."""
 import os
 import shutil
 import signal
