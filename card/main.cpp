@@ -42,8 +42,8 @@ constexpr const char* kHelp =
                        [--size 2K|1K-64K]
                        [--rate N | --at-once N] [--think 2s] [--delay 600ms] [--loss PERCENT]
                        [--stay [--open-rate N] [--wait]] [--processes N] [--sources N]
-                       [--timeout 60s] [--state FILE] [--json FILE] [--quiet] [--no-confirm]
-                       [--allow-remote]
+                       [--cut PERCENT] [--timeout 60s] [--state FILE] [--json FILE] [--quiet]
+                       [--no-confirm] [--allow-remote]
   bipvault-card park-cards --count N CSV
 
 FILE of --card holds the card (with its OTA keys: mode 0600), FILE of --phone what the phone keeps;
@@ -77,9 +77,11 @@ opens a channel, takes its steps (default status,store) and closes it; --rate so
 second by chance, otherwise --at-once (100) are always under way. --stay: all cards open a channel
 first, at --open-rate (2000/s), and keep it; visits then go to open ones; --wait tells when all are
 open and goes on at a line of input. --delay is the network's, there and back; --loss is of
-CAT_TP's datagrams, each way; --sources spreads the cards over so many addresses from 127.0.0.2 on.
-Progress goes to standard error, a summary in JSON to standard output or --json. --state keeps
-counters and keys between two runs. The server must be on the loopback unless --allow-remote.
+CAT_TP's datagrams, each way; --cut of steps in which the link drops; --sources spreads the cards
+over so many addresses from 127.0.0.2 on. Progress goes to standard error, a summary in JSON to
+standard output or --json. --state keeps counters, keys and what the vault has acknowledged between
+two runs; a fetch fails as "lost" when it brings anything else. The server must be on the loopback
+unless --allow-remote.
 park-cards makes a CSV with random keys: for the host's card_keys and for the import.
 
 Exit: 0 done, 1 the story failed (expectation, time, file), 2 wrong use.

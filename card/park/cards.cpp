@@ -1,6 +1,7 @@
 #include "card/park/cards.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
@@ -34,7 +35,60 @@ std::uint64_t first_counter() {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(since, 0) * kCountersASecond);
 }
 
+// "1A2B+3C4D+*": acknowledged, unanswered ones, too many.
+std::string images_text(const Memory& memory) {
+  std::string text = std::to_string(memory.acknowledged);
+  for (const std::uint64_t digest : memory.unanswered) {
+    if (digest != 0) text += base::cat("+", digest);
+  }
+  return memory.too_many ? text + "+*" : text;
+}
+
+bool read_images(std::string_view text, Memory& memory) {
+  const auto number = [](std::string_view part, std::uint64_t& value) {
+    const auto read = std::from_chars(part.data(), part.data() + part.size(), value);
+    return read.ec == std::errc() && read.ptr == part.data() + part.size();
+  };
+  std::size_t end = std::min(text.find('+'), text.size());
+  if (!number(text.substr(0, end), memory.acknowledged)) return false;
+  while (end < text.size()) {
+    text.remove_prefix(end + 1);
+    end = std::min(text.find('+'), text.size());
+    std::uint64_t digest = 0;
+    if (text.substr(0, end) == "*") {
+      memory.too_many = true;
+    } else if (number(text.substr(0, end), digest)) {
+      memory.sent(digest);
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
+
+void Memory::sent(std::uint64_t digest) {
+  for (std::uint64_t& place : unanswered) {
+    if (place == digest) return;
+    if (place != 0) continue;
+    place = digest;
+    return;
+  }
+  too_many = true;
+}
+
+void Memory::acknowledge(std::uint64_t digest) {
+  acknowledged = digest;
+  std::fill(std::begin(unanswered), std::end(unanswered), 0);
+  too_many = false;
+}
+
+bool Memory::may_be(std::uint64_t digest) const {
+  if (digest == acknowledged || too_many) return true;
+  return digest != 0 &&
+         std::find(std::begin(unanswered), std::end(unanswered), digest) != std::end(unanswered);
+}
 
 base::Result<std::vector<ParkCard>> read_cards(const std::string& csv_path) {
   std::vector<ParkCard> cards;
@@ -77,19 +131,22 @@ base::Status read_state(const std::string& path, const std::vector<ParkCard>& ca
   if (const auto opened = csv.open(); !opened) return base::Error{path + ": " + opened.error()};
   std::vector<std::string> row;
   for (auto got = csv.next(row); got != base::CsvReader::Got::end; got = csv.next(row)) {
-    const auto iccid = row.size() == 4 ? iccid_octets(row[0]) : std::nullopt;
+    const auto iccid = row.size() == 5 ? iccid_octets(row[0]) : std::nullopt;
     const auto counter = iccid ? base::parse_integer(row[1]) : std::nullopt;
     const auto transaction = counter ? base::parse_integer(row[2]) : std::nullopt;
+    Memory images;
     if (got != base::CsvReader::Got::record || !transaction ||
-        row[3].size() >= sizeof Memory::key) {
+        row[3].size() >= sizeof Memory::key || !read_images(row[4], images)) {
       return base::Error{
-          base::cat(path, " line ", csv.line(), ": iccid, counter, transaction, key")};
+          base::cat(path, " line ", csv.line(), ": iccid, counter, transaction, key, images")};
     }
     const auto found = by_number.find(*iccid);
     if (found == by_number.end()) continue;
-    found->second->counter = static_cast<std::uint64_t>(*counter);
-    found->second->transaction = static_cast<std::uint32_t>(*transaction);
-    std::memcpy(found->second->key, row[3].c_str(), row[3].size() + 1);
+    Memory& memory = *found->second;
+    memory = images;
+    memory.counter = static_cast<std::uint64_t>(*counter);
+    memory.transaction = static_cast<std::uint32_t>(*transaction);
+    std::memcpy(memory.key, row[3].c_str(), row[3].size() + 1);
   }
   return {};
 }
@@ -97,11 +154,11 @@ base::Status read_state(const std::string& path, const std::vector<ParkCard>& ca
 base::Status write_state(const std::string& path, const std::vector<ParkCard>& cards,
                          const Memory* memories) {
   if (path.empty()) return {};
-  std::string text = "iccid,counter,transaction,key\n";
+  std::string text = "iccid,counter,transaction,key,images\n";
   for (std::size_t i = 0; i < cards.size(); ++i) {
     const Memory& memory = memories[i];
     text += base::cat(iccid_digits(cards[i].iccid), ",", memory.counter, ",", memory.transaction,
-                      ",", std::string_view(memory.key), "\n");
+                      ",", std::string_view(memory.key), ",", images_text(memory), "\n");
   }
   const auto written = base::write_file_atomically(path, text, 0600);
   base::wipe(text.data(), text.size());

@@ -124,6 +124,10 @@ void read_network(Reader& reader, Settings& settings) {
   double percent = 0;
   reader.real("loss", 0, 90, percent);
   settings.loss = percent / 100;
+  percent = 0;
+  reader.real("cut", 0, 100, percent);
+  settings.cut = percent / 100;
+  if (settings.cut > 0 && settings.stay) reader.fail("cut", "no --stay");
   if (const std::string* const channel = reader.text("channel")) {
     const auto carrier = parse_carrier(*channel);
     if (carrier) settings.carrier = *carrier;
@@ -134,9 +138,10 @@ void read_network(Reader& reader, Settings& settings) {
 }  // namespace
 
 const std::set<std::string>& options() {
-  static const std::set<std::string> all{
-      "visit", "size",    "rate",  "at-once", "visits",  "seconds", "open-rate", "processes",
-      "think", "sources", "delay", "loss",    "channel", "timeout", "state",     "json"};
+  static const std::set<std::string> all{"visit",   "size",      "rate",      "at-once", "visits",
+                                         "seconds", "open-rate", "processes", "think",   "sources",
+                                         "delay",   "loss",      "channel",   "timeout", "state",
+                                         "json",    "cut"};
   return all;
 }
 

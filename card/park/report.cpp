@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::array<const char*, kSteps> kStepNames{"status", "store", "fetch"};
 constexpr std::array<const char*, kFailures> kFailureNames{
-    "no_channel", "cut", "dropped", "timeout", "try_later", "refused", "broken", "no_card"};
+    "no_channel", "cut", "dropped", "timeout", "try_later", "refused", "broken", "lost", "no_card"};
 
 std::string decimal(double value, int digits) {
   char text[64];
@@ -32,6 +32,7 @@ Totals total(std::span<const Stats> all) {
     totals.opened += one.opened;
     totals.closed += one.closed;
     totals.visits += one.visits;
+    totals.cuts += one.cuts;
     totals.octets += one.octets;
     totals.measured_ms = std::max<std::uint64_t>(totals.measured_ms, one.measured_ms);
     totals.cpu_us += one.cpu_us;
@@ -77,12 +78,12 @@ std::string summary_json(const Totals& totals, const Settings& settings, std::si
   const double seconds = static_cast<double>(totals.measured_ms) / 1000;
   const double cpu = static_cast<double>(totals.cpu_us) / 1e6;
   const auto processors = static_cast<double>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
-  std::string text =
-      base::cat("{\"channel\": \"", to_string(settings.carrier), "\", \"cards\": ", cards,
-                ", \"processes\": ", settings.processes, ", \"seconds\": ", decimal(seconds, 3),
-                ", \"opened\": ", totals.opened, ", \"visits\": ", totals.visits,
-                ", \"visits_per_second\": ", decimal(per_second(totals.visits, seconds), 1),
-                ", \"image_octets\": ", totals.octets, ", \"steps\": {");
+  std::string text = base::cat(
+      "{\"channel\": \"", to_string(settings.carrier), "\", \"cards\": ", cards,
+      ", \"processes\": ", settings.processes, ", \"seconds\": ", decimal(seconds, 3),
+      ", \"opened\": ", totals.opened, ", \"visits\": ", totals.visits,
+      ", \"visits_per_second\": ", decimal(per_second(totals.visits, seconds), 1),
+      ", \"cuts\": ", totals.cuts, ", \"image_octets\": ", totals.octets, ", \"steps\": {");
   bool first = true;
   for (std::size_t step = 0; step < kSteps; ++step) {
     if (totals.steps[step] == 0) continue;

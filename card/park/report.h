@@ -11,7 +11,7 @@
 namespace card::park {
 
 struct Totals {
-  std::uint64_t opened = 0, closed = 0, visits = 0, octets = 0, failed = 0;
+  std::uint64_t opened = 0, closed = 0, visits = 0, cuts = 0, octets = 0, failed = 0;
   std::array<std::uint64_t, kSteps> steps{};
   std::array<std::uint64_t, kFailures> failures{};
   std::array<std::array<std::uint64_t, Histogram::kBuckets>, kSteps> times{};

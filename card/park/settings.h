@@ -36,6 +36,7 @@ struct Settings {
   std::int64_t think_ms = 0;  // mean between the steps of a visit
   std::int64_t delay_ms = 0;  // the network's, there and back
   double loss = 0;            // part of the datagrams, each way
+  double cut = 0;             // part of the steps in which the card's link drops, at any moment
   std::size_t processes = 1;
   std::size_t sources = 1;  // addresses from 127.0.0.2 on; 1: the system's choice
   bool confirm = true;      // no: issued keys are not confirmed, so that none is ever needed

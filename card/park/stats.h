@@ -43,6 +43,7 @@ enum class Failure : std::uint8_t {
   try_later,
   refused,  // another result than `done`, or a security status
   broken,   // an answer that does not verify or is none
+  lost,     // another image than the vault may have, or none
   no_card,  // a visit was due and all cards were busy: the park is too small for the rate
   count_
 };
@@ -52,6 +53,7 @@ struct Stats {
   std::atomic<std::uint64_t> opened{0};  // channels
   std::atomic<std::uint64_t> closed{0};
   std::atomic<std::uint64_t> visits{0};  // complete ones
+  std::atomic<std::uint64_t> cuts{0};    // that were wanted
   std::array<std::atomic<std::uint64_t>, kSteps> steps{};
   std::array<std::atomic<std::uint64_t>, kFailures> failures{};
   std::atomic<std::uint64_t> octets{0};  // of images that were stored or fetched

@@ -25,6 +25,12 @@ base::Bytes content(std::size_t size, std::uint64_t seed) {
   return image;
 }
 
+std::uint64_t name_of(const base::Sha256& digest) {
+  std::uint64_t name = 0;
+  std::memcpy(&name, digest.data(), sizeof name);
+  return name == 0 ? 1 : name;
+}
+
 bip::CommandHead head_for(const OtaKeys& keys, bool errors_only) {
   const int algorithm = keys.family == bip::Family::aes ? 0x02 : 0x05;
   const auto both = static_cast<std::uint8_t>(keys.key_set << 4 | algorithm);
@@ -102,7 +108,7 @@ std::vector<base::Bytes> Visit::answer(base::View octets) {
   result_ = answer->code;
   if (result_ == result::kTryLater) return finish(State::try_later);
   const bool nothing = waiting_ == Waiting::fetch_begin && result_ == result::kNothingStored;
-  if (nothing) return finish(State::done);
+  if (nothing) return finish(memory_.may_be(0) ? State::done : State::lost);
   if (result_ != result::kDone) return finish(State::refused);
   switch (waiting_) {
     case Waiting::status:
@@ -141,6 +147,7 @@ std::vector<base::Bytes> Visit::upload(const bip::Fields& begun) {
     packets.push_back(packet(data, true));
   }
   octets_ = image_.size();
+  memory_.sent(name_of(digest_));
   bip::Message end = message(bip::Ins::store_end);
   end.fields.transaction = memory_.transaction;
   waiting_ = Waiting::end;
@@ -149,6 +156,7 @@ std::vector<base::Bytes> Visit::upload(const bip::Fields& begun) {
 }
 
 std::vector<base::Bytes> Visit::stored(const bip::Fields& end) {
+  memory_.acknowledge(name_of(digest_));
   if (!end.key || !settings_.confirm) return finish(State::done);
   if (end.key->size() >= sizeof memory_.key) return finish(State::broken);
   std::memset(memory_.key, 0, sizeof memory_.key);
@@ -171,7 +179,10 @@ std::vector<base::Bytes> Visit::fetched(const bip::Fields& answer) {
   image_.insert(image_.end(), answer.data->begin(), answer.data->end());
   octets_ = image_.size();
   if (image_.size() < total_) return fetch_more();
-  return finish(base::sha256(image_) == digest_ ? State::done : State::broken);
+  if (base::sha256(image_) != digest_) return finish(State::broken);
+  if (!memory_.may_be(name_of(digest_))) return finish(State::lost);
+  memory_.acknowledge(name_of(digest_));
+  return finish(State::done);
 }
 
 }  // namespace card::park

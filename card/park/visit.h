@@ -1,5 +1,6 @@
 // One step of a card's visit, without I/O: command packets out, answers in. Status, a complete
-// store (with KEY CONFIRM when a key was issued) or a complete fetch (whose digest is checked).
+// store (with KEY CONFIRM when a key was issued) or a complete fetch, whose digest is checked: it
+// is whole, and one that the vault may hold.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,14 @@ namespace card::park {
 
 class Visit {
  public:
-  enum class State : std::uint8_t { going_on, done, try_later, refused, broken };
+  enum class State : std::uint8_t {
+    going_on,
+    done,
+    try_later,
+    refused,
+    broken,
+    lost,  // the vault has another image than it may have, or none
+  };
 
   // The card and its memory outlive the visit. `seed`: of the image's content.
   Visit(const ParkCard& card, Memory& memory, const Settings& settings, Step step, std::size_t size,

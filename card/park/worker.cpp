@@ -190,14 +190,16 @@ void Worker::on_deadline(Slot& slot) {
     slot.next_step_at = Channel::kNever;
     begin_step(slot);
   }
+  if (slot.cut_at <= at) return cut(slot);
   if (slot.step_due <= at) return fail(slot, Failure::timeout);
   service(slot);
 }
 
 void Worker::schedule(Slot& slot) {
   const std::int64_t due =
-      slot.channel ? std::min({slot.channel->deadline(), slot.step_due, slot.next_step_at})
-                   : Channel::kNever;
+      slot.channel
+          ? std::min({slot.channel->deadline(), slot.step_due, slot.next_step_at, slot.cut_at})
+          : Channel::kNever;
   if (due == slot.scheduled) return;
   // A deadline that only moves away is looked at again when the old one comes.
   if (due > slot.scheduled && slot.channel) return;

@@ -44,13 +44,14 @@ class Worker {
     std::int64_t scheduled = Channel::kNever;
     std::int64_t step_due = Channel::kNever;      // timeout of the step under way
     std::int64_t next_step_at = Channel::kNever;  // after thinking
+    std::int64_t cut_at = Channel::kNever;        // the link drops then
     std::int64_t step_began_us = 0;
     std::uint32_t place = 0;  // among the idle open ones, with `stay`
     std::uint8_t step = 0;    // of the visit
     bool busy = false;        // within a visit
     bool opening = false;     // the first visit, with `stay`
     bool watched_write = false;
-    bool was_open = false;    // its channel, at some time
+    bool was_open = false;  // its channel, at some time
   };
 
   base::Now now() const { return clock_.now(); }
@@ -80,7 +81,9 @@ class Worker {
   void step_done(Slot& slot);
   void visit_done(Slot& slot);
   void fail(Slot& slot, Failure failure);
+  void cut(Slot& slot);
   void end_channel(Slot& slot);
+  void forget_channel(Slot& slot);
   std::optional<std::uint32_t> next_card();
   std::size_t draw_size();
   void set_idle_open(Slot& slot, bool yes);

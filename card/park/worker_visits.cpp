@@ -8,6 +8,8 @@
 namespace card::park {
 namespace {
 
+constexpr std::uint64_t kLatestCut = 60;  // ms after a step has begun
+
 std::int64_t now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
@@ -71,6 +73,9 @@ void Worker::begin_step(Slot& slot) {
                                        draw_size(), random_());
   slot.step_began_us = now_us();
   slot.step_due = now().mono_ms + settings_.timeout_ms;
+  if (std::uniform_real_distribution<double>(0, 1)(random_) < settings_.cut) {
+    slot.cut_at = now().mono_ms + static_cast<std::int64_t>(random_() % kLatestCut);
+  }
   send(slot, slot.visit->begin());
 }
 
@@ -97,6 +102,8 @@ void Worker::service(Slot& slot) {
         return fail(slot, Failure::refused);
       case Visit::State::broken:
         return fail(slot, Failure::broken);
+      case Visit::State::lost:
+        return fail(slot, Failure::lost);
     }
   }
   if (!slot.channel) return;
@@ -118,7 +125,7 @@ void Worker::step_done(Slot& slot) {
     stats_.times[step].add(static_cast<std::uint64_t>(now_us() - slot.step_began_us));
   }
   slot.visit.reset();
-  slot.step_due = Channel::kNever;
+  slot.step_due = slot.cut_at = Channel::kNever;
   if (slot.opening || ++slot.step >= settings_.steps.size()) return visit_done(slot);
   if (settings_.think_ms == 0) return begin_step(slot);
   const double mean = static_cast<double>(settings_.think_ms);
@@ -147,11 +154,24 @@ void Worker::fail(Slot& slot, Failure failure) {
   if (!settings_.stay) away_.push_back(number(slot));
 }
 
+// The link drops: TCP closes without a word of TLS, of CAT_TP nothing is heard any more.
+void Worker::cut(Slot& slot) {
+  ++stats_.cuts;
+  --under_way_;
+  slot.busy = false;
+  forget_channel(slot);
+  away_.push_back(number(slot));
+}
+
 void Worker::end_channel(Slot& slot) {
   slot.channel->close(now());
+  forget_channel(slot);
+}
+
+void Worker::forget_channel(Slot& slot) {
   slot.channel.reset();
   slot.visit.reset();
-  slot.step_due = slot.next_step_at = Channel::kNever;
+  slot.step_due = slot.next_step_at = slot.cut_at = Channel::kNever;
   schedule(slot);
   ++stats_.closed;
 }

@@ -113,6 +113,8 @@ BOOST_AUTO_TEST_CASE(cards_and_what_they_remember) {
   memories[1].counter = 77;
   memories[1].transaction = 5;
   std::memcpy(memories[1].key, "123456782", 10);
+  memories[1].acknowledge(11);
+  memories[1].sent(12);
   BOOST_REQUIRE(write_state(state, *cards, memories.data()).ok());
   BOOST_REQUIRE_EQUAL(::stat(state.c_str(), &file), 0);
   BOOST_TEST((file.st_mode & 0777) == 0600u);
@@ -122,12 +124,36 @@ BOOST_AUTO_TEST_CASE(cards_and_what_they_remember) {
   BOOST_TEST(again[1].transaction == 5u);
   BOOST_TEST(std::string(again[1].key) == "123456782");
   BOOST_TEST(again[2].key[0] == 0);
+  BOOST_TEST(again[1].may_be(11));
+  BOOST_TEST(again[1].may_be(12));
+  BOOST_TEST(!again[1].may_be(13));
+  BOOST_TEST(!again[1].may_be(0));  // an image was acknowledged
+  BOOST_TEST(again[2].may_be(0));
+  BOOST_TEST(!again[2].may_be(11));
 
-  std::ofstream(state) << "iccid,counter,transaction,key\n89860000000000000018,x,1,\n";
+  std::ofstream(state) << "iccid,counter,transaction,key,images\n89860000000000000018,x,1,,0\n";
   BOOST_TEST(!read_state(state, *cards, again.data()).ok());
   std::ofstream(csv, std::ios::app) << "8986000000000000001,1,aes,00,00,\n";
   BOOST_TEST(mentions(read_cards(csv).error(), "line 5"));
   BOOST_TEST(!read_cards(directory / "none").ok());
+}
+
+BOOST_AUTO_TEST_CASE(which_image_the_vault_may_have) {
+  Memory memory;
+  BOOST_TEST(memory.may_be(0));
+  memory.sent(1);
+  BOOST_TEST((memory.may_be(0) && memory.may_be(1) && !memory.may_be(2)));
+  memory.acknowledge(1);
+  BOOST_TEST((!memory.may_be(0) && memory.may_be(1)));
+  for (std::uint64_t digest = 2; digest < 2 + Memory::kMostUnanswered; ++digest) {
+    memory.sent(digest);
+    memory.sent(digest);
+  }
+  BOOST_TEST((memory.may_be(1) && memory.may_be(2) && !memory.may_be(99)));
+  memory.sent(99);
+  BOOST_TEST((memory.too_many && memory.may_be(100)));
+  memory.acknowledge(99);
+  BOOST_TEST((memory.may_be(99) && !memory.may_be(1) && !memory.may_be(100)));
 }
 
 BOOST_AUTO_TEST_CASE(no_answer_passes_for_a_good_one) {

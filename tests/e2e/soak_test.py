@@ -1,0 +1,105 @@
+"""Proves that the host is as it was after a long time of cards on every channel at once, with cuts,
+lost datagrams and reloads: memory, descriptors and threads flat, every image that was acknowledged
+fetched back whole, the history whole, nothing failed that was not cut."""
+import json
+import os
+import subprocess
+import time
+
+import lab as laboratory
+from checks import CheckFailed, Report
+from kill_test import join_keys
+from process import read_text, wait_until
+
+CARDS = 100  # on each channel
+CHANNELS = {"tcp": ["--cut", "5"], "tls_psk": ["--cut", "5"],
+            "cat_tp": ["--cut", "5", "--loss", "3"], "carried": ["--cut", "5"]}
+WARM_SECONDS = 10  # before the first look: worker's pages, buffers
+GROWTH = 8 << 20   # octets that the memory may grow afterwards
+
+
+def state_of(pid):
+    """Memory, descriptors and threads of a process."""
+    status = dict(line.split(":", 1) for line in read_text(f"/proc/{pid}/status").splitlines()
+                  if ":" in line)
+    return {"memory": int(status["RssAnon"].split()[0]) * 1024,
+            "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
+            "threads": int(status["Threads"])}
+
+
+def command(lab, channel, *arguments):
+    speaks = "tcp" if channel == "carried" else channel
+    return [lab.program("bipvault-card"), "park", "--cards", lab.path("etc", channel + ".csv"),
+            "--server", f"127.0.0.1:{lab.ports[channel]}", "--channel", speaks, "--state",
+            lab.path("etc", channel + "-state"), "--quiet", *arguments]
+
+
+def quiet(lab):
+    """Nothing is open any more: what was cut has been given up."""
+    return lab.health()["sessions"] == 0
+
+
+def load(lab, seconds):
+    """All channels at once; the parks' summaries."""
+    parks = {channel: subprocess.Popen(
+        command(lab, channel, "--visit", "store,fetch,status", "--size", "1K-32K", "--at-once",
+                "6", "--think", "20ms", "--seconds", str(seconds), "--timeout", "180s", *how),
+        stdout=subprocess.PIPE, text=True) for channel, how in CHANNELS.items()}
+    try:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            time.sleep(min(5, max(0.1, until - time.monotonic())))  # the load's time
+            lab.reload()
+        return {channel: json.loads(park.communicate(timeout=300)[0].splitlines()[-1])
+                for channel, park in parks.items()}
+    finally:
+        for park in parks.values():
+            park.kill()
+            park.wait()
+
+
+def check(report, name, seen):
+    for channel, summary in seen.items():
+        # A cut CAT_TP link is found out by the card's next one.
+        report.equal(f"{name}, {channel}: failed", summary["failures"], {},
+                     f"{summary['visits']} visits, {summary['cuts']} cuts")
+
+
+def look(lab):
+    lab.move_clock(600_000)  # silent links time out
+    wait_until(lambda: quiet(lab), 60, "channels that were cut to be given up")
+    return state_of(lab.host.pid)
+
+
+def main(options):
+    report = Report(f"Soak, {options.seconds} s, on {options.engine}")
+    with laboratory.Lab(options.build, options.engine, options.keep,
+                        host={"carry_bip": "yes"},
+                        bip={"tls_psk": "127.0.0.1:0", "cat_tp": "127.0.0.1:0"}) as lab:
+        for channel in CHANNELS:
+            lab.run("bipvault-card", "park-cards", "--count", str(CARDS),
+                    lab.path("etc", channel + ".csv"))
+            lab.ops("import", lab.path("etc", channel + ".csv"))
+        join_keys(lab, [lab.path("etc", channel + ".csv") for channel in CHANNELS])
+        lab.start()
+        check(report, "warm", load(lab, WARM_SECONDS))
+        before = look(lab)
+        check(report, "soak", load(lab, options.seconds))
+        after = look(lab)
+        report.equal("threads", after["threads"], before["threads"])
+        report.equal("descriptors", after["descriptors"], before["descriptors"])
+        report.true("memory", after["memory"] - before["memory"] < GROWTH,
+                    f"{before['memory'] >> 20} to {after['memory'] >> 20} MB")
+        for channel in CHANNELS:
+            done = lab.runner.run(command(lab, channel, "--visit", "fetch", "--visits",
+                                          str(CARDS), "--at-once", "4"), seconds=300)
+            if done.code != 0:
+                raise CheckFailed(f"{channel}: {done.text()}")
+            report.equal(f"{channel}: fetched back", json.loads(done.out)["visits"], CARDS)
+        report.equal("history", lab.care("audit", "verify").out.strip(), "the history is whole")
+        report.equal("the host ended with", lab.stop(), 0)
+    report.end()
+
+
+if __name__ == "__main__":
+    laboratory.run(main, laboratory.options(__doc__, seconds={"type": int, "default": 3600}))
