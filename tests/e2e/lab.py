@@ -39,6 +39,7 @@ def luhn_digit(digits):
 class Lab:
     """bip, vault, host: keys for the sections of bipvault.ini and host.ini beyond the defaults."""
 
+    speaks = "tcp"  # what cards in phones speak: tcp, tls_psk, cat_tp
     carried = False  # the host ends TCP and hands octets over ([host] carry_bip)
 
     def __init__(self, build, engine="sqlite", keep=None, plugin=None, **sections):
@@ -114,6 +115,8 @@ class Lab:
         host = {"host": {"plugin": self.plugin, "plugin_config": "bipvault.ini",
                          "card_keys": "cards.csv", "ports_file": self.ports_file,
                          "clock": "file:" + self.clock_file, "drain_deadline": "2s"}}
+        if self.speaks != "tcp":
+            plugin["bip"][self.speaks] = "127.0.0.1:0"
         if self.carried:
             plugin["bip"]["tcp"] = ""
             host["host"]["carry_bip"] = "yes"
@@ -160,6 +163,11 @@ class Lab:
     @property
     def port(self):
         return self.ports["tcp"]
+
+    @property
+    def card_port(self):
+        """Where cards in phones call."""
+        return self.ports[self.speaks]
 
     def stop(self):
         """A clean end; returns the host's code."""
@@ -275,10 +283,12 @@ def options(description, **extra):
                         help="an empty or new folder: data, logs and configuration stay there")
     parser.add_argument("--carried", action="store_true",
                         help="the host carries the channels, not the plugin")
+    parser.add_argument("--channel", choices=["tcp", "tls_psk", "cat_tp"], default="tcp",
+                        help="what cards in phones speak (tcp)")
     for name, how in extra.items():
         parser.add_argument("--" + name.replace("_", "-"), **how)
     parsed = parser.parse_args()
-    Lab.carried = parsed.carried
+    Lab.carried, Lab.speaks = parsed.carried, parsed.channel
     return parsed
 
 

@@ -14,8 +14,8 @@ class Sim:
         self.file = lab.path("cards", iccid + ".card")
         options = ["--msisdn", msisdn] if msisdn else []
         self._card("create", "--iccid", iccid, "--keys", lab.path("etc", "cards.csv"),
-                   "--size", str(contacts), "--server", server or f"127.0.0.1:{lab.port}",
-                   *options)
+                   "--size", str(contacts), "--server", server or f"127.0.0.1:{lab.card_port}",
+                   "--channel", lab.speaks, *options)
 
     def _card(self, command, *arguments, **how):
         return self.lab.run("bipvault-card", command, "--card", self.file, *arguments, **how)
@@ -48,7 +48,7 @@ class Sim:
         self.lab.lives += 1
         trace = self.lab.path("trace", f"{self.lab.lives:03d}-{self.iccid}.pcap")
         done = self._card("run", "--phone", self.lab.path("cards", phone + ".phone"), "--json",
-                          *(["--server", f"127.0.0.1:{self.lab.port}"] if server else []),
+                          *(["--server", f"127.0.0.1:{self.lab.card_port}"] if server else []),
                           "--script", "-",
                           "--pcap", trace, "--clock-file", self.lab.clock_file,
                           "--timeout", f"{seconds}s", *(["--radio", radio] if radio else []),

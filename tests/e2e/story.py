@@ -34,7 +34,7 @@ ACTS = [
 SERVE = """
 The platform runs. Ctrl-C ends it.
 
-  card channel (TCP)  127.0.0.1:{port}
+  card channel        127.0.0.1:{port}, {channel}
   configuration       {config}
                       {host_config}
   log                 {log}
@@ -51,10 +51,11 @@ The platform runs. Ctrl-C ends it.
 
 def serve(story):
     lab, sim = story.lab, story.sims["new"]
-    print(SERVE.format(port=lab.port, config=lab.config, host_config=lab.host_config,
-                       log=lab.host.log_path, ops=lab.program("bipvault-ops"),
-                       care=lab.program("bipvault-care"), card=lab.program("bipvault-card"),
-                       clock=lab.clock_file, iccid=sim.iccid, card_file=sim.file,
+    print(SERVE.format(port=lab.card_port, channel=lab.speaks, config=lab.config,
+                       host_config=lab.host_config, log=lab.host.log_path,
+                       ops=lab.program("bipvault-ops"), care=lab.program("bipvault-care"),
+                       card=lab.program("bipvault-card"), clock=lab.clock_file,
+                       iccid=sim.iccid, card_file=sim.file,
                        phone_file=lab.path("cards", "phone-3.phone"),
                        key_file=story.keys["lost"].path), flush=True)
     try:

@@ -38,7 +38,7 @@ def set_up(s):
     lab.start()
     r.true("the plugin is loaded", wait_until(lambda: "loaded Bipvault" in lab.host.log(), 10,
                                               "the host's log says what it loaded"))
-    r.evidence("channel", f"127.0.0.1:{lab.port}, TCP")
+    r.evidence("channel", f"127.0.0.1:{lab.card_port}, {lab.speaks}")
 
 
 def first_report(s):
@@ -130,13 +130,18 @@ def broken_line(s):
            life.said("Connection lost"))
     record = lab.show(sim.iccid)
     got, total = record["upload"]["received"], record["upload"]["total"]
-    r.true("a part has come", 0 < got < total, record["upload"], f"{got} of {total} octets")
+    # Nobody tells the vault that a CAT_TP link has gone: the part is kept when the next one comes.
+    told = lab.speaks != "cat_tp"
+    r.true("a part has come", 0 < got < total if told else got < total, record["upload"],
+           f"{got} of {total} octets")
     r.equal("the stored image", record["versions"], before, "unchanged")
 
     r.step("The next session goes on where the vault says, without asking for the key again.")
     life = s.live("first", "phone-1", "menu Back up")
     begun = [event for event in life.of("message") if event["command"] == "STORE BEGIN"]
-    r.equal("goes on at octet", [event.get("offset") for event in begun], [str(got)], got)
+    offsets = [int(event.get("offset") or 0) for event in begun]
+    r.true("goes on at octet", offsets == [got] if told else 0 < offsets[0] < total, offsets,
+           offsets[0])
     r.equal("answer", life.results("STORE END"), ["done"], "STORE END -> done")
     r.equal("key asked for", life.said("Enter the key"), "", "no")
     s.same_as_stored(lab.show(sim.iccid), sim)
