@@ -21,9 +21,11 @@ from esme import Esme
 
 NUMBER = "491701"
 GROWTH_KIB = 1024
-QUICK = {"response_timeout": "1s", "bind_timeout": "1s", "enquire_link": "1s",
-         "enquire_timeout": "1s", "reconnect_min": "100ms", "reconnect_max": "200ms",
+# A loaded machine must not look like a bad SMSC; IMPATIENT is for those that never answer.
+QUICK = {"response_timeout": "20s", "bind_timeout": "20s", "enquire_link": "20s",
+         "enquire_timeout": "20s", "reconnect_min": "100ms", "reconnect_max": "200ms",
          "throttle_hold": "100ms", "retry_after": "100ms", "refused_retry": "1s"}
+IMPATIENT = {"response_timeout": "1s", "enquire_link": "1s", "enquire_timeout": "2s"}
 
 
 class World:
@@ -92,7 +94,7 @@ def silent(world):
         if pdu.command != bad.SUBMIT:
             polite(link, pdu)
 
-    with BadSmsc(manner) as smsc, world.esme(smsc, window=5) as esme:
+    with BadSmsc(manner) as smsc, world.esme(smsc, window=5, **IMPATIENT) as esme:
         esme.bound()
         references = submit(esme, 5)
         report.equal("silent", outcomes(esme, references), {"uncertain": 5}, "5 uncertain")
@@ -115,7 +117,7 @@ def deaf(world):
         else:
             polite(link, pdu)
 
-    with BadSmsc(manner) as smsc, world.esme(smsc) as esme:
+    with BadSmsc(manner) as smsc, world.esme(smsc, **IMPATIENT) as esme:
         esme.bound()
         references = submit(esme, 3)
         smsc.wait(lambda: smsc.binds == 2, "the next connection")
@@ -169,7 +171,7 @@ def late(world):
         else:
             polite(link, pdu)
 
-    with BadSmsc(manner) as smsc, world.esme(smsc) as esme:
+    with BadSmsc(manner) as smsc, world.esme(smsc, **IMPATIENT) as esme:
         esme.bound()
         references = submit(esme, 4)
         report.equal("late", outcomes(esme, references), {"uncertain": 4}, "4 uncertain")
@@ -345,7 +347,7 @@ def soak(world, seconds):
     """Everything at random, for a while: nothing lost, nothing doubled, and it does not grow."""
     report, rng = world.report, random.Random(7)
     report.step(soak.__doc__)
-    with BadSmsc(moody(rng)) as smsc, world.esme(smsc, window=50) as esme:
+    with BadSmsc(moody(rng)) as smsc, world.esme(smsc, window=50, **IMPATIENT) as esme:
         esme.bound()
         end, kinds, sizes = time.monotonic() + seconds, collections.Counter(), []
         while time.monotonic() < end or len(sizes) < 6:
