@@ -40,7 +40,8 @@ def flood(lab, report, cards, state):
     report.equal("staged octets left", health["staging_bytes"], 0)
     calm = park(lab, "tcp", cards, state, "--visit", "store,fetch", "--size", "4K", "--at-once",
                 "8", "--visits", "200", code=0)
-    report.equal("afterwards: failed", calm["failures"], {}, f"{calm['visits_per_second']} visits/s")
+    report.equal("afterwards: failed", calm["failures"], {},
+                 f"{calm['visits_per_second']} visits/s")
 
 
 def stall(lab, report, cards, state, seconds):
