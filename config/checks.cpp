@@ -148,7 +148,7 @@ void Checks::reminder() {
   for (const vault::SettingsFault& fault : vault::faults_of(c_.reminder)) {
     problem("reminder", fault.key, fault.text);
   }
-  if (c_.reminder.enabled && c_.smscs.empty()) {
+  if (c_.reminder.enabled && !c_.has_sms()) {
     problem("reminder", "enabled", "there is no section [smsc.NAME] to send reminders by");
   }
 }
@@ -230,6 +230,9 @@ void Checks::smsc(std::size_t index) {
 }
 
 void Checks::smscs() {
+  if (c_.sms_by_host && !c_.smscs.empty()) {
+    problem("smsc", "by_host", "by_host = yes and sections [smsc.NAME] exclude each other");
+  }
   for (std::size_t i = 0; i < c_.smscs.size(); ++i) smsc(i);
 }
 

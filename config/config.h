@@ -32,8 +32,11 @@ struct Config {
   vault::Policy vault;
   std::vector<Smsc> smscs;  // in order of preference
   smsc::CommonSettings smsc_common;
+  bool sms_by_host = false;  // the platform carries messages (bv.sms/1)
   vault::ReminderSettings reminder;
   bip::WakeUpSettings wake_up;
+
+  bool has_sms() const { return sms_by_host || !smscs.empty(); }
 };
 
 // One fault: "file:line: [section] key: what is wrong (nearest known key)". line 0: whole file.

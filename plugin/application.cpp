@@ -94,6 +94,9 @@ base::Result<config::Config> Application::checked(const std::string& config_path
                        ": [bip] tls_psk: the host gives no pre-shared keys (bv.psk/1) and no "
                        "laboratory key file is named"};
   }
+  if (config.sms_by_host && host.sms() == nullptr) {
+    return base::Error{config_path + ": [smsc] by_host: the host carries no messages (bv.sms/1)"};
+  }
   return config;
 }
 
@@ -158,7 +161,7 @@ base::Status Application::choose_keys() {
 }
 
 void Application::choose_downlink_keys() {
-  if (config_.smscs.empty() || config_.wake_up.mode == bip::WakeMode::off) return;
+  if (!config_.has_sms() || config_.wake_up.mode == bip::WakeMode::off) return;
   if (host_.makes_downlink()) {
     downlink_keys_ = std::make_unique<HostCrypto>(host_, log_);
   } else if (host_.ota_keys() != nullptr) {
@@ -205,16 +208,27 @@ base::Status Application::start() {
 }
 
 base::Status Application::start_desk() {
-  if (config_.smscs.empty()) return {};
+  if (!config_.has_sms()) return {};
+  HostSms* host_sms = nullptr;
+  std::function<std::unique_ptr<SmsCarrier>(SmsInbox&)> carrier;
+  if (config_.sms_by_host) {
+    carrier = [&](SmsInbox& inbox) {
+      auto made = std::make_unique<HostSms>(host_, log_, inbox);
+      host_sms = made.get();
+      return made;
+    };
+  }
   auto desk = std::make_unique<SmsDesk>(
       desk_settings(config_),
       SmsDesk::Parts{*stores_, wake_up_.get(), clock_, log_, counters_,
                      [this](const std::string& smsc, const std::string& text) {
                        alarms_.set("smsc." + smsc, text);
-                     }});
+                     },
+                     carrier});
   if (base::Status started = desk->start(); !started) return started;
   const std::lock_guard lock(parts_mutex_);
   desk_ = std::move(desk);
+  host_sms_ = host_sms;
   return {};
 }
 
@@ -289,6 +303,7 @@ bool Application::stop(std::int64_t deadline_ms) {
     const std::lock_guard lock(parts_mutex_);
     gateway = std::move(gateway_);
     desk = std::move(desk_);
+    host_sms_ = nullptr;
   }
   desk.reset();
   gateway.reset();

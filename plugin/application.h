@@ -21,6 +21,7 @@
 #include "plugin/alarms.h"
 #include "plugin/card_keys_file.h"
 #include "plugin/host.h"
+#include "plugin/host_sms.h"
 #include "plugin/metrics.h"
 #include "plugin/sms_desk.h"
 #include "vault/card_service.h"
@@ -46,6 +47,12 @@ class Application {
   bool stop(std::int64_t deadline_ms);
 
   bip::CarriedInbox& inbox() { return inbox_; }
+  // Any thread. Calls f with what the platform tells of messages; f calls nobody outside.
+  template <class F>
+  bv_status with_sms(F f) {
+    const std::lock_guard lock(parts_mutex_);
+    return host_sms_ == nullptr ? BV_E_STATE : f(*host_sms_);
+  }
   std::string health(const std::string& state) const;  // the object of bv.health/1
 
  private:
@@ -80,6 +87,7 @@ class Application {
   std::unique_ptr<vault::StoreFactory> stores_;
   std::unique_ptr<bip::Gateway> gateway_;
   std::unique_ptr<SmsDesk> desk_;   // null: no SMSC is configured
+  HostSms* host_sms_ = nullptr;     // the desk's carrier, where the platform is it
   mutable std::mutex parts_mutex_;  // health() against start and stop, which replace these two
 
   base::Gate watch_gate_;

@@ -162,6 +162,37 @@ bv_status do_on_closed(bv_plugin* self, uint64_t channel, uint32_t how) {
   return sink(self, [&](Inbox& inbox) { return inbox.ended(channel, how == BV_BIP_GONE); });
 }
 
+template <class F>
+bv_status sms_sink(bv_plugin* self, F f) {
+  if (self == nullptr || self->self == nullptr) return BV_E_INVALID;
+  try {
+    return lifecycle_of(self).with_sms(f);
+  } catch (...) {
+    return BV_E_INTERNAL;
+  }
+}
+
+bv_status do_on_result(bv_plugin* self, const bv_sms_result* result) {
+  return sms_sink(self, [&](plugin::HostSms& sms) { return sms.on_result(result); });
+}
+bv_status do_on_receipt(bv_plugin* self, const bv_sms_receipt* receipt) {
+  return sms_sink(self, [&](plugin::HostSms& sms) { return sms.on_receipt(receipt); });
+}
+bv_status do_on_message(bv_plugin* self, const bv_sms_incoming* message) {
+  return sms_sink(self, [&](plugin::HostSms& sms) { return sms.on_message(message); });
+}
+bv_status do_on_room(bv_plugin* self) {
+  return sms_sink(self, [](plugin::HostSms& sms) { return sms.on_room(); });
+}
+bv_status do_on_reachable(bv_plugin* self, bv_bytes number) {
+  if (number.data == nullptr) return BV_E_INVALID;
+  return sms_sink(self, [&](plugin::HostSms& sms) {
+    return sms.on_reachable(base::as_text({number.data, number.size}));
+  });
+}
+
+constexpr bv_sms_sink_1 kSmsSink{do_on_result, do_on_receipt, do_on_message, do_on_room,
+                                 do_on_reachable};
 constexpr bv_bip_sink_1 kBipSink{do_on_open, do_on_data, do_on_writable, do_on_closed};
 constexpr bv_health_1 kHealth{do_snapshot};
 constexpr bv_check_1 kCheck{do_check};
@@ -171,6 +202,7 @@ const void* do_get_extension(bv_plugin*, const char* id) {
   if (std::strcmp(id, BV_EXT_HEALTH) == 0) return &kHealth;
   if (std::strcmp(id, BV_EXT_CHECK) == 0) return &kCheck;
   if (std::strcmp(id, BV_EXT_BIP_SINK) == 0) return &kBipSink;
+  if (std::strcmp(id, BV_EXT_SMS_SINK) == 0) return &kSmsSink;
   return nullptr;
 }
 

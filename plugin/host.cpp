@@ -110,6 +110,25 @@ void Host::fetch_extensions() {
                               metrics_->set == nullptr || metrics_->observe == nullptr)) {
     metrics_ = nullptr;
   }
+  sms_ = table<bv_sms_1>(BV_EXT_SMS);
+  if (sms_ != nullptr &&
+      (sms_->submit == nullptr || sms_->room == nullptr || sms_->kept == nullptr)) {
+    sms_ = nullptr;
+  }
+}
+
+bv_status Host::sms_submit(const bv_sms_message& message) const {
+  return call([&] { return sms_->submit(handle_, &message); });
+}
+
+std::uint32_t Host::sms_room() const {
+  std::uint32_t room = 0;
+  call([&] { return room = sms_->room(handle_), BV_OK; });
+  return room;
+}
+
+void Host::sms_kept(std::uint64_t id, bv_status status) const {
+  call([&] { return sms_->kept(handle_, id, status), BV_OK; });
 }
 
 void Host::alarm(const std::string& id, const std::string& text) const {

@@ -18,6 +18,7 @@
 #include "bipvault/ext/ota_crypto.h"
 #include "bipvault/ext/ota_keys.h"
 #include "bipvault/ext/psk.h"
+#include "bipvault/ext/sms.h"
 #include "bipvault/plugin.h"
 #include "bip/ports.h"
 
@@ -41,6 +42,11 @@ class Host {
   const bv_psk_1* psk() const { return psk_; }
   const bv_bip_1* bip() const { return bip_; }
   const bv_metrics_1* metrics() const { return metrics_; }
+  const bv_sms_1* sms() const { return sms_; }
+  // Only with sms().
+  bv_status sms_submit(const bv_sms_message& message) const;
+  std::uint32_t sms_room() const;
+  void sms_kept(std::uint64_t id, bv_status status) const;
   // What the host throws is its own affair. Any thread.
   void alarm(const std::string& id, const std::string& text) const;  // empty: over
   // Only with metrics().
@@ -67,6 +73,7 @@ class Host {
   const bv_bip_1* bip_ = nullptr;
   const bv_alarm_1* alarm_ = nullptr;
   const bv_metrics_1* metrics_ = nullptr;
+  const bv_sms_1* sms_ = nullptr;
 };
 
 // Any thread. Without bv.log/1 the lines are dropped and counted.

@@ -35,6 +35,12 @@ class Lifecycle {
     if (host_.bip() == nullptr) return BV_E_UNSUPPORTED;
     return f(application_->inbox());
   }
+  // Any thread. Calls f with what the platform tells of messages.
+  template <class F>
+  bv_status with_sms(F f) {
+    const std::shared_lock lock(mutex_);
+    return application_ == nullptr ? BV_E_STATE : application_->with_sms(f);
+  }
   // After an exception that nobody expected.
   void fail() noexcept;
   void log_error(const std::string& text);

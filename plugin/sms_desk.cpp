@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "smsc/esme.h"
+
 namespace plugin {
 
 namespace {
@@ -9,6 +11,23 @@ namespace {
 // The host's clock may jump: it is looked at at least so often.
 constexpr auto kLongestWait = std::chrono::milliseconds(200);
 constexpr std::int64_t kBeatMs = 5 * base::kSecondMs;
+
+class EsmeCarrier : public SmsCarrier {
+ public:
+  EsmeCarrier(std::vector<smsc::Settings> smscs, const smsc::CommonSettings& common,
+              const smsc::Esme::Parts& parts)
+      : esme_(std::move(smscs), common, parts) {}
+
+  base::Status start() override { return esme_.start(); }
+  void drain() override { esme_.drain(); }
+  void stop(std::int64_t deadline_ms) override { esme_.stop(deadline_ms); }
+  Taken submit(const vault::OutgoingSms& sms) override { return esme_.submit(sms); }
+  std::size_t room() const override { return esme_.room(); }
+  std::vector<vault::SmscState> state() const override { return esme_.state(); }
+
+ private:
+  smsc::Esme esme_;
+};
 
 std::string lines_of(const vault::SmscState& state) {
   const std::string name = base::cat("smsc.", state.name, ".");
@@ -24,7 +43,11 @@ std::string lines_of(const vault::SmscState& state) {
 
 SmsDesk::SmsDesk(Settings settings, const Parts& parts)
     : settings_(std::move(settings)), parts_(parts), inbox_(settings_.common.mo_queue) {
-  esme_ = std::make_unique<smsc::Esme>(
+  if (parts_.carrier) {
+    carrier_ = parts_.carrier(inbox_);
+    return;
+  }
+  carrier_ = std::make_unique<EsmeCarrier>(
       settings_.smscs, settings_.common,
       smsc::Esme::Parts{inbox_, parts_.clock, parts_.log, parts_.counters, parts_.alarm});
 }
@@ -35,9 +58,9 @@ SmsDesk::~SmsDesk() {
 }
 
 base::Status SmsDesk::start() {
-  if (base::Status started = esme_->start(); !started) return started;
+  if (base::Status started = carrier_->start(); !started) return started;
   if (thread_.start("bv-sms", [this] { run(); })) return {};
-  esme_->stop(0);
+  carrier_->stop(0);
   return base::Error{"the system gives no thread"};
 }
 
@@ -46,13 +69,13 @@ void SmsDesk::reconfigure(const vault::ReminderSettings& reminder, const vault::
   inbox_.wake();
 }
 
-void SmsDesk::drain() { esme_->drain(); }
+void SmsDesk::drain() { carrier_->drain(); }
 
 bool SmsDesk::stop(std::int64_t deadline_ms) {
   const base::SystemClock clock;  // the host's may stand still
   const std::int64_t end = clock.now().mono_ms + deadline_ms;
   // The last outcomes must still be committed.
-  esme_->stop(deadline_ms * 2 / 3);
+  carrier_->stop(deadline_ms * 2 / 3);
   gate_.close();
   inbox_.wake();
   const std::int64_t left = std::max<std::int64_t>(end - clock.now().mono_ms, 0);
@@ -66,7 +89,7 @@ void SmsDesk::run() {
   if (!inside) return;
   const std::unique_ptr<vault::Store> store = parts_.stores.open();
   vault::ReminderService service(settings_.reminder, settings_.policy, settings_.instance, *store,
-                                 *esme_, parts_.wake_up, parts_.log, parts_.counters);
+                                 *carrier_, parts_.wake_up, parts_.log, parts_.counters);
   while (!gate_.closed_within(std::chrono::milliseconds(0))) turn(service);
   const base::Now now = parts_.clock.now();
   hand_over(service, inbox_.take(std::chrono::milliseconds(0)), now);
@@ -106,7 +129,7 @@ void SmsDesk::hand_over(vault::ReminderService& service, SmsInbox::Contents cont
 
 std::string SmsDesk::health_lines() const {
   std::string lines;
-  for (const vault::SmscState& state : esme_->state()) lines += lines_of(state);
+  for (const vault::SmscState& state : carrier_->state()) lines += lines_of(state);
   return lines;
 }
 

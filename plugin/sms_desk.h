@@ -18,8 +18,9 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "base/thread.h"
+#include "plugin/sms_carrier.h"
 #include "plugin/sms_inbox.h"
-#include "smsc/esme.h"
+#include "smsc/settings.h"
 #include "vault/ports.h"
 #include "vault/reminder_service.h"
 
@@ -43,6 +44,8 @@ class SmsDesk {
     base::Log& log;
     base::Counters& counters;
     std::function<void(const std::string& smsc, const std::string& text)> alarm;  // as of Esme
+    // Empty: an ESME with the settings' SMSCs.
+    std::function<std::unique_ptr<SmsCarrier>(SmsInbox&)> carrier = {};
   };
   SmsDesk(Settings settings, const Parts& parts);
   ~SmsDesk();
@@ -59,7 +62,7 @@ class SmsDesk {
   // for the store, has not ended; call again.
   bool stop(std::int64_t deadline_ms);
 
-  std::vector<vault::SmscState> state() const { return esme_->state(); }  // any thread
+  std::vector<vault::SmscState> state() const { return carrier_->state(); }  // any thread
 
  private:
   using Change = std::pair<vault::ReminderSettings, vault::Policy>;
@@ -72,7 +75,7 @@ class SmsDesk {
   Settings settings_;
   Parts parts_;
   SmsInbox inbox_;
-  std::unique_ptr<smsc::Esme> esme_;
+  std::unique_ptr<SmsCarrier> carrier_;
   base::Guarded<std::optional<Change>> change_;
   base::Gate gate_;
   std::int64_t next_work_ = INT64_MIN;  // mono_ms, the thread's

@@ -9,24 +9,20 @@ void SmsInbox::outcome(const vault::SmsOutcome& outcome) {
 }
 
 void SmsInbox::receipt(vault::SmsReceipt receipt, vault::Kept kept) {
-  arrived(std::move(receipt), std::move(kept));
+  if (!offer(std::move(receipt), kept)) kept(false);
 }
 
 void SmsInbox::incoming(vault::IncomingSms sms, vault::Kept kept) {
-  arrived(std::move(sms), std::move(kept));
+  if (!offer(std::move(sms), kept)) kept(false);
 }
 
-void SmsInbox::arrived(vault::Arrival arrival, vault::Kept kept) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (contents_.arrivals.size() < limit_) {
-      contents_.arrivals.push_back(std::move(arrival));
-      contents_.kept.push_back(std::move(kept));
-      changed_.notify_one();
-      return;
-    }
-  }
-  kept(false);
+bool SmsInbox::offer(vault::Arrival arrival, vault::Kept kept) {
+  const std::lock_guard lock(mutex_);
+  if (contents_.arrivals.size() >= limit_) return false;
+  contents_.arrivals.push_back(std::move(arrival));
+  contents_.kept.push_back(std::move(kept));
+  changed_.notify_one();
+  return true;
 }
 
 // A hint, which comes again: more than anybody could use is let go.

@@ -35,13 +35,14 @@ class SmsInbox : public vault::SmsSink {
   void room() override { wake(); }
   void wake();
 
+  // False: no room, nothing was taken, and `kept` is not called.
+  bool offer(vault::Arrival arrival, vault::Kept kept);
+
   // Everything that is there, at the latest after that time.
   Contents take(std::chrono::milliseconds patience);
 
  private:
   static constexpr std::size_t kMostBack = 1'000;
-
-  void arrived(vault::Arrival arrival, vault::Kept kept);
 
   const std::size_t limit_;
   std::mutex mutex_;

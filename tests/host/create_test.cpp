@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(extensions_by_exact_id_only) {
   BOOST_TEST(guest.extension("bv.check/1") != nullptr);
   for (const char* id : {"", "bv.health", "bv.health/", "bv.health/2", "bv.health/11",
                          "bv.health/1 ", " bv.health/1", "bv.health/1\n", "BV.HEALTH/1",
-                         "bv.check/1.0", "bv.check/1x", "bv.log/1", "bv.sms-sink/1", "\xFF\xFE"}) {
+                         "bv.check/1.0", "bv.check/1x", "bv.log/1", "bv.sms-sink/2", "\xFF\xFE"}) {
     BOOST_TEST(guest.extension(id) == nullptr, "id '" << id << "'");
   }
   BOOST_TEST(guest.extension(nullptr) == nullptr);

@@ -329,6 +329,16 @@ BOOST_AUTO_TEST_CASE(defaults_are_those_of_the_structs) {
   BOOST_TEST((c.wake_up.bearer == Config().wake_up.bearer));
 }
 
+BOOST_AUTO_TEST_CASE(messages_by_host) {
+  const Config c = good("[smsc]\nby_host = yes\n[reminder]\nenabled = yes\n");
+  BOOST_TEST(c.sms_by_host);
+  BOOST_TEST(c.has_sms());
+  BOOST_TEST(c.vault.notices.unlock);
+  refuses(
+      "[smsc]\nby_host = yes\n[smsc.a]\n" + kSmsc,
+      "/etc/x.ini:9: [smsc] by_host: by_host = yes and sections [smsc.NAME] exclude each other");
+}
+
 BOOST_AUTO_TEST_CASE(notices) {
   const std::string texts = "[notice]\nmove.de = Jetzt {card}\nerase.en = Gone\n";
   const vault::NoticeSettings all = good("[smsc.a]\n" + kSmsc + texts).vault.notices;
