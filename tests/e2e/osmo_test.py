@@ -18,7 +18,7 @@ from process import wait_until, write_secret
 
 SKIPPED, DAY_MS = 77, 86_400_000
 IMSI, NUMBER, SERVICE = "001010000000001", "4917012345", "12345"
-POR_BY_SUBMIT = (wire.SPI_FIRST, 0x39)
+POR_BY_SUBMIT, POR_IN_REPORT = (wire.SPI_FIRST, 0x39), (wire.SPI_FIRST, 0x19)
 UPDATE, IDENTITY = bytes.fromhex("570101"), bytes.fromhex("570102")
 
 
@@ -31,10 +31,11 @@ class World:
         self.keys, self.sim = lab.card_keys[iccid], Sim(lab, iccid)
         self.counter, self.key = 0, None
 
-    def wake_up(self, data):
+    def wake_up(self, data, spi=None):
         """A secured packet to the applet; its reference and octets."""
         self.counter += 1
-        packet = wire.wrap_command(self.keys, self.counter, data, spi=POR_BY_SUBMIT, carrier="sms")
+        packet = wire.wrap_command(self.keys, self.counter, data, spi=spi or POR_BY_SUBMIT,
+                                   carrier="sms")
         return self.esme.packet(NUMBER, packet), packet
 
     def live(self, *script, **how):
@@ -105,6 +106,22 @@ def long_messages(world):
     report.equal("packet of", esme.wait("outcome", ref=ref2)["segments"], 2,
                  f"{len(packet)} octets in two messages")
     report.equal("its proof", world.proof(since).status, 0, "status 00")
+
+
+def in_the_report(world):
+    """SMPP 3.4 has no field for it: what the network takes from the phone ends at the SMSC."""
+    report, esme = world.report, world.esme
+    report.step("A proof in the delivery report reaches the SMSC, and nobody behind it")
+    since = esme.position()
+    world.wake_up(IDENTITY, spi=POR_IN_REPORT)
+    esme.text(NUMBER, "the end")
+    life = world.live("await text the end")
+    # The first: with two messages at once osmo-msc may begin anew, and deliver it once more.
+    user_data = bytes.fromhex(life.of("sms")[0]["user_data"])
+    proof = wire.unwrap_response(world.keys, user_data, carrier="sms")
+    report.equal("from the card", (proof.status, proof.counter), (0, world.counter), "status 00")
+    esme.wait("receipt", since=since, kind="delivered")
+    report.equal("by SMPP", esme.of("incoming", since=since), [], "a receipt, and no message")
 
 
 def refusals(world):
@@ -178,7 +195,7 @@ def main(options):
                         "system_id": smsc.system_id, "response_timeout": "60s"}}) as esme:
                 world = World(lab, report, smsc, cell, esme)
                 esme.bound()
-                for step in (text_and_answer, wake_up, long_messages, refusals):
+                for step in (text_and_answer, wake_up, long_messages, in_the_report, refusals):
                     step(world)
                 report.equal("the driver ends with", esme.stop(5000), 0, show="")
                 the_whole(world)

@@ -66,6 +66,7 @@ class Cell:
         self._listener.bind(socket_path)
         self._listener.listen(1)
         self._radio, self._heard, self._received = None, b"", b""
+        self._attached = False  # the network has taken the location update
         self._waiting = []   # (transaction, RP reference) that the phone has still to report
         self._queued = []    # TPDUs of the phone: one short message at a time
         self._reference, self._busy = 0, False
@@ -119,6 +120,7 @@ class Cell:
         if not octets:
             self._radio.close()
             self._radio, self._heard, self._queued, self._busy = None, b"", [], False
+            self._attached = False
             self._say(EPS_DETACH, tlv(IE_MME, self._mme_name()),
                       tlv(IE_DETACH, bytes([IMSI_DETACHED_FOR_EPS])))
             return
@@ -190,8 +192,9 @@ class Cell:
         if kind == RESET:
             self._send_whole(bytes([RESET_ACK]) + tlv(IE_MME, self._mme_name()))
         elif kind == UPDATE_ACCEPT:
+            self._attached = self._radio is not None
             self._say(TMSI_DONE)
-        elif kind == PAGING and self._radio is None:
+        elif kind == PAGING and not self._attached:
             self._say(UNREACHABLE, tlv(IE_CAUSE, b"\x01"))
         elif kind == PAGING:
             self._say(SERVICE_REQUEST, tlv(IE_SERVICE, bytes([SMS_SERVICE])), tlv(IE_LAI, LAI))
