@@ -44,6 +44,20 @@ BOOST_AUTO_TEST_CASE(faults_of_host_ini) {
 }
 
 // Proves that the clock's file is relative to host.ini.
+BOOST_AUTO_TEST_CASE(channels_that_the_host_carries) {
+  const auto parse = [](const std::string& line) {
+    return host::parse_settings("[host]\nplugin = p\nplugin_config = c\n" + line, "h.ini");
+  };
+  const auto off = parse("");
+  BOOST_TEST(!std::get<host::Settings>(off).carry_bip);
+  const auto on = parse("carry_bip = yes\ncarry_bip_address = [::1]:7110\n");
+  BOOST_TEST(std::get<host::Settings>(on).carry_bip);
+  BOOST_TEST(std::get<host::Settings>(on).carry_bip_address == "[::1]:7110");
+  const auto bad = parse("carry_bip_address = everywhere\n");
+  BOOST_TEST(std::get<std::vector<std::string>>(bad).at(0).starts_with(
+      "h.ini:4: [host] carry_bip_address: must be an address and port"));
+}
+
 BOOST_AUTO_TEST_CASE(clock_of_a_laboratory) {
   const auto parsed = host::parse_settings(
       "[host]\nplugin = p\nplugin_config = c\nclock = file:offset\n", "/lab/h.ini");
