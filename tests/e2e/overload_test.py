@@ -21,6 +21,12 @@ def memory(lab):
     return 0
 
 
+def bounded(lab, report, before):
+    now = memory(lab)
+    grown = f"{before >> 20} to {now >> 20} MB"
+    report.true("memory", now - before < GROWTH, grown, grown)
+
+
 def flood(lab, report, cards, state):
     """Ten times what a closed loop gets through, as far as there are cards."""
     calm = park(lab, "tcp", cards, state, "--visit", "store", "--size", "4K", "--at-once", "8",
@@ -33,8 +39,7 @@ def flood(lab, report, cards, state):
     report.true("flood: failed", set(seen["failures"]) <= PATIENT, seen["failures"],
                 f"{seen['visits']} stores, {seen['failures']}")
     report.true("flood: served", seen["visits"] > 0, seen)
-    report.true("memory", memory(lab) - before < GROWTH,
-                f"{before >> 20} to {memory(lab) >> 20} MB")
+    bounded(lab, report, before)
     wait_until(lambda: lab.health()["sessions"] == 0, 60, "the flood's channels to end")
     health = lab.health()
     report.equal("staged octets left", health["staging_bytes"], 0)
@@ -62,8 +67,7 @@ def stall(lab, report, cards, state, seconds):
     wrong = {"lost", "broken", "refused"} & set(seen["failures"])
     report.equal("stall: wrong answers", sorted(wrong), [], f"{seen['visits']} stores, "
                  f"{seen['failures']}")
-    report.true("memory", memory(lab) - before < GROWTH,
-                f"{before >> 20} to {memory(lab) >> 20} MB")
+    bounded(lab, report, before)
     wait_until(lambda: lab.health()["sessions"] == 0, 60, "channels to end")
     seen = park(lab, "tcp", cards, state, "--visit", "fetch", "--visits", "300", "--at-once", "4",
                 code=0)

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <map>
+#include <utility>
 
 #include "bip/carried_inbox.h"
 
@@ -76,9 +77,10 @@ struct Play {
     models.erase(id);
   }
   void news() {
+    const bool was_woken = std::exchange(woken, false);  // for what is left it is woken again
     const auto all = inbox.news();
-    check(woken || all.empty());
-    woken = false;
+    check(was_woken || all.empty());
+    check(all.size() <= CarriedInbox::kMostNews);
     for (const auto& one : all) check(models.contains(one.id));
   }
 
