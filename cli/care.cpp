@@ -4,6 +4,8 @@
 #include <chrono>
 
 #include "base/text.h"
+#include "cli/care_access.h"
+#include "cli/care_client.h"
 #include "cli/care_view.h"
 #include "cli/export.h"
 #include "cli/terminal.h"
@@ -20,14 +22,16 @@ std::string option_or_answer(const Tool& tool, const char* option, const char* q
   return ask(question).value_or("");
 }
 
-// Who calls and why. Nothing: refused, and `code` says how.
-std::optional<vault::CareCall> care_call(const Tool& tool, int& code) {
+// Who calls and why. Nothing: refused, and `code` says how. `known`: the service knows the agent by
+// the user who calls.
+std::optional<vault::CareCall> care_call(const Tool& tool, bool known, int& code) {
   vault::CareCall call;
   const std::tuple<const char*, const char*, std::string*> texts[] = {
       {"agent", "Agent", &call.agent},
       {"reason", "Reason", &call.reason},
       {"document", "Kind of identity document", &call.document_type}};
   for (const auto& [option, question, place] : texts) {
+    if (known && place == &call.agent && !tool.line().has(option)) continue;
     *place = option_or_answer(tool, option, question);
     if (!base::trim(*place).empty() && base::valid_utf8(*place)) continue;
     code = tool.fail(kUsage, base::cat("--", option, " is missing or not readable"));
@@ -152,7 +156,8 @@ bool meant(const Tool& tool) {
 }
 
 // The calls of agents.
-int by_agent(const Tool& tool, vault::CareService& care, const vault::CareCall& call) {
+int by_agent(const Tool& tool, vault::CareService& care, const vault::CareCall& call,
+             const ContentSink& sink) {
   const std::string& name = tool.line().command->name;
   const std::string& who = tool.line().arguments[0];
   const base::Now now = tool.now();
@@ -164,11 +169,8 @@ int by_agent(const Tool& tool, vault::CareService& care, const vault::CareCall& 
   if (name == "opt-in") return report(tool, care.opt_in(call, who, now), report_reminders);
   if (name == "suspend") return report(tool, care.suspend(call, who, now), report_service);
   if (name == "resume") return report(tool, care.resume(call, who, now), report_service);
-  if (name == "erase") {
-    if (!meant(tool)) return tool.fail(kFailed, "nothing was erased");
-    return report(tool, care.erase(call, who, now), report_erased);
-  }
-  if (name == "export") return run_export(tool, care, call);
+  if (name == "erase") return report(tool, care.erase(call, who, now), report_erased);
+  if (name == "export") return run_export(tool, care, call, sink);
   if (name == "confirm-move") return report_moved(tool, care.confirm_move(call, who, now));
   return report_moved(tool, care.reject_move(call, who, now));
 }
@@ -191,25 +193,41 @@ std::optional<std::int64_t> parse_day(std::string_view text) {
   return base::from_civil(day);
 }
 
-int run_care(Tool& tool) {
+int carry_out(Tool& tool, const vault::CareCall* call, const ContentSink& sink) {
   const std::string& name = tool.line().command->name;
-  const bool by_operator = name.starts_with("audit") || name == "erase verify";
-  int code = kDone;
-  std::optional<vault::CareCall> call;
-  // The configuration first: nobody types a number for nothing.
-  if (tool.config(false) == nullptr) return tool.code();
-  if (name == "export" && !export_options_ok(tool, code)) return code;
-  if (!by_operator) {
-    call = care_call(tool, code);
-    if (!call) return code;
-  }
   vault::Store* store = tool.store();
   if (store == nullptr) return tool.code();
   vault::CareService care(tool.config(false)->vault, tool.keys(), *store, tool.log());
   if (name == "audit verify") return verify(tool, care, *store);
   if (name == "audit") return audit(tool, care, *store);
   if (name == "erase verify") return check_receipt(tool, care);
-  return by_agent(tool, care, *call);
+  return by_agent(tool, care, *call, sink);
+}
+
+int run_care(Tool& tool) {
+  const std::string& name = tool.line().command->name;
+  const config::CareAccess* access = tool.care_access();
+  if (access == nullptr) return tool.code();
+  const bool service = !access->socket.empty();
+  int code = kDone;
+  // The configuration first: nobody types a number for nothing.
+  if (!service && tool.config(false) == nullptr) return tool.code();
+  if (name == "export" && !export_options_ok(tool, code)) return code;
+  std::optional<vault::CareCall> call;
+  if (!is_auditors_call(name)) {
+    call = care_call(tool, service, code);
+    if (!call) return code;
+  }
+  if (name == "erase" && !meant(tool)) return tool.fail(kFailed, "nothing was erased");
+  // The file first: nothing is taken from the vault for a place where it cannot go.
+  std::optional<ExportFile> file;
+  if (name == "export") {
+    file.emplace(tool.line().get("output"));
+    if (const base::Status made = file->made(); !made) return tool.fail(kFailed, made.error());
+  }
+  const ContentSink sink = [&](base::View content) { return file->write(content); };
+  const vault::CareCall* by = call ? &*call : nullptr;
+  return service ? ask_service(tool, *access, by, sink) : carry_out(tool, by, sink);
 }
 
 }  // namespace cli

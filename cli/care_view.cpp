@@ -238,7 +238,7 @@ int report_failure(const Tool& tool, const vault::CareFailure& failure) {
   }
   const int code = tool.fail(code_of(failure.error), failure.text);
   if (!tool.json()) {
-    for (const std::string& iccid : failure.candidates) std::cerr << "  " << iccid << "\n";
+    for (const std::string& iccid : failure.candidates) tool.err() << "  " << iccid << "\n";
   }
   return code;
 }

@@ -23,51 +23,6 @@ constexpr std::string_view kForms[] = {"vcard4", "vcard3", "text", "raw", "csv"}
 
 bool is_vcard(const std::string& form) { return form.starts_with("vcard"); }
 
-// A new file of mode 0600, or standard output. What was not kept is removed.
-class Output {
- public:
-  explicit Output(std::string path) : path_(std::move(path)) {
-    if (to_stdout()) {
-      fd_ = STDOUT_FILENO;
-      return;
-    }
-    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd_ >= 0 && ::fchmod(fd_, 0600) != 0) error_ = errno;
-    if (fd_ < 0) error_ = errno;
-  }
-  ~Output() {
-    if (to_stdout() || fd_ < 0) return;
-    ::close(fd_);
-    if (!kept_) ::unlink(path_.c_str());
-  }
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
-
-  bool to_stdout() const { return path_ == "-"; }
-  std::string error() const { return error_ == 0 ? "" : std::strerror(error_); }
-  bool write(base::View octets) {
-    while (!octets.empty()) {
-      const ssize_t put = ::write(fd_, octets.data(), octets.size());
-      if (put < 0 && errno == EINTR) continue;
-      if (put <= 0) return failed();
-      octets = octets.subspan(static_cast<std::size_t>(put));
-    }
-    if (!to_stdout() && ::fsync(fd_) != 0) return failed();
-    kept_ = true;
-    return true;
-  }
-
- private:
-  bool failed() {
-    error_ = errno;
-    return false;
-  }
-  std::string path_;
-  int fd_ = -1;
-  int error_ = 0;
-  bool kept_ = false;
-};
-
 std::string written(const std::string& form, const Content& content, const std::string& iccid) {
   if (form == "text") return to_text(content);
   if (form == "csv") return to_csv(content);
@@ -92,6 +47,18 @@ JsonObject export_json(const std::string& iccid, const std::string& form, const 
   return out;
 }
 
+void report_raw(const Tool& tool, const std::string& iccid, std::size_t octets) {
+  if (tool.json()) {
+    JsonObject out = json_object();
+    out.set("iccid", iccid);
+    out.set("format", "raw");
+    out.set("octets", octets);
+    tool.print(out);
+  } else {
+    tool.print(base::cat("exported ", iccid, ": ", octets, " octets\n"));
+  }
+}
+
 void report_content(const Tool& tool, const std::string& iccid, const std::string& form,
                     const Content& content, bool to_stdout) {
   if (!to_stdout && tool.json()) {
@@ -112,6 +79,45 @@ void report_content(const Tool& tool, const std::string& iccid, const std::strin
 
 }  // namespace
 
+ExportFile::ExportFile(std::string path) : path_(std::move(path)) {
+  if (to_stdout()) {
+    fd_ = STDOUT_FILENO;
+    return;
+  }
+  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd_ < 0 || ::fchmod(fd_, 0600) != 0) error_ = errno;
+}
+
+ExportFile::~ExportFile() {
+  if (to_stdout() || fd_ < 0) return;
+  ::close(fd_);
+  if (!kept_) ::unlink(path_.c_str());
+}
+
+base::Status ExportFile::made() const { return error_ == 0 ? base::Status() : failed(); }
+
+base::Status ExportFile::failed() const {
+  return base::Error{base::cat(path_, ": ", std::strerror(error_))};
+}
+
+base::Status ExportFile::write(base::View octets) {
+  while (!octets.empty()) {
+    const ssize_t put = ::write(fd_, octets.data(), octets.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) {
+      error_ = errno;
+      return failed();
+    }
+    octets = octets.subspan(static_cast<std::size_t>(put));
+  }
+  if (!to_stdout() && ::fsync(fd_) != 0) {
+    error_ = errno;
+    return failed();
+  }
+  kept_ = true;
+  return {};
+}
+
 bool export_options_ok(const Tool& tool, int& code) {
   const std::string form = tool.line().get("format");
   const std::string copy = tool.line().get("copy");
@@ -129,13 +135,12 @@ bool export_options_ok(const Tool& tool, int& code) {
   return false;
 }
 
-int run_export(const Tool& tool, vault::CareService& care, const vault::CareCall& call) {
+int run_export(const Tool& tool, vault::CareService& care, const vault::CareCall& call,
+               const ContentSink& sink) {
+  int code = kDone;
+  if (!export_options_ok(tool, code)) return code;
   const std::string form = tool.line().get("format");
-  const std::string path = tool.line().get("output");
   const std::string copy = tool.line().has("copy") ? tool.line().get("copy") : "0";
-  // The file first: nothing is taken from the vault for a place where it cannot go.
-  Output output(path);
-  if (!output.error().empty()) return tool.fail(kFailed, base::cat(path, ": ", output.error()));
   auto result =
       care.export_content(call, tool.line().arguments[0], form,
                           static_cast<std::size_t>(*base::parse_integer(copy)), tool.now());
@@ -144,17 +149,23 @@ int run_export(const Tool& tool, vault::CareService& care, const vault::CareCall
   }
   const auto& taken = std::get<vault::CareService::Exported>(result);
   const std::string iccid = taken.iccid.digits();
-  const Content content = read_content(taken.content.view());
-  bool done = false;
+  Content content;
+  base::Status done;
   if (form == "raw") {
-    done = output.write(taken.content.view());
+    done = sink(taken.content.view());
   } else {
+    content = read_content(taken.content.view());
     std::string text = written(form, content, iccid);
-    done = output.write(base::as_bytes(text));
+    done = sink(base::as_bytes(text));
     base::wipe(text.data(), text.size());
   }
-  if (!done) return tool.fail(kFailed, base::cat(path, ": ", output.error()));
-  report_content(tool, iccid, form, form == "raw" ? Content{} : content, output.to_stdout());
+  if (!done) return tool.fail(kFailed, done.error());
+  const bool to_stdout = tool.line().get("output") == "-";
+  if (form == "raw") {
+    if (!to_stdout) report_raw(tool, iccid, taken.content.size());
+  } else {
+    report_content(tool, iccid, form, content, to_stdout);
+  }
   return kDone;
 }
 

@@ -1,15 +1,38 @@
 // `bipvault-care export`: the content of a card into a file that nobody else can read.
 #pragma once
 
-#include "cli/tool.h"
-#include "vault/care_service.h"
+#include <string>
+
+#include "cli/care.h"
 
 namespace cli {
 
 inline constexpr char kExportForms[] = "vcard4, vcard3, text, raw or csv";
 
+// A new file of mode 0600, or standard output ("-"). What was not written wholly is removed.
+class ExportFile {
+ public:
+  explicit ExportFile(std::string path);
+  ~ExportFile();
+  ExportFile(const ExportFile&) = delete;
+  ExportFile& operator=(const ExportFile&) = delete;
+
+  base::Status made() const;
+  base::Status write(base::View octets);
+
+ private:
+  bool to_stdout() const { return path_ == "-"; }
+  base::Status failed() const;
+
+  std::string path_;
+  int fd_ = -1;
+  int error_ = 0;
+  bool kept_ = false;
+};
+
 // False: the options say nothing sensible, and `code` how the program ends.
 bool export_options_ok(const Tool& tool, int& code);
-int run_export(const Tool& tool, vault::CareService& care, const vault::CareCall& call);
+int run_export(const Tool& tool, vault::CareService& care, const vault::CareCall& call,
+               const ContentSink& sink);
 
 }  // namespace cli

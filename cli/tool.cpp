@@ -18,8 +18,8 @@ void StderrLog::write(base::Severity severity, std::string_view component, std::
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
-Tool::Tool(std::string program, CommandLine line)
-    : program_(std::move(program)), line_(std::move(line)), log_(program_) {
+Tool::Tool(std::string program, CommandLine line, std::ostream& out, std::ostream& err)
+    : program_(std::move(program)), line_(std::move(line)), log_(program_), out_(out), err_(err) {
   const std::string file = line_.get("clock-file");
   if (file.empty()) {
     clock_ = std::make_unique<base::SystemClock>();
@@ -28,16 +28,16 @@ Tool::Tool(std::string program, CommandLine line)
   }
 }
 
-void Tool::print(const std::string& text) const { std::cout << text << std::flush; }
+void Tool::print(const std::string& text) const { out_ << text << std::flush; }
 
 void Tool::print(const Poco::JSON::Object& object) const {
   std::ostringstream out;
   object.stringify(out, 2);
-  std::cout << out.str() << "\n" << std::flush;
+  out_ << out.str() << "\n" << std::flush;
 }
 
 int Tool::fail(ExitCode code, const std::string& text) const {
-  std::cerr << program_ << ": " << text << "\n";
+  err_ << program_ << ": " << text << "\n";
   return code;
 }
 
@@ -68,6 +68,23 @@ const config::Config* Tool::config(bool keys_may_be_missing) {
     if (problems->empty()) loaded = config::load(path, config::Check::syntax_only);
   }
   return keep(std::move(loaded)) ? config_.get() : nullptr;
+}
+
+const config::CareAccess* Tool::care_access() {
+  if (access_) return &*access_;
+  const std::string path = line_.get("config");
+  if (path.empty()) {
+    code_ = static_cast<ExitCode>(fail(kUsage, "--config FILE is missing"));
+    return nullptr;
+  }
+  const auto loaded = config::load(path, config::Check::syntax_only);
+  if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {
+    for (const config::Problem& problem : *problems) std::cerr << problem.to_string() << "\n";
+    code_ = kBadConfig;
+    return nullptr;
+  }
+  access_ = std::get<config::Config>(loaded).care;
+  return &*access_;
 }
 
 vault::Store* Tool::store() {

@@ -4,7 +4,9 @@
 
 #include <Poco/JSON/Object.h>
 
+#include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,7 +35,9 @@ class StderrLog : public base::Log {
 // One run of a tool.
 class Tool {
  public:
-  Tool(std::string program, CommandLine line);
+  // `out` and `err` outlive the tool.
+  Tool(std::string program, CommandLine line, std::ostream& out = std::cout,
+       std::ostream& err = std::cerr);
 
   const CommandLine& line() const { return line_; }
   bool json() const { return line_.has("json"); }
@@ -46,10 +50,15 @@ class Tool {
   void print(const Poco::JSON::Object& object) const;
   // "bipvault-ops: TEXT" to standard error; gives back the code.
   int fail(ExitCode code, const std::string& text) const;
+  std::ostream& out() const { return out_; }
+  std::ostream& err() const { return err_; }
 
   // The configuration; with keys_may_be_missing, key files need not exist. Faults are printed.
   // Null: failed with kBadConfig or kUsage, see code().
   const config::Config* config(bool keys_may_be_missing);
+  // Who may call care and where, without a look at the files that the configuration names: these
+  // need not be readable. Null: see code().
+  const config::CareAccess* care_access();
   // Configuration, keys and an open store. Null: see code().
   vault::Store* store();
   const db::FileKeyRing& keys() const { return *keys_; }
@@ -62,7 +71,10 @@ class Tool {
   CommandLine line_;
   StderrLog log_;
   base::Counters counters_;
+  std::ostream& out_;
+  std::ostream& err_;
   std::unique_ptr<base::Clock> clock_;
+  std::optional<config::CareAccess> access_;
   std::unique_ptr<config::Config> config_;
   std::unique_ptr<db::FileKeyRing> keys_;
   std::unique_ptr<vault::StoreFactory> factory_;

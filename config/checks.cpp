@@ -63,6 +63,7 @@ class Checks {
   void reminder();
   void notices();
   void wake_up();
+  void care();
   void smscs();
   void files();
 
@@ -229,6 +230,18 @@ void Checks::smsc(std::size_t index) {
   }
 }
 
+void Checks::care() {
+  if (c_.care.socket.size() > kLongestSocketPath) {
+    problem("care", "socket", cat("is longer than ", kLongestSocketPath, " octets"));
+  }
+  for (const std::string& entry : c_.care.agents) {
+    const std::size_t at = entry.find('=');
+    if (at == 0 || at == std::string::npos || at + 1 == entry.size()) {
+      problem("care", "agents", cat("'", entry, "' is not USER=AGENT"));
+    }
+  }
+}
+
 void Checks::smscs() {
   if (c_.sms_by_host && !c_.smscs.empty()) {
     problem("smsc", "by_host", "by_host = yes and sections [smsc.NAME] exclude each other");
@@ -305,6 +318,7 @@ void check_keys(const Read& read, std::vector<Problem>& problems) {
   checks.reminder();
   checks.notices();
   checks.wake_up();
+  checks.care();
 }
 
 void check_files(const Read& read, std::vector<Problem>& problems) {

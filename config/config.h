@@ -23,6 +23,18 @@ struct Smsc {
   vault::OnTimeout on_timeout = vault::OnTimeout::assume_sent;
 };
 
+// Who may call customer care, and where: section [care]. Users are login names or numbers of this
+// machine; what they are called in the history is told here and nowhere else.
+struct CareAccess {
+  std::string socket;  // of bipvault-cared; empty: bipvault-care opens the store itself
+  std::vector<std::string> agents;   // "USER=AGENT"
+  std::vector<std::string> brokers;  // users that call for agents whom they name
+  std::vector<std::string> auditors;
+  std::int64_t request_timeout = 10 * base::kSecondMs;
+  std::int64_t call_timeout = base::kMinuteMs;
+  int calls = 16;  // at a time
+};
+
 struct Config {
   db::Settings store;
   std::string instance;  // empty: the machine's name
@@ -35,6 +47,7 @@ struct Config {
   bool sms_by_host = false;  // the platform carries messages (bv.sms/1)
   vault::ReminderSettings reminder;
   bip::WakeUpSettings wake_up;
+  CareAccess care;
 
   bool has_sms() const { return sms_by_host || !smscs.empty(); }
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/care.h"
+#include "cli/cared.h"
 #include "cli/ops.h"
 #include "config/table.h"
 #include "host/settings.h"
@@ -231,6 +232,8 @@ int main(int count, char** arguments) {
     print_tool(date, cli::ops_program(), "8");
   } else if (page == "bipvault-care.1") {
     print_tool(date, cli::care_program(), "1");
+  } else if (page == "bipvault-cared.8") {
+    print_tool(date, cli::cared_program(), "8");
   } else if (page == "bipvault.ini.5") {
     print_keys(date, {"bipvault.ini", "configuration of the Bipvault plugin", plugin_intro,
                       {config::table(), config::smsc_table()}, true,

@@ -1,4 +1,4 @@
-# Completion of bipvault-ops and bipvault-care. What there is to complete is asked of the program,
+# Completion of bipvault-ops, bipvault-care and bipvault-cared. What there is to complete is asked of the program,
 # so that it is never out of date.
 
 _bipvault_words() {
@@ -13,7 +13,7 @@ _bipvault() {
   local -a typed=()
   COMPREPLY=()
   case $previous in
-    --config | --clock-file | import)
+    --config | --clock-file | --output | import)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;
@@ -40,4 +40,4 @@ _bipvault() {
   fi
 }
 
-complete -F _bipvault bipvault-ops bipvault-care
+complete -F _bipvault bipvault-ops bipvault-care bipvault-cared

@@ -1,0 +1,22 @@
+// Who may make which call of customer care: the user at the other end of the socket, as the kernel
+// tells it, and what [care] says of that user.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "cli/command_line.h"
+#include "config/config.h"
+
+namespace cli {
+
+// Calls of auditors and operators; all others are those of agents.
+bool is_auditors_call(const std::string& command);
+
+// Admits a call of that user and sets who it is in the line: agent, or operator. What the line says
+// itself of either is believed of brokers only. The string says why the call is refused.
+std::optional<std::string> admit(const config::CareAccess& access, ::uid_t user, CommandLine& line);
+
+}  // namespace cli

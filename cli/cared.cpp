@@ -1,0 +1,170 @@
+#include "cli/cared.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "cli/line_socket.h"
+
+namespace cli {
+
+namespace {
+
+// The signals that the loop reads instead of being interrupted.
+class Signals {
+ public:
+  Signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&set, number);
+    ::sigprocmask(SIG_BLOCK, &set, &before_);
+    fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  }
+  ~Signals() { ::close(fd_); }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  int fd() const { return fd_; }
+  // True: the service is to end.
+  bool read() const {
+    bool end = false;
+    signalfd_siginfo info{};
+    while (::read(fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      end = end || info.ssi_signo != static_cast<unsigned>(SIGCHLD);
+    }
+    return end;
+  }
+  void as_before() const { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+  int fd_ = -1;
+};
+
+unsigned seconds_of(std::int64_t ms) {
+  return static_cast<unsigned>((ms + base::kSecondMs - 1) / base::kSecondMs);
+}
+
+// In the process of one call; the alarm ends it when it takes too long.
+void serve(Tool& tool, const LineSocket& socket, const config::CareAccess& access) {
+  ::alarm(seconds_of(2 * access.request_timeout + access.call_timeout));
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket.fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
+  auto line = socket.read_line(kLongestRequest, access.request_timeout);
+  if (!line) {
+    tool.fail(kDone, base::cat("user ", peer.uid, ": ", line.error()));
+    return;
+  }
+  std::string answer = to_line(serve_request(tool, peer.uid, *line));
+  base::wipe(line->data(), line->size());
+  const base::Status written = socket.write(answer, access.request_timeout);
+  base::wipe(answer.data(), answer.size());
+  if (!written) tool.fail(kDone, base::cat("user ", peer.uid, ": ", written.error()));
+}
+
+class Service {
+ public:
+  Service(Tool& tool, const config::CareAccess& access, int listener)
+      : tool_(tool), access_(access), listener_(listener) {}
+  ~Service() { ::close(listener_); }
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  void run() {
+    bool end = false;
+    while (!end) {
+      pollfd wait[] = {{listener_, POLLIN, 0}, {signals_.fd(), POLLIN, 0}};
+      if (::poll(wait, 2, -1) < 0 && errno != EINTR) return;
+      end = signals_.read();
+      reap(WNOHANG);
+      if (!end && wait[0].revents != 0) accept();
+    }
+    reap(0);  // all that are left; each has its alarm
+  }
+
+ private:
+  void accept() {
+    const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) return;
+    const LineSocket socket(fd);
+    const pid_t child = calls_ < access_.calls ? ::fork() : -1;
+    if (child == 0) {
+      signals_.as_before();
+      ::close(listener_);
+      serve(tool_, socket, access_);
+      ::_exit(0);
+    }
+    if (child > 0) {
+      ++calls_;
+      return;
+    }
+    const CareAnswer busy{
+        kUnavailable, "", "bipvault-care: too many calls at a time: try again\n", {}};
+    const base::Status told = socket.write(to_line(busy), 1);
+    (void)told;  // who does not read it learns it from the closed connection
+  }
+
+  void reap(int options) {
+    while (::waitpid(-1, nullptr, options) > 0) --calls_;
+  }
+
+  Tool& tool_;
+  const config::CareAccess& access_;
+  int listener_;
+  Signals signals_;
+  int calls_ = 0;
+};
+
+ProgramSpec make_program() {
+  return {"bipvault-cared",
+          "Customer care of a Bipvault, as a service. Makes the calls of bipvault-care for users\n"
+          "who have no access to the store and its keys, over the Unix socket that the\n"
+          "configuration names in [care]. Who calls is what the kernel says of the other end.",
+          {{"config", "FILE", "the plugin's configuration (bipvault.ini)"},
+           {"clock-file", "PATH", "laboratory: a file with milliseconds to add to the clock"},
+           {"version", "", "print the version"}},
+          {{"serve",
+            "",
+            0,
+            0,
+            "serve until it is told to end",
+            "Runs as the vault's own user until SIGTERM. Each call has a process of its own, and\n"
+            "reads configuration and keys anew: a change counts from the next call. Its log goes\n"
+            "to standard error: who has called what, never for which card.",
+            {}}}};
+}
+
+}  // namespace
+
+const ProgramSpec& cared_program() {
+  static const ProgramSpec kProgram = make_program();
+  return kProgram;
+}
+
+int run_cared(Tool& tool) {
+  const config::Config* config = tool.config(false);
+  if (config == nullptr) return tool.code();
+  const config::CareAccess& access = config->care;
+  if (access.socket.empty()) return tool.fail(kBadConfig, "[care] socket is not set");
+  // Nothing is said or asked here.
+  const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (nothing < 0 || ::dup2(nothing, STDIN_FILENO) < 0 || ::dup2(nothing, STDOUT_FILENO) < 0) {
+    return tool.fail(kFailed, "/dev/null cannot be opened");
+  }
+  ::close(nothing);
+  const auto listener = listen_at(access.socket);
+  if (!listener) return tool.fail(kFailed, listener.error());
+  tool.fail(kDone, base::cat("listens at ", access.socket));
+  Service(tool, access, *listener).run();
+  ::unlink(access.socket.c_str());
+  return kDone;
+}
+
+}  // namespace cli

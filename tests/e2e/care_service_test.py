@@ -1,0 +1,215 @@
+"""Proves what an agent's account can do and what it cannot: with bipvault-cared it unlocks, exports
+and is named by the kernel; it opens neither database nor keys, does not read the history, and calls
+in nobody else's name. What is no request is answered or dropped, and the service goes on."""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+
+import lab as laboratory
+import wire
+from checks import Report
+from lab import DOCUMENT, Lab
+from peer import an_image
+from process import Process, read_text, wait_until
+
+MEI, LI, BROKER, AUDITOR, STRANGER = 64001, 64002, 64003, 64004, 64009
+
+
+class Desk:
+    """A folder that everybody reads: the program, the configuration, the service's socket."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.folder = tempfile.mkdtemp(prefix="bvdesk-", dir="/tmp")
+        os.chmod(self.folder, 0o755)
+        self.socket = os.path.join(self.folder, "care")
+        self.program = shutil.copy(lab.program("bipvault-care"), self.folder)
+        os.chmod(self.program, 0o755)
+        self.config = self._config("bipvault.ini")
+
+    def _config(self, name):
+        text = re.sub(r"(?m)^((?:path|master_key_file|pepper_file|audit_key_file) = )(.*)$",
+                      lambda m: m[1] + os.path.normpath(self.lab.path("etc", m[2])),
+                      read_text(self.lab.config))
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def without_service(self):
+        path = self._config("own.ini")
+        text = re.sub(r"(?m)^socket = .*$", "", read_text(path))
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def care(self, user, call, *arguments, config=None, document=DOCUMENT):
+        proof = [] if call in ("audit", "erase verify") else ["--reason", "e2e test", "--document",
+                                                              "passport"]
+        return self.as_user(user, self.program, "--config", config or self.config, *call.split(),
+                            *proof, *arguments, stdin=document + "\n")
+
+    @staticmethod
+    def as_user(user, *command, stdin=""):
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60,
+                              user=user, group=user, extra_groups=[], check=False, cwd="/")
+
+    def talk(self, octets, seconds=30):
+        """What comes back for these octets, as root."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(seconds)
+            line.connect(self.socket)
+            try:
+                line.sendall(octets)
+                answer = b""
+                while part := line.recv(65536):
+                    answer += part
+            except (BrokenPipeError, ConnectionResetError):
+                return b""
+            return answer
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def agents(report, desk, card, lab):
+    """What agents may, and in whose name."""
+    shown = desk.care(MEI, "show", "--json", card.iccid)
+    report.equal("show", (shown.returncode, shown.stderr), (0, ""), show="")
+    record = json.loads(shown.stdout)
+    report.equal("state", record["state"], "locked", show="")
+    done = desk.care(MEI, "unlock", card.iccid)
+    report.equal("unlock", (done.returncode, done.stdout), (0, card.iccid + " unlocked\n"),
+                 done.stdout.strip())
+    report.equal("again", desk.care(MEI, "unlock", card.iccid).returncode, 1, show="")
+    for who, agent in ((MEI, "li"), (LI, "mei"), (STRANGER, "mei"), (BROKER, "")):
+        named = ["--agent", agent] if agent else []
+        refused = desk.care(who, "unlock", *named, card.iccid)
+        report.equal(f"user {who} as {agent or 'nobody'}", refused.returncode, 1,
+                     refused.stderr.strip().split(": ", 1)[-1])
+    report.equal("a broker names the agent",
+                 desk.care(BROKER, "show", "--agent", "desk7", card.iccid).returncode, 0, show="")
+    history = json.loads(lab.care("audit", "--json", card.iccid).out)["history"]
+    actors = [entry["actor"] for entry in history if entry["actor"].startswith("agent:")]
+    report.equal("actors", actors, ["agent:mei", "agent:mei", "agent:desk7"], ", ".join(actors))
+
+
+def auditors(report, desk, card):
+    refused = desk.care(MEI, "audit", card.iccid)
+    report.equal("an agent reads the history", refused.returncode, 1, refused.stderr.strip())
+    report.equal("and nothing of it", refused.stdout, "", show="")
+    seen = desk.care(AUDITOR, "audit", card.iccid)
+    report.contains("an auditor does", seen.stdout, "unlocked  agent:mei", show="")
+    report.contains("and is named", desk.care(AUDITOR, "audit", card.iccid).stdout,
+                    f"audited  ops:uid{AUDITOR}", f"ops:uid{AUDITOR}")
+    report.equal("but is no agent", desk.care(AUDITOR, "show", card.iccid).returncode, 1, show="")
+    report.equal("under another name",
+                 desk.care(AUDITOR, "audit", "--operator", "chief").returncode, 1, show="")
+
+
+def closed(report, desk, lab):
+    """Neither database nor keys, with the tools or without."""
+    for path in (lab.path("data", "bipvault.db"), lab.path("etc", "master.keys"),
+                 lab.path("etc", "pepper.keys"), lab.path("etc", "audit.keys")):
+        report.true("is there", os.path.exists(path), path, show="")
+        seen = desk.as_user(MEI, "/bin/cat", path)
+        report.true(os.path.basename(path), seen.returncode != 0 and not seen.stdout,
+                    seen.stdout, seen.stderr.strip().rsplit(": ", 1)[-1])
+    own = desk.care(MEI, "show", "--agent", "mei", lab.new_iccid(), config=desk.without_service())
+    report.equal("its own configuration without the service", own.returncode, 3, show="")
+
+
+def export(report, desk, card, image):
+    folder = os.path.join(desk.folder, "mei")
+    os.mkdir(folder, 0o700)
+    os.chown(folder, MEI, MEI)
+    path = os.path.join(folder, "content")
+    done = desk.care(MEI, "export", "--format", "raw", "--output", path, card.iccid)
+    report.equal("export", (done.returncode, done.stderr), (0, ""), done.stdout.strip())
+    info = os.stat(path)
+    report.equal("whose file", (info.st_uid, stat.S_IMODE(info.st_mode)), (MEI, 0o600),
+                 "the agent's, 0600")
+    with open(path, "rb") as file:
+        report.equal("content", file.read() == image, True, f"{len(image)} octets as stored")
+    done = desk.care(MEI, "erase", card.iccid)
+    report.equal("erase", done.returncode, 0, show="")
+    receipt = done.stdout.splitlines()[-1]
+    report.equal("receipt", desk.care(AUDITOR, "erase verify", receipt).returncode, 0, "holds")
+
+
+def strange_requests(report, desk, service):
+    request = {"version": 1, "command": "show", "options": {}, "arguments": ["1"],
+               "document_number": "x"}
+    cases = {"no JSON": b"hello\n", "another version": json.dumps({**request, "version": 2}),
+             "a command that is none": json.dumps({**request, "command": "shell"}),
+             "a configuration of its own": json.dumps({**request, "options": {"config": "/x"}}),
+             "too deep": "[" * 2000, "no text": json.dumps({**request, "arguments": [1]})}
+    for name, sent in cases.items():
+        octets = sent if isinstance(sent, bytes) else sent.encode() + b"\n"
+        report.equal(name, json.loads(desk.talk(octets))["code"], 2, "refused")
+    report.equal("too long", desk.talk(b"x" * 20000), b"", "dropped")
+    report.equal("half a request", desk.talk(b'{"version":1'), b"", "dropped after its time")
+    report.equal("the service runs", service.running(), True)
+
+
+def main(options):
+    report = Report("Care service")
+    if os.geteuid() != 0:
+        print("skipped: accounts of agents need root")
+        sys.exit(77)
+    with Lab(options.build, options.engine, options.keep) as lab:
+        desk = Desk(lab)
+        try:
+            care(report, lab, desk)
+        finally:
+            desk.close()
+    report.end()
+
+
+def care(report, lab, desk):
+    lab.start()
+    card, = lab.new_cards(1)
+    image = an_image(300, 1)
+    with lab.channel(card) as channel:
+        key = channel.store(image).key
+        for _ in range(3):
+            channel.fetch(wire.other_key(key))
+    lab.sections["care"] = {"socket": desk.socket, "agents": f"{MEI}=mei {LI}=li",
+                            "brokers": BROKER, "auditors": AUDITOR, "request_timeout": "2s"}
+    own = lab.config
+    lab.config = lab.path("etc", "cared.ini")  # the laboratory itself goes on without the service
+    lab.write_config()
+    desk.config = desk._config("bipvault.ini")
+    service = Process([lab.program("bipvault-cared"), "--config", lab.config, "--clock-file",
+                       lab.clock_file, "serve"], lab.path("log", "cared.log"))
+    lab.config = own
+    try:
+        wait_until(lambda: "listens at" in service.log() or not service.running(), 20,
+                   "the service")
+        agents(report, desk, card, lab)
+        auditors(report, desk, card)
+        closed(report, desk, lab)
+        export(report, desk, card, image)
+        strange_requests(report, desk, service)
+        log = service.log()
+        report.true("no number of a document, no card in the log",
+                    DOCUMENT not in log and card.iccid not in log, log, show="")
+        report.equal("audit verify", lab.care("audit", "verify").out.strip(),
+                     "the history is whole")
+    finally:
+        code = service.stop(signal.SIGTERM)
+    report.equal("the service ended with", code, 0)
+    gone = desk.care(MEI, "show", card.iccid)
+    report.equal("without the service", gone.returncode, 4, gone.stderr.strip().split(": ", 1)[-1])
+    lab.stop()
+
+
+if __name__ == "__main__":
+    laboratory.run(main, laboratory.options(__doc__))
