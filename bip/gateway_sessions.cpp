@@ -180,6 +180,7 @@ void Gateway::Impl::end(Client& client, base::Now now) {
   if (client.ended) return;
   client.ended = true;
   const Session& session = client.session;
+  parts_.counters.took("bip.session", now.mono_ms - session.opened_at());
   if (const auto fault = fault_of(session.end())) {
     faults_.note(*fault, now, 1, [&] { return about(client); });
   }

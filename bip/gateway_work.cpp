@@ -16,6 +16,19 @@ class Flag {
   bool& flag_;
 };
 
+// A batch's time at the worker, however it ends.
+class Timed {
+ public:
+  Timed(const Gateway::Parts& parts, std::int64_t began) : parts_(parts), began_(began) {}
+  Timed(const Timed&) = delete;
+  Timed& operator=(const Timed&) = delete;
+  ~Timed() { parts_.counters.took("bip.serve", parts_.clock.now().mono_ms - began_); }
+
+ private:
+  const Gateway::Parts& parts_;
+  std::int64_t began_;
+};
+
 }  // namespace
 
 void Gateway::Impl::enqueue(const ClientPtr& client, std::int64_t since) {
@@ -139,6 +152,9 @@ bool Gateway::Impl::store_at_hand(Worker& worker) {
 }
 
 void Gateway::Impl::serve(Worker& worker, Batch& batch) {
+  const std::int64_t began = parts_.clock.now().mono_ms;
+  parts_.counters.took("bip.wait", began - batch.waiting_since);
+  const Timed timed(parts_, began);
   try {
     if (store_at_hand(worker)) {
       return exchange(batch, {parts_.keys, parts_.cards, *worker.store, parts_.clock});

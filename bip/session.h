@@ -90,6 +90,7 @@ class Session {
   bool proven() const { return proven_; }
   // A verified packet was told to come again later: that nothing was proven was our doing.
   bool put_off() const { return put_off_; }
+  std::int64_t opened_at() const { return opened_at_; }  // mono_ms
   std::uint8_t key_set() const { return key_set_; }
   vault::Counter last_counter() const { return last_counter_; }
   const std::optional<vault::Iccid>& iccid() const { return iccid_; }

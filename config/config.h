@@ -48,6 +48,7 @@ struct Config {
   vault::ReminderSettings reminder;
   bip::WakeUpSettings wake_up;
   CareAccess care;
+  std::string metrics_listen;  // empty: none
 
   bool has_sms() const { return sms_by_host || !smscs.empty(); }
 };

@@ -2,6 +2,7 @@
 // many requests meet it in between. Shared by all stores of a factory. Any thread.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -39,6 +40,9 @@ class Health {
     enter(trouble_of(error.kind()), error.text());
   }
   void count(std::string_view name) { counters_.add(name); }
+  void took(std::string_view name, std::chrono::steady_clock::duration time) {
+    counters_.took(name, std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+  }
 
  private:
   enum class Trouble { none, unreachable, schema, full, broken };

@@ -161,6 +161,7 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
   if (const std::string fault = health_.schema_fault(); !fault.empty()) {
     throw SqlError(Kind::schema, 0, fault);
   }
+  const auto began = std::chrono::steady_clock::now();
   try {
     write(changes);
   } catch (const SqlError& error) {
@@ -176,6 +177,7 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
     if (fate == Fate::not_committed) return std::nullopt;
   }
   health_.writable();
+  health_.took("db.commit", std::chrono::steady_clock::now() - began);
   staged_total_.changed(staged_difference(changes));
   remember(changes);
   return Outcome::committed;

@@ -6,7 +6,6 @@
 #include <chrono>
 
 #include "plugin/card_keys_file.h"
-#include "plugin/json.h"
 #include "vault/housekeeping.h"
 
 namespace plugin {
@@ -56,22 +55,6 @@ std::string joined(const std::vector<config::Problem>& problems) {
     text += problem.to_string();
   }
   return text;
-}
-
-std::string json_of(const std::vector<vault::SmscState>& smscs) {
-  std::string list;
-  for (const vault::SmscState& state : smscs) {
-    JsonObject one;
-    one.add("name", state.name);
-    one.add_raw("bound", state.bound ? "true" : "false");
-    one.add("binds", state.binds);
-    one.add("waiting", state.waiting);
-    one.add("in_flight", state.in_flight);
-    one.add("rate", state.rate);
-    one.add("trouble", state.trouble);
-    list += (list.empty() ? "" : ", ") + one.text();
-  }
-  return "[" + list + "]";
 }
 
 }  // namespace
@@ -193,6 +176,7 @@ base::Status Application::start() {
   }
   watch_gate_.reopen();
   base::Status rest = start_desk();
+  if (rest) rest = start_metrics();
   if (rest && !watch_.start("bv-watch", [this] { watch(); })) {
     rest = base::Error{"the system gives no thread"};
   }
@@ -232,6 +216,16 @@ base::Status Application::start_desk() {
   return {};
 }
 
+base::Status Application::start_metrics() {
+  if (config_.metrics_listen.empty()) return {};
+  auto metrics =
+      std::make_unique<MetricsEndpoint>([this] { return metrics_text(observe()); }, log_);
+  if (base::Status started = metrics->start(config_.metrics_listen); !started) return started;
+  const std::lock_guard lock(parts_mutex_);
+  metrics_ = std::move(metrics);
+  return {};
+}
+
 void Application::drain() {
   gateway_->drain();
   if (desk_ != nullptr) desk_->drain();
@@ -244,7 +238,7 @@ void Application::watch() {
   vault::Housekeeping housekeeping(*key_ring_, log_, counters_);
   HostMetrics metrics(host_);
   for (;;) {
-    metrics.publish(counters_.snapshot(), gauges());
+    metrics.publish(observe());
     bool more = store_is_well(*store);
     while (more) {
       more = housekeeping.step(*store, *cards_->policy(), clock_.now());
@@ -252,7 +246,7 @@ void Application::watch() {
     }
     if (watch_gate_.closed_within(kWatchEvery)) break;
   }
-  metrics.publish(counters_.snapshot(), gauges());
+  metrics.publish(observe());
 }
 
 bool Application::store_is_well(vault::Store& store) {
@@ -299,12 +293,15 @@ bool Application::stop(std::int64_t deadline_ms) {
   watch_.join();
   std::unique_ptr<bip::Gateway> gateway;
   std::unique_ptr<SmsDesk> desk;
+  std::unique_ptr<MetricsEndpoint> metrics;
   {
     const std::lock_guard lock(parts_mutex_);
     gateway = std::move(gateway_);
     desk = std::move(desk_);
     host_sms_ = nullptr;
+    metrics = std::move(metrics_);
   }
+  metrics.reset();
   desk.reset();
   gateway.reset();
   stores_.reset();
@@ -312,64 +309,28 @@ bool Application::stop(std::int64_t deadline_ms) {
   return true;
 }
 
-Gauges Application::gauges() const {
+Observed Application::observe() const {
+  Observed observed;
   bip::Gateway::Health gateway;
-  std::vector<vault::SmscState> smscs;
   {
     const std::lock_guard lock(parts_mutex_);
-    if (gateway_ != nullptr) gateway = gateway_->health();
-    if (desk_ != nullptr) smscs = desk_->state();
-  }
-  std::int64_t bound = 0;
-  std::int64_t waiting = 0;
-  for (const vault::SmscState& smsc : smscs) {
-    bound += smsc.bound ? 1 : 0;
-    waiting += smsc.waiting + smsc.in_flight;
-  }
-  return {{"sessions", gateway.sessions},
-          {"proven_sessions", gateway.proven},
-          {"sessions_waiting", gateway.sessions_waiting},
-          {"cat_tp_links", gateway.cat_tp_links},
-          {"cat_tp_half_open", gateway.cat_tp_half_open},
-          {"carried_channels", gateway.carried},
-          {"jobs_queued", gateway.jobs_queued},
-          {"staging_bytes", static_cast<std::int64_t>(gateway.staging_bytes)},
-          {"smscs_bound", bound},
-          {"sms_waiting", waiting},
-          {"alarms", static_cast<std::int64_t>(alarms_.raised().size())}};
-}
-
-std::string Application::health(const std::string& state) const {
-  std::vector<vault::SmscState> smscs;
-  JsonObject ports;
-  {
-    const std::lock_guard lock(parts_mutex_);
-    if (desk_ != nullptr) smscs = desk_->state();
-    if (gateway_ != nullptr && gateway_->tcp_port() != 0) ports.add("tcp", gateway_->tcp_port());
-    if (gateway_ != nullptr && gateway_->tls_psk_port() != 0) {
-      ports.add("tls_psk", gateway_->tls_psk_port());
+    if (gateway_ != nullptr) {
+      gateway = gateway_->health();
+      observed.ports = {{"tcp", gateway_->tcp_port()},
+                        {"tls_psk", gateway_->tls_psk_port()},
+                        {"cat_tp", gateway_->cat_tp_port()}};
     }
-    if (gateway_ != nullptr && gateway_->cat_tp_port() != 0) {
-      ports.add("cat_tp", gateway_->cat_tp_port());
-    }
+    if (desk_ != nullptr) observed.smscs = desk_->state();
+    if (metrics_ != nullptr) observed.ports.emplace_back("metrics", metrics_->port());
   }
-  const std::string fault = store_fault_.with([](const std::string& text) { return text; });
-  JsonObject counters;
-  for (const auto& [name, value] : counters_.snapshot()) counters.add(name, value);
-  JsonObject all;
-  all.add("state", fault.empty() || state != "running" ? state : "degraded");
-  all.add_raw("ports", ports.text());
-  for (const auto& [name, value] : gauges()) {
-    if (name != "alarms") all.add(name, value);
-  }
-  all.add_raw("smsc", json_of(smscs));
-  all.add("store", fault.empty() ? "ok" : fault);
-  JsonObject alarms;
-  for (const auto& [id, text] : alarms_.raised()) alarms.add(id, text);
-  all.add_raw("alarms", alarms.text());
-  all.add("log_lines_dropped", static_cast<std::int64_t>(log_.dropped()));
-  all.add_raw("counters", counters.text());
-  return all.text();
+  std::erase_if(observed.ports, [](const auto& port) { return port.second == 0; });
+  observed.alarms = alarms_.raised();
+  observed.gauges = gauges_of(gateway, observed.smscs, observed.alarms.size());
+  observed.store_fault = store_fault_.with([](const std::string& text) { return text; });
+  observed.log_lines_dropped = log_.dropped();
+  observed.counters = counters_.snapshot();
+  observed.durations = counters_.durations();
+  return observed;
 }
 
 }  // namespace plugin

@@ -21,14 +21,16 @@
 #include "plugin/alarms.h"
 #include "plugin/card_keys_file.h"
 #include "plugin/host.h"
+#include "plugin/host_metrics.h"
 #include "plugin/host_sms.h"
-#include "plugin/metrics.h"
+#include "plugin/metrics_endpoint.h"
+#include "plugin/observed.h"
 #include "plugin/sms_desk.h"
 #include "vault/card_service.h"
 
 namespace plugin {
 
-// Calls come from one thread at a time, except health() and inbox().
+// Calls come from one thread at a time, except observe() and inbox().
 class Application {
  public:
   // Everything that a configuration must hold for this host; the reasons joined by newlines.
@@ -53,7 +55,7 @@ class Application {
     const std::lock_guard lock(parts_mutex_);
     return host_sms_ == nullptr ? BV_E_STATE : f(*host_sms_);
   }
-  std::string health(const std::string& state) const;  // the object of bv.health/1
+  Observed observe() const;
 
  private:
   Application(const config::Config& config, const Host& host);
@@ -62,8 +64,8 @@ class Application {
   void choose_downlink_keys();
   base::Status open_stores();
   base::Status start_desk();
+  base::Status start_metrics();
   void watch();
-  Gauges gauges() const;
   bool store_is_well(vault::Store& store);
 
   config::Config config_;
@@ -88,7 +90,8 @@ class Application {
   std::unique_ptr<bip::Gateway> gateway_;
   std::unique_ptr<SmsDesk> desk_;   // null: no SMSC is configured
   HostSms* host_sms_ = nullptr;     // the desk's carrier, where the platform is it
-  mutable std::mutex parts_mutex_;  // health() against start and stop, which replace these two
+  std::unique_ptr<MetricsEndpoint> metrics_;  // null: not asked for
+  mutable std::mutex parts_mutex_;  // observe() against start and stop, which replace these three
 
   base::Gate watch_gate_;
   base::Guarded<std::string> store_fault_;  // empty: well

@@ -124,7 +124,7 @@ bv_status Lifecycle::check(const char* config_path, std::string& why) {
 std::string Lifecycle::health() const {
   const std::shared_lock lock(mutex_);
   if (application_ == nullptr) return std::string("{\"state\": \"") + name_of(state_) + "\"}";
-  return application_->health(name_of(state_));
+  return health_json(application_->observe(), name_of(state_));
 }
 
 void Lifecycle::fail() noexcept {

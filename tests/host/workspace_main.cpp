@@ -63,6 +63,7 @@ std::string ini(const std::string& socket) {
          "system_id = bipvault\n"
          "source = 12345\n"
          "reconnect_min = 100ms\n"
+         "\n[metrics]\nlisten = 127.0.0.1:0\n"
          "\n[reminder]\n"
          "enabled = yes\n";
 }
