@@ -44,6 +44,11 @@ bool is_auditors_call(const std::string& command) {
   return command.starts_with("audit") || command == "erase verify";
 }
 
+bool is_caller(const config::CareAccess& access, ::uid_t user) {
+  return among(access.auditors, user) || among(access.brokers, user) ||
+         !agent_of(access, user).empty();
+}
+
 std::optional<std::string> admit(const config::CareAccess& access, ::uid_t user,
                                  CommandLine& line) {
   const std::string login = login_of(user);

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "cli/care_access.h"
 #include "cli/line_socket.h"
 
 namespace cli {
@@ -52,11 +53,21 @@ unsigned seconds_of(std::int64_t ms) {
 }
 
 // In the process of one call; the alarm ends it when it takes too long.
-void serve(Tool& tool, const LineSocket& socket, const config::CareAccess& access) {
+void serve(Tool& tool, const LineSocket& socket) {
+  const config::CareAccess* now = tool.care_access();
+  if (now == nullptr) return;
+  const config::CareAccess& access = *now;
   ::alarm(seconds_of(2 * access.request_timeout + access.call_timeout));
   ucred peer{};
   socklen_t size = sizeof peer;
   if (::getsockopt(socket.fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
+  if (!is_caller(access, peer.uid)) {
+    tool.fail(kDone, base::cat("user ", peer.uid, ": refused"));
+    const CareAnswer no =
+        refused(kFailed, base::cat("user ", peer.uid, " is neither agent nor auditor ([care])"));
+    (void)socket.write(to_line(no), access.request_timeout).ok();
+    return;
+  }
   auto line = socket.read_line(kLongestRequest, access.request_timeout);
   if (!line) {
     tool.fail(kDone, base::cat("user ", peer.uid, ": ", line.error()));
@@ -98,17 +109,16 @@ class Service {
     if (child == 0) {
       signals_.as_before();
       ::close(listener_);
-      serve(tool_, socket, access_);
+      serve(tool_, socket);
       ::_exit(0);
     }
     if (child > 0) {
       ++calls_;
       return;
     }
-    const CareAnswer busy{
-        kUnavailable, "", "bipvault-care: too many calls at a time: try again\n", {}};
-    const base::Status told = socket.write(to_line(busy), 1);
-    (void)told;  // who does not read it learns it from the closed connection
+    const CareAnswer busy = refused(kUnavailable, "too many calls at a time: try again");
+    // Who does not read it learns it from the closed connection.
+    (void)socket.write(to_line(busy), 1).ok();
   }
 
   void reap(int options) {

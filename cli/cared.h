@@ -16,6 +16,8 @@ const ProgramSpec& cared_program();
 // keys are read at every call.
 int run_cared(Tool& tool);
 
+// What is answered instead of a call.
+CareAnswer refused(ExitCode code, const std::string& text);
 // One request of that user, from its line to the answer.
 CareAnswer serve_request(Tool& service, ::uid_t user, std::string_view line);
 

@@ -11,10 +11,6 @@ namespace {
 
 constexpr char kProgram[] = "bipvault-care";  // for whom it answers
 
-CareAnswer refused(ExitCode code, const std::string& text) {
-  return {code, "", base::cat(kProgram, ": ", text, "\n"), {}};
-}
-
 vault::CareCall call_of(CareRequest& request, const CommandLine& line) {
   vault::CareCall call;
   call.agent = line.get("agent");
@@ -25,6 +21,10 @@ vault::CareCall call_of(CareRequest& request, const CommandLine& line) {
 }
 
 }  // namespace
+
+CareAnswer refused(ExitCode code, const std::string& text) {
+  return {code, "", base::cat(kProgram, ": ", text, "\n"), {}};
+}
 
 CareAnswer serve_request(Tool& service, ::uid_t user, std::string_view text) {
   auto read = read_request(text);

@@ -144,6 +144,15 @@ def export(report, desk, card, image):
     report.equal("receipt", desk.care(AUDITOR, "erase verify", receipt).returncode, 0, "holds")
 
 
+def strangers(report, desk):
+    """Who is not in [care] is told so at once, before he has said anything."""
+    script = ("import socket,sys; s = socket.socket(socket.AF_UNIX); s.settimeout(1.5); "
+              "s.connect(sys.argv[1]); print(s.recv(4096).decode())")
+    seen = desk.as_user(STRANGER, "/usr/bin/python3", "-c", script, desk.socket)
+    report.contains("a stranger who says nothing", seen.stdout, "neither agent nor auditor",
+                    "is told to go at once")
+
+
 def strange_requests(report, desk, service):
     request = {"version": 1, "command": "show", "options": {}, "arguments": ["1"],
                "document_number": "x"}
@@ -182,7 +191,8 @@ def care(report, lab, desk):
         for _ in range(3):
             channel.fetch(wire.other_key(key))
     lab.sections["care"] = {"socket": desk.socket, "agents": f"{MEI}=mei {LI}=li",
-                            "brokers": BROKER, "auditors": AUDITOR, "request_timeout": "2s"}
+                            "brokers": BROKER, "auditors": f"{AUDITOR} root",
+                            "request_timeout": "2s"}
     own = lab.config
     lab.config = lab.path("etc", "cared.ini")  # the laboratory itself goes on without the service
     lab.write_config()
@@ -197,6 +207,7 @@ def care(report, lab, desk):
         auditors(report, desk, card)
         closed(report, desk, lab)
         export(report, desk, card, image)
+        strangers(report, desk)
         strange_requests(report, desk, service)
         log = service.log()
         report.true("no number of a document, no card in the log",

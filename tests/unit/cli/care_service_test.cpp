@@ -129,6 +129,11 @@ BOOST_AUTO_TEST_CASE(who_may_call) {
   BOOST_TEST(!admitted(64999, "show", "mei", "mei"));
   BOOST_TEST(admitted(0, "show", "", "rita"), "by name");
 
+  for (const ::uid_t user : {kMei, kBroker, kAuditor, ::uid_t{0}}) {
+    BOOST_TEST(cli::is_caller(access(), user));
+  }
+  BOOST_TEST(!cli::is_caller(access(), 64999));
+
   cli::CommandLine audit = line_for("audit");
   audit.options["agent"] = "mei";  // here it is what is looked for
   BOOST_TEST(!cli::admit(access(), kAuditor, audit).has_value());
