@@ -156,8 +156,10 @@ void Checks::reminder() {
 
 void Checks::notices() {
   const vault::NoticeSettings& n = c_.vault.notices;
-  const std::pair<const char*, const vault::Texts*> all[] = {
-      {"unlock", &n.unlock_text}, {"move", &n.move_text}, {"erase", &n.erase_text}};
+  const std::pair<const char*, const vault::Texts*> all[] = {{"unlock", &n.unlock_text},
+                                                             {"move", &n.move_text},
+                                                             {"erase", &n.erase_text},
+                                                             {"export", &n.export_text}};
   for (const auto& [name, texts] : all) {
     for (const auto& [language, text] : *texts) {
       const std::string fault = vault::text_fault(text, {vault::kCardPlaceholder});

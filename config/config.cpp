@@ -67,7 +67,9 @@ std::variant<Config, std::vector<Problem>> parse(std::string_view text, const st
   vault::NoticeSettings& notices = config.vault.notices;
   notices.default_language = config.reminder.default_language;
   // Nobody would ever send them.
-  if (!config.has_sms()) notices.unlock = notices.move = notices.erase = false;
+  if (!config.has_sms()) {
+    notices.unlock = notices.move = notices.erase = notices.handed_over = false;
+  }
 
   std::vector<Problem> cross;
   const Read read{config, values, smscs, path};

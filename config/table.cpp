@@ -95,11 +95,11 @@ void assign(std::tuple<bool&, bool&> field, const IniValue& value) {
 }
 
 // [vault] notify
-void assign(std::tuple<bool&, bool&, bool&> field, const IniValue& value) {
+void assign(std::tuple<bool&, bool&, bool&, bool&> field, const IniValue& value) {
   const auto has = [&](const char* word) {
     return std::find(value.items.begin(), value.items.end(), word) != value.items.end();
   };
-  field = std::make_tuple(has("unlock"), has("move"), has("erase"));
+  field = std::make_tuple(has("unlock"), has("move"), has("erase"), has("export"));
 }
 
 template <class T>

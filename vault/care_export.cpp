@@ -3,6 +3,7 @@
 
 #include "vault/care_call.h"
 #include "vault/move.h"
+#include "vault/subscriber_notice.h"
 
 namespace vault {
 
@@ -26,6 +27,7 @@ CareResult<CareService::Exported> CareService::export_content(const CareCall& ca
         tx.note(record, {"exported", "agent:" + call.agent,
                          care.detail(call, base::cat("as ", form, ", version of ",
                                                      base::iso_date(done->image.stored_at)))});
+        tell(tx, subscriber_of(record), record, Notice::exported, policy_.notices, now);
         return std::nullopt;
       });
   if (failure) return *failure;

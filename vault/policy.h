@@ -18,6 +18,7 @@ struct NoticeSettings {
   bool unlock = false;
   bool move = false;
   bool erase = false;
+  bool handed_over = false;  // `export`
   std::string default_language = "en";
   Texts unlock_text{
       {"en",
@@ -29,6 +30,11 @@ struct NoticeSettings {
        "Your SIM back-up now belongs to the card whose number ends in {card}. If you did not "
        "ask for it, please call us."},
       {"zh", "您的卡备份已转到尾号为{card}的卡。如非本人要求，请联系我们。"}};
+  Texts export_text{
+      {"en",
+       "Customer care has handed over the content of your SIM back-up as a file. If you did not "
+       "ask for it, please call us."},
+      {"zh", "客服已导出您的卡备份内容。如非本人要求，请联系我们。"}};
   Texts erase_text{
       {"en", "Your SIM back-up was erased. If you did not ask for it, please call us."},
       {"zh", "您的卡备份已被删除。如非本人要求，请联系我们。"}};

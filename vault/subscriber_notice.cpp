@@ -19,6 +19,8 @@ const Texts* texts_of(Notice what, const NoticeSettings& settings) {
       return settings.move ? &settings.move_text : nullptr;
     case Notice::erased:
       return settings.erase ? &settings.erase_text : nullptr;
+    case Notice::exported:
+      return settings.handed_over ? &settings.export_text : nullptr;
   }
   return nullptr;
 }

@@ -10,7 +10,7 @@
 
 namespace vault {
 
-enum class Notice { unlocked, moved, erased };
+enum class Notice { unlocked, moved, erased, exported };
 
 // Whom to tell: taken before the change, which may put another number in its place. Only a number
 // that provisioning told is anybody's.

@@ -17,6 +17,7 @@ const std::string kNumber = "+491721234567";
 vault::Policy telling() {
   vault::Policy policy;
   policy.notices.unlock = policy.notices.move = policy.notices.erase = true;
+  policy.notices.handed_over = true;
   return policy;
 }
 
@@ -96,6 +97,17 @@ BOOST_AUTO_TEST_CASE(an_erasure_by_customer_care_is_told) {
   Told world;
   good(world.lab.care().erase(world.lab.call(), kCard, world.lab.now()));
   BOOST_TEST(world.told("was erased"));
+}
+
+BOOST_AUTO_TEST_CASE(an_export_is_told) {
+  Told world;
+  auto care = world.lab.care();
+  const auto none = care.export_content(world.lab.call(), kCard, "raw", 7, world.lab.now());
+  BOOST_TEST(std::holds_alternative<vault::CareFailure>(none));
+  BOOST_TEST(world.notices().empty());
+  const auto given = care.export_content(world.lab.call(), kCard, "raw", 0, world.lab.now());
+  BOOST_TEST(std::holds_alternative<vault::CareService::Exported>(given));
+  BOOST_TEST(world.told("handed over"));
 }
 
 BOOST_AUTO_TEST_CASE(who_has_no_number_or_is_not_to_be_told) {

@@ -342,17 +342,17 @@ BOOST_AUTO_TEST_CASE(messages_by_host) {
 BOOST_AUTO_TEST_CASE(notices) {
   const std::string texts = "[notice]\nmove.de = Jetzt {card}\nerase.en = Gone\n";
   const vault::NoticeSettings all = good("[smsc.a]\n" + kSmsc + texts).vault.notices;
-  BOOST_TEST((all.unlock && all.move && all.erase));
+  BOOST_TEST((all.unlock && all.move && all.erase && all.handed_over));
   BOOST_TEST(all.move_text.at("de") == "Jetzt {card}");
   BOOST_TEST(all.erase_text.at("en") == "Gone");
   BOOST_TEST((all.unlock_text == vault::NoticeSettings().unlock_text));
   const vault::NoticeSettings one =
       good("[smsc.a]\n" + kSmsc + "[vault]\nnotify = move\n").vault.notices;
-  BOOST_TEST((!one.unlock && one.move && !one.erase));
+  BOOST_TEST((!one.unlock && one.move && !one.erase && !one.handed_over));
   BOOST_TEST((one.move_text == vault::NoticeSettings().move_text));
   const vault::NoticeSettings none =
       good("[smsc.a]\n" + kSmsc + "[vault]\nnotify = none\n").vault.notices;
-  BOOST_TEST((!none.unlock && !none.move && !none.erase));
+  BOOST_TEST((!none.unlock && !none.move && !none.erase && !none.handed_over));
   // Without an SMSC nobody could be told.
   BOOST_TEST(!good(texts).vault.notices.unlock);
   refuses("[notice]\nerase.fr = {date}\n",
