@@ -116,9 +116,10 @@ def auditors(report, desk, card):
 
 def closed(report, desk, lab):
     """Neither database nor keys, with the tools or without."""
-    for path in (lab.path("data", "bipvault.db"), lab.path("etc", "master.keys"),
-                 lab.path("etc", "pepper.keys"), lab.path("etc", "audit.keys")):
-        report.true("is there", os.path.exists(path), path, show="")
+    store = lab.db.password_file if lab.db else lab.path("data", "bipvault.db")
+    for path in (store, lab.path("etc", "master.keys"), lab.path("etc", "pepper.keys"),
+                 lab.path("etc", "audit.keys")):
+        report.true("it exists", os.path.exists(path), path, show="here")
         seen = desk.as_user(MEI, "/bin/cat", path)
         report.true(os.path.basename(path), seen.returncode != 0 and not seen.stdout,
                     seen.stdout, seen.stderr.strip().rsplit(": ", 1)[-1])
