@@ -43,7 +43,9 @@ def park_command(lab, how, cards_file):
     processes = 1 if how.channel == "cat_tp" else -(-how.cards // CARDS_A_PROCESS)
     return [lab.program("bipvault-card"), "park", "--cards", cards_file,
             "--server", f"127.0.0.1:{port}", "--channel", how.channel, "--size", how.size,
-            "--sources", str(SOURCES), "--processes", str(processes)]
+            "--sources", str(SOURCES), "--processes", str(processes),
+            # What the warm-up has used up of the cards' counters the next park must know.
+            "--state", lab.path("etc", "cards.state")]
 
 
 class Park:
