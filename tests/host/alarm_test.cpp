@@ -25,6 +25,7 @@ std::mutex mutex;
 std::vector<std::string> alarms;  // "+store", "-store"
 std::map<std::string, std::int64_t> figures;
 std::vector<std::string> names;  // by handle - 1
+int badly_defined = 0;
 std::atomic<bool> throwing{false};
 
 void put(const std::string& line) {
@@ -50,8 +51,9 @@ constexpr bv_metrics_1 kMetrics{
     [](const bv_host*, const char* name, int32_t kind, const char* help) -> uint64_t {
       if (throwing) throw std::runtime_error("defect");
       const std::lock_guard lock(mutex);
-      BOOST_TEST((kind == BV_METRIC_COUNTER || kind == BV_METRIC_GAUGE));
-      BOOST_TEST(*help != 0);
+      // Boost.Test is the main thread's: it looks at the count at the end.
+      const bool known = kind == BV_METRIC_COUNTER || kind == BV_METRIC_GAUGE;
+      if (!known || *help == 0) ++badly_defined;
       names.emplace_back(name);
       return names.size();
     },
@@ -75,6 +77,7 @@ struct Fixture {
     alarms.clear();
     figures.clear();
     names.clear();
+    badly_defined = 0;
     host.give(BV_EXT_ALARM, &kAlarm);
     host.give(BV_EXT_METRICS, &kMetrics);
   }
@@ -138,6 +141,11 @@ BOOST_AUTO_TEST_CASE(figures_of_a_card) {
   BOOST_REQUIRE(!channel.receive().empty());
   BOOST_TEST(guest.stop() == BV_OK);
   BOOST_TEST(figure("bipvault_bip_sessions_total") == 1);
+  {
+    const std::lock_guard lock(mutex);
+    BOOST_TEST(!names.empty());
+    BOOST_TEST(badly_defined == 0);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
