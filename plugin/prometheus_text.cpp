@@ -11,7 +11,6 @@ namespace plugin {
 
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
@@ -21,12 +20,6 @@ MetricFamily family(std::string name, std::string help, MetricType type) {
   made.help = std::move(help);
   made.type = type;
   return made;
-}
-
-ClientMetric of_smsc(const std::string& name) {
-  ClientMetric metric;
-  if (!name.empty()) metric.label.push_back({"smsc", name});
-  return metric;
 }
 
 class Families {
@@ -43,8 +36,9 @@ class Families {
     if (smscs.empty()) return;
     MetricFamily made = family(std::string("bipvault_") + name, help, MetricType::Gauge);
     for (const vault::SmscState& smsc : smscs) {
-      made.metric.push_back(of_smsc(smsc.name));
-      made.metric.back().gauge.value = value(smsc);
+      auto& metric = made.metric.emplace_back();
+      metric.label.push_back({"smsc", smsc.name});
+      metric.gauge.value = value(smsc);
     }
     all_.push_back(std::move(made));
   }
