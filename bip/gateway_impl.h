@@ -83,6 +83,7 @@ struct Client {
   bool looking_up = false;  // a worker asks for its PSK
   bool waiting = false;     // in the ready-list
   bool held = false;        // until an older channel of its card has ended
+  bool leaving = false;     // counted among the endings of its card
   bool read_armed = false;
   bool write_armed = false;
   bool ended = false;
@@ -166,6 +167,8 @@ class Gateway::Impl {
   void note_proven(const ClientPtr& client, base::Now now);
   Client* other_channel(const Client& client) const;
   void supersede(Client& older, base::Now now);
+  void finish_superseded(Client& older, base::Now now);
+  void leave_card(Client& client);
   void keep_for_close(Client& client);
 
   // Time (gateway_sessions.cpp).

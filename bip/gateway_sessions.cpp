@@ -199,11 +199,7 @@ void Gateway::Impl::end(Client& client, base::Now now) {
   client.socket.close(ignored);
   unschedule(client);
   if (session.iccid()) {
-    const auto found = by_card_.find(session.iccid()->digits());
-    if (found != by_card_.end() && found->second == &client) by_card_.erase(found);
-  }
-  if (session.iccid()) {
-    ++endings_[session.iccid()->digits()].pending;
+    leave_card(client);
     if (!session.under_way()) keep_for_close(client);
   }
   clients_.erase(&client);  // may be the last owner: `client` is not touched any more

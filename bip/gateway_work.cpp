@@ -172,7 +172,9 @@ void Gateway::Impl::on_reply(const ClientPtr& client, std::unique_ptr<Batch> bat
   const bool beats_rival = batch->beats_rival;
   client->session.reply(std::move(batch), now);
   if (client->ended) return keep_for_close(*client);
-  if (Client* const rival = beats_rival ? other_channel(*client) : nullptr) supersede(*rival, now);
+  if (Client* const rival = beats_rival ? other_channel(*client) : nullptr) {
+    finish_superseded(*rival, now);
+  }
   if (client->session.proven() && !was_proven) note_proven(client, now);
   pump(client, now);
 }
@@ -214,6 +216,24 @@ void Gateway::Impl::supersede(Client& older, base::Now now) {
   parts_.counters.add("bip.superseded");
   older.session.close(Session::End::superseded);
   end(older, now);
+}
+
+// The same, for one whose successor has not been served yet: what the older one sent completely
+// still counts, so that an upload goes on where it broke off.
+void Gateway::Impl::finish_superseded(Client& older, base::Now now) {
+  parts_.counters.add("bip.superseded");
+  older.session.superseded(now);
+  leave_card(older);
+  pump(clients_.at(&older), now);
+}
+
+// From now on the card's newcomers wait until this one has been put away.
+void Gateway::Impl::leave_card(Client& client) {
+  if (std::exchange(client.leaving, true)) return;
+  const std::string digits = client.session.iccid()->digits();
+  const auto found = by_card_.find(digits);
+  if (found != by_card_.end() && found->second == &client) by_card_.erase(found);
+  ++endings_[digits].pending;
 }
 
 // Counted among the endings already.

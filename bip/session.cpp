@@ -140,9 +140,15 @@ void Session::end_of_input(base::Now now) {
 
 void Session::broken_off(base::Now now) {
   if (packets_ == 0) return close(End::by_card);
+  deaf_ = true;
   base::Bytes().swap(output_);
   sent_ = 0;
   end_of_input(now);
+}
+
+void Session::superseded(base::Now now) {
+  if (end_ == End::none) end_ = End::superseded;
+  broken_off(now);
 }
 
 std::size_t Session::room() const {
@@ -203,7 +209,7 @@ void Session::reply(std::unique_ptr<Batch> batch, base::Now now) {
   if (phase_ == Phase::closed) return;
   active_at_ = now.mono_ms;
   key_entry_ = batch->key_entry;
-  if (!batch->answers.empty()) {
+  if (!batch->answers.empty() && !deaf_) {
     answered_ = true;
     answered_at_ = now.mono_ms;
     if (output_.empty()) {

@@ -60,6 +60,8 @@ class Session {
   void end_of_input(base::Now now);
   // The same, and nobody hears answers any more (a reset).
   void broken_off(base::Now now);
+  // A newer channel of the card has proved itself: as broken_off().
+  void superseded(base::Now now);
   // How much may be fed now; 0: stop reading. Reading resumes when half of the limit is free.
   std::size_t room() const;
 
@@ -138,6 +140,7 @@ class Session {
   bool answered_ = false;
   bool reading_stopped_ = false;
   bool input_ended_ = false;
+  bool deaf_ = false;  // nobody hears answers any more
   bool under_way_ = false;
   bool proven_ = false;
   bool put_off_ = false;

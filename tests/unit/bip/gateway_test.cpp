@@ -227,6 +227,24 @@ BOOST_AUTO_TEST_CASE(a_newcomer_waits_until_the_ended_channel_of_its_card_is_put
   BOOST_TEST(begin->message.fields.offset.value() == 1000u);
 }
 
+// A link that dropped unheard: its last packets still wait for more of them when the card is back.
+// The clock stands, so they would wait for ever.
+BOOST_AUTO_TEST_CASE(what_a_superseded_channel_sent_completely_still_counts) {
+  Rig rig;
+  const base::Bytes image = image_of(3000);
+  Loopback older = rig.identified();
+  BOOST_TEST((result_of(rig.ask(older, rig.card.store_begin(image, 1))) == CardResult::done));
+  BOOST_REQUIRE(older.send(rig.card.packet(rig.card.store_data(image, 1, 0, 700), 0x1A)));
+  BOOST_REQUIRE(older.send(rig.card.packet(rig.card.store_data(image, 1, 700, 700), 0x1A)));
+  BOOST_REQUIRE(!older.readable(100));  // no answer is wanted
+  Loopback newer = rig.identified();
+  const auto begin = rig.ask(newer, rig.card.store_begin(image, 1));
+  BOOST_TEST((result_of(begin) == CardResult::done));
+  BOOST_TEST(begin->message.fields.offset.value() == 1400u);
+  BOOST_TEST(older.closed_by_peer());
+  BOOST_TEST(rig.counted("bip.superseded") == 1);
+}
+
 BOOST_AUTO_TEST_CASE(half_closing_after_the_last_packet_is_still_answered) {
   Rig rig;
   Loopback link = rig.identified();
