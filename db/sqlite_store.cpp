@@ -26,6 +26,16 @@ bool all_new(std::set<vault::RecordId>& seen, const ChangeSet& changes) {
   return true;
 }
 
+// Each waiter throws its own copy: an exception shared by threads is freed by whoever drops it last,
+// while another may still read it as far as a race detector can see.
+std::exception_ptr own_copy(const SqlError& error) noexcept {
+  try {
+    throw SqlError(error);
+  } catch (...) {  // out of memory, perhaps
+    return std::current_exception();
+  }
+}
+
 std::int64_t ms_until(std::chrono::steady_clock::time_point end) {
   const auto left = end - std::chrono::steady_clock::now();
   return std::max<std::int64_t>(
@@ -119,7 +129,7 @@ void CommitQueue::commit_batch(Batch& batch) {
       }
     }
   } catch (const SqlError& error) {
-    for (Waiting* waiting : batch) waiting->error = std::current_exception();
+    for (Waiting* waiting : batch) waiting->error = own_copy(error);
     // After an I/O error or the like a new connection is the way back.
     if (error.kind() == Kind::other || error.kind() == Kind::lost) writer_.reset();
   } catch (...) {
@@ -135,8 +145,8 @@ void CommitQueue::commit_together(SqliteConnection& connection, const Batch& bat
   for (Waiting* waiting : batch) {
     waiting->error = nullptr;
     if (batch.size() > 1 && !all_new(seen, *waiting->changes)) {
-      waiting->error = std::make_exception_ptr(
-          SqlError(Kind::conflict, 0, "changed by another writer of the same group"));
+      waiting->error =
+          own_copy(SqlError(Kind::conflict, 0, "changed by another writer of the same group"));
       continue;
     }
     apply(connection, *waiting->changes);
