@@ -57,13 +57,19 @@ std::optional<std::string> field(std::string_view text, std::string_view folded,
   return std::nullopt;
 }
 
+// An id's '_' and '$' in the GSM alphabet, which some send a receipt in whatever its data_coding
+// says. ASCII has nothing printable there.
+char from_gsm(char c) { return c == 0x11 ? '_' : c == 0x02 ? '$' : c; }
+
 // Some announce UCS2 for ASCII, some really send it.
 std::string receipt_octets(base::View octets) {
   octets = octets.first(std::min(octets.size(), kMostText));
   if (octets.size() >= 4 && octets[0] == 0 && octets[2] == 0 && octets[1] != 0) {
     return to_utf8(from_ucs2(octets));
   }
-  return std::string(base::as_text(octets));
+  std::string text(base::as_text(octets));
+  std::transform(text.begin(), text.end(), text.begin(), from_gsm);
+  return text;
 }
 
 // The quoted beginning of our own text may hold anything: no field is looked for in it.

@@ -126,6 +126,12 @@ BOOST_AUTO_TEST_CASE(announced_as_ucs2) {
   BOOST_TEST(read(real).message_id == "123456");
 }
 
+// node-smpp packs every text so and says data_coding 1 (IA5).
+BOOST_AUTO_TEST_CASE(in_the_gsm_alphabet) {
+  const DeliverSm given = message("id:msg\x11" "4\x02 sub:001 done date:2611230906 stat:DELIVRD");
+  BOOST_TEST(read(given).message_id == "msg_4$");
+}
+
 BOOST_AUTO_TEST_CASE(in_the_payload) {
   DeliverSm given = message("");
   const base::View octets = base::as_bytes(kStandard);
