@@ -3,11 +3,11 @@
 
 packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$ROOT/packaging/debian-packages.txt"; }
 
+# A name that another package provides is not missing: nodejs of its makers has npm in it.
 missing_packages() {
-  local name
-  for name in $(packages); do
-    dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || echo "$name"
-  done
+  packages | sort | comm -23 - <(
+    dpkg-query -W -f='${db:Status-Status}\t${Package}, ${Provides}\n' |
+      sed -n 's/^installed\t//p' | tr ',' '\n' | sed -e 's/(.*//' -e 's/ //g' | sort -u)
 }
 
 # Installs what is missing; without root says how and ends with 2.
@@ -46,4 +46,9 @@ build() {
     echo "the build failed: $log" >&2
     exit 1
   fi
+}
+
+# The JavaScript packages of the end-to-end tests. Without them those tests fail, and say why.
+need_node_modules() {
+  "$ROOT/packaging/node-modules" "$1" || echo "the tests that need node-smpp will fail" >&2
 }

@@ -1,23 +1,21 @@
-"""Proves that the ESME survives an SMSC that behaves badly: throttles, goes silent, goes deaf,
-drops, answers late, repeats itself, sends receipts first and odd ids, speaks octet by octet, says
-what nobody understands, refuses binds. Whatever it does, each segment has one outcome, none is
-written twice but what was refused for now, and the ESME comes back."""
+"""Proves that the ESME survives an SMSC that behaves badly: node-smpp, told to throttle, to go
+silent, to go deaf, to drop, to answer late, to repeat itself, to send receipts first and odd ids,
+to speak octet by octet, to refuse binds; and one of raw octets that says what nobody understands.
+Whatever it does, each segment has one outcome, none is written twice but what was refused for now,
+and the ESME comes back."""
 import collections
-import itertools
 import os
-import random
 import secrets
-import ssl
 import subprocess
 import tempfile
-import threading
 import time
 
-import bad_smsc as bad
 import lab as laboratory
-from bad_smsc import BadSmsc, pack, polite
+import raw_smsc as raw
 from checks import Report
 from esme import Esme
+from node_smsc import NodeSmsc
+from raw_smsc import RawSmsc, pack
 
 NUMBER = "491701"
 GROWTH_KIB = 1024
@@ -31,6 +29,9 @@ IMPATIENT = {"response_timeout": "1s", "enquire_link": "1s", "enquire_timeout": 
 class World:
     def __init__(self, build, folder, report):
         self.build, self.folder, self.report = build, folder, report
+
+    def smsc(self, manner="polite", **options):
+        return NodeSmsc(self.build, manner, **options)
 
     def esme(self, smsc, **keys):
         name = os.path.join(self.folder, secrets.token_hex(4))
@@ -62,68 +63,45 @@ def outcomes(esme, references, seconds=30):
                                     if event["ref"] in references))
 
 
-def texts(smsc):
-    return [text.decode() for _, text in smsc.submitted]
-
-
 def throttles(world):
     """Two of three are refused for now."""
-    report, turn = world.report, itertools.count()
-
-    def manner(link, pdu):
-        if pdu.command == bad.SUBMIT and (refusal := (bad.THROTTLED, bad.QUEUE_FULL, 0)[
-                next(turn) % 3 if next(turn) < 60 else 2]):
-            return link.answer(pdu, refusal)
-        return polite(link, pdu)
-
-    with BadSmsc(manner) as smsc, world.esme(smsc, rate=1000) as esme:
+    report = world.report
+    with world.smsc("throttles", count=60) as smsc, world.esme(smsc, rate=1000) as esme:
         esme.bound()
         references = submit(esme, 40)
         report.equal("throttled, queue full", outcomes(esme, references), {"accepted": 40},
                      f"40 accepted in {len(smsc.submitted)} attempts")
+        report.true("attempts", len(smsc.submitted) >= 60)
         report.true("throttles counted", esme.state()["counters"]["smsc.throttled"] > 0)
         report.equal("the driver ends with", esme.stop(5000), 0, show="")
-        report.equal("unbound", smsc.unbinds, 1, show="")
+        smsc.wait(lambda: smsc.unbinds == 1, "the unbind")
 
 
 def silent(world):
     """Answers enquire_link and no submit: uncertain, never written twice, a new connection"""
     report = world.report
-
-    def manner(link, pdu):
-        if pdu.command != bad.SUBMIT:
-            polite(link, pdu)
-
-    with BadSmsc(manner) as smsc, world.esme(smsc, window=5, **IMPATIENT) as esme:
+    with world.smsc("silent") as smsc, world.esme(smsc, window=5, **IMPATIENT) as esme:
         esme.bound()
         references = submit(esme, 5)
         report.equal("silent", outcomes(esme, references), {"uncertain": 5}, "5 uncertain")
         while smsc.binds < 2:  # nothing is answered for three times the limit: it is left
             submit(esme, 1)
-        smsc.manner = polite
+        smsc.behave("polite")
         esme.bound()
         report.equal("afterwards", outcomes(esme, submit(esme, 5)), {"accepted": 5}, show="")
-        first = [text for text in texts(smsc)[:5]]
-        report.equal("written once", first, ["1", "2", "3", "4", "5"], show="")
+        report.equal("written once", smsc.texts()[:5], ["1", "2", "3", "4", "5"], show="")
 
 
 def deaf(world):
     """Stops reading: the next enquire_link is the last one."""
-    report, never = world.report, threading.Event()
-
-    def manner(link, pdu):
-        if pdu.command == bad.SUBMIT:
-            never.wait(60)
-        else:
-            polite(link, pdu)
-
-    with BadSmsc(manner) as smsc, world.esme(smsc, **IMPATIENT) as esme:
+    report = world.report
+    with world.smsc("deaf") as smsc, world.esme(smsc, **IMPATIENT) as esme:
         esme.bound()
         references = submit(esme, 3)
         smsc.wait(lambda: smsc.binds == 2, "the next connection")
         report.equal("deaf", outcomes(esme, references), {"uncertain": 3}, "3 uncertain")
-        smsc.manner = polite
-        never.set()
+        smsc.behave("polite")
+        smsc.release()
         esme.bound()
         report.equal("afterwards", outcomes(esme, submit(esme, 3)), {"accepted": 3}, show="")
 
@@ -132,20 +110,13 @@ def drops(world):
     """Cuts the line again and again, in the middle of an answer too: what was written is uncertain
     unless it was answered, what was not goes out on the next connection."""
     report = world.report
-
-    def manner(link, pdu):
-        if pdu.command == bad.SUBMIT and link.submits % 7 == 0:
-            link.send(pack(bad.SUBMIT | bad.RESPONSE, 0, pdu.sequence, b"cut\0")[:11])
-            return link.drop()
-        return polite(link, pdu)
-
-    with BadSmsc(manner) as smsc, world.esme(smsc, window=4) as esme:
+    with world.smsc("drops") as smsc, world.esme(smsc, window=4) as esme:
         esme.bound()
         kinds = outcomes(esme, submit_over_cuts(esme, 60), seconds=60)
         report.equal("dropped", sum(kinds.values()), 60, f"{smsc.binds} connections, {kinds}")
         report.true("some were uncertain", kinds["uncertain"] > 0)
         report.equal("written twice", [text for text, n in collections.Counter(
-            texts(smsc)).items() if n > 1], [], "none")
+            smsc.texts()).items() if n > 1], [], "none")
 
 
 def submit_over_cuts(esme, count):
@@ -163,21 +134,13 @@ def submit_over_cuts(esme, count):
 
 def late(world):
     """Answers when nobody waits any more: known, counted, and no second outcome."""
-    report, held = world.report, []
-
-    def manner(link, pdu):
-        if pdu.command == bad.SUBMIT:
-            held.append((link, pdu))
-        else:
-            polite(link, pdu)
-
-    with BadSmsc(manner) as smsc, world.esme(smsc, **IMPATIENT) as esme:
+    report = world.report
+    with world.smsc("late") as smsc, world.esme(smsc, **IMPATIENT) as esme:
         esme.bound()
         references = submit(esme, 4)
         report.equal("late", outcomes(esme, references), {"uncertain": 4}, "4 uncertain")
-        smsc.manner = polite
-        for link, pdu in held:
-            polite(link, pdu)
+        smsc.behave("polite")
+        smsc.release()
         report.equal("afterwards", outcomes(esme, submit(esme, 4)), {"accepted": 4}, show="")
         report.equal("counted", esme.state()["counters"]["smsc.late_answers"], 4,
                      "4 late answers")
@@ -187,42 +150,25 @@ def late(world):
 def repeats(world):
     """Says everything twice."""
     report = world.report
-
-    def manner(link, pdu):
-        polite(link, pdu)
-        polite(link, pdu)
-
-    with BadSmsc(manner) as smsc, world.esme(smsc) as esme:
+    with world.smsc("repeats") as smsc, world.esme(smsc) as esme:
         esme.bound()
         report.equal("answers twice", outcomes(esme, submit(esme, 30)), {"accepted": 30},
                      "30 outcomes")
-        link = smsc.link
         for _ in range(2):
-            report.equal("answered", smsc.wait_answer(link, link.deliver(bad.message(b"Y"))), 0,
-                         show="")
+            report.equal("answered", smsc.deliver("Y"), 0, show="")
         esme.wait_count("incoming", 2)
         marks = {event["mark"] for event in esme.of("incoming")}
         report.equal("a message twice", (len(esme.of("incoming")), len(marks)), (2, 1),
                      "one mark, so the store keeps one")
         esme.keep(False)
-        sequence = link.deliver(bad.message(b"N"))
-        report.true("not durable", smsc.wait_answer(link, sequence) != 0,
-                    show="answered with an error")
+        report.true("not durable", smsc.deliver("N") != 0, show="answered with an error")
 
 
 def receipts(world):
     """Before the answer, of ids in other forms, the same id for all, and none."""
     report = world.report
-    ids = itertools.cycle(["", "0", "msg_id_not_implemented", "A" * 65, "1101C1-C9D03D-F000"])
-
-    def manner(link, pdu):
-        if pdu.command == bad.SUBMIT:
-            message_id = next(ids)
-            link.deliver(bad.receipt(message_id.lower()))
-            return link.answer(pdu, body=message_id.encode() + b"\0")
-        return polite(link, pdu)
-
-    with BadSmsc(manner) as smsc, world.esme(smsc) as esme:
+    ids = ["", "0", "msg_id_not_implemented", "A" * 65, "1101C1-C9D03D-F000"]
+    with world.smsc("receipts", ids=ids) as smsc, world.esme(smsc) as esme:
         esme.bound()
         report.equal("odd ids", outcomes(esme, submit(esme, 25)), {"accepted": 25}, "25 accepted")
         esme.wait_count("receipt", 25)
@@ -235,26 +181,23 @@ def octets(world):
     """One octet at a time, with and without TLS."""
     report = world.report
     for tls in (False, True):
-        context, keys = certificates(world.folder) if tls else (None, {})
-        with BadSmsc(piece=1, tls=context) as smsc, world.esme(smsc, **keys) as esme:
+        files, keys = certificates(world.folder) if tls else ((), {})
+        with world.smsc(piece=1, tls=files) as smsc, world.esme(smsc, **keys) as esme:
             esme.bound()
             report.equal("octet by octet" + (", TLS" if tls else ""),
                          outcomes(esme, submit(esme, 20)), {"accepted": 20}, "20 accepted")
-            link = smsc.link
-            report.equal("a message", smsc.wait_answer(link, link.deliver(bad.message(b"Y"))), 0,
-                         show="")
+            report.equal("a message", smsc.deliver("Y"), 0, show="")
 
 
 def certificates(folder):
-    """A server's context, and what the ESME is to know of it."""
+    """The server's files, and what the ESME is to know of it."""
     path = os.path.join(folder, "smsc")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=smsc",
                     "-addext", "subjectAltName=DNS:smsc.example", "-keyout", path + ".key",
                     "-out", path + ".pem"], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path + ".pem", path + ".key")
-    return context, {"tls": "yes", "tls_ca_file": path + ".pem", "tls_name": "smsc.example"}
+    return (path + ".key", path + ".pem"), {"tls": "yes", "tls_ca_file": path + ".pem",
+                                            "tls_name": "smsc.example"}
 
 
 def nonsense(world):
@@ -262,22 +205,22 @@ def nonsense(world):
     report = world.report
 
     def manner(link, pdu):
-        if pdu.command == bad.BIND_TRANSCEIVER:
-            link.send(pack(bad.BIND_TRANSMITTER | bad.RESPONSE, 0, pdu.sequence, b"\0"))
+        if pdu.command == raw.BIND_TRANSCEIVER:
+            link.send(pack(raw.BIND_TRANSMITTER | raw.RESPONSE, 0, pdu.sequence, b"\0"))
         else:
-            polite(link, pdu)
+            raw.polite(link, pdu)
 
-    with BadSmsc(manner) as smsc, world.esme(smsc) as esme:
+    with RawSmsc(manner) as smsc, world.esme(smsc) as esme:
         esme.bound()
         link = smsc.link
-        link.send(pack(0x00010203, 0, 7, b"\xff\xff") + pack(bad.NACK, 3, 16) +
-                  pack(bad.DELIVER | bad.RESPONSE, 0, 99, b"\0") +
-                  pack(bad.SUBMIT | bad.RESPONSE, 0, 4711, b"x\0") +
-                  pack(bad.ALERT, 0, 8, b"\x03\x01" b"491701\0\0\x01" b"12345\0"))
+        link.send(pack(0x00010203, 0, 7, b"\xff\xff") + pack(raw.NACK, 3, 16) +
+                  pack(raw.DELIVER | raw.RESPONSE, 0, 99, b"\0") +
+                  pack(raw.SUBMIT | raw.RESPONSE, 0, 4711, b"x\0") +
+                  pack(raw.ALERT, 0, 8, b"\x03\x01" b"491701\0\0\x01" b"12345\0"))
         esme.wait("back", number=NUMBER)
         smsc.wait(lambda: smsc.nacks > 0, "a nack")
         report.true("a broken message", smsc.wait_answer(link, link.deliver(b"\0\1")) != 0)
-        sequence = link.deliver(bad.message(b"Y", tlvs=b"\x14\x01\xff\xffA"))
+        sequence = link.deliver(raw.message(b"Y", tlvs=b"\x14\x01\xff\xffA"))
         report.equal("a broken TLV", smsc.wait_answer(link, sequence), 0,
                      "left out, the message stays")
         report.equal("nacked", smsc.nacks, 1, "the unknown one alone")
@@ -290,14 +233,9 @@ def nonsense(world):
 
 def refused(world):
     """Refuses the password: an alarm, few attempts, one line in the log; then it takes it."""
-    report, turn = world.report, itertools.count()
-
-    def manner(link, pdu):
-        if pdu.command in bad.BINDS and next(turn) < 2:
-            return link.answer(pdu, 0x0E)
-        return polite(link, pdu)
-
-    with BadSmsc(manner) as smsc, world.esme(smsc, password="hush") as esme:
+    report = world.report
+    with world.smsc("refuses", count=2, status=0x0E) as smsc, \
+            world.esme(smsc, password="hush") as esme:
         alarm = esme.wait("alarm")
         report.contains("alarm", alarm["text"], "invalid password")
         esme.bound()
@@ -306,33 +244,6 @@ def refused(world):
         report.equal("lines of the log", len(lines), 1, show="")
         report.equal("the password is told", any("hush" in str(event) for event in esme.events),
                      False, "to nobody")
-
-
-def moody(rng):
-    """Mostly polite; otherwise one of everything above, at random."""
-    def manner(link, pdu):
-        mood = rng.random() if pdu.command == bad.SUBMIT else 0
-        if mood < 0.848:
-            polite(link, pdu)
-        elif mood < 0.85:  # each costs half of the rate
-            link.answer(pdu, bad.THROTTLED)
-        elif mood < 0.90:
-            link.answer(pdu, bad.QUEUE_FULL)
-        elif mood < 0.93:
-            polite(link, pdu)
-            polite(link, pdu)
-        elif mood < 0.95:
-            link.deliver(bad.message(b"Y"))
-            link.deliver(bad.receipt("4711"))
-            polite(link, pdu)
-        elif mood < 0.97:
-            link.send(pack(0x00010203, 0, 7, b"\xff") + pack(bad.SUBMIT | bad.RESPONSE, 0, 4711))
-            polite(link, pdu)
-        elif mood < 0.99:
-            link.deliver(b"\0\1")  # and no answer to the submit
-        else:
-            link.drop()
-    return manner
 
 
 def size_of(pid):
@@ -345,9 +256,9 @@ def size_of(pid):
 
 def soak(world, seconds):
     """Everything at random, for a while: nothing lost, nothing doubled, and it does not grow."""
-    report, rng = world.report, random.Random(7)
+    report = world.report
     report.step(soak.__doc__)
-    with BadSmsc(moody(rng)) as smsc, world.esme(smsc, window=50, **IMPATIENT) as esme:
+    with world.smsc("moody", seed=7) as smsc, world.esme(smsc, window=50, **IMPATIENT) as esme:
         esme.bound()
         end, kinds, sizes = time.monotonic() + seconds, collections.Counter(), []
         while time.monotonic() < end or len(sizes) < 6:

@@ -73,6 +73,7 @@ def pages_tell_all(unpacked):
 def scripts(source):
     files = [f"{source}/{name}" for name in ("run-demo", "run-tests", "run-bench", ".ci/run",
                                              "packaging/setup.sh", "packaging/build-packages",
+                                             "packaging/node-modules",
                                              "packaging/completions/bipvault.bash")]
     files += glob.glob(source + "/packaging/debian/*.p*rm") + glob.glob(
         source + "/packaging/debian/*.p*inst") + glob.glob(source + "/packaging/debian/*.config")

@@ -49,7 +49,7 @@ SLEEPERS = {
 }
 
 CODE = {".cpp", ".h", ".c", ".def", ".inc"}
-TEXT = CODE | {".py", ".sh", ".cmake", ".txt", ".sql", ".ini", ".md", ".service", ".supp"}
+TEXT = CODE | {".py", ".js", ".sh", ".cmake", ".txt", ".sql", ".ini", ".md", ".service", ".supp"}
 SKIPPED = re.compile(r"(^|/)(build[^/]*|\.git|\.cache|__pycache__|corpus)(/|$)")
 
 # Assembled, so that this file does not find itself.
@@ -148,7 +148,7 @@ def check_include(name, number, line, report):
 def check_line(name, number, line, report):
     folder = name.split("/")[0]
     code = pathlib.Path(name).suffix in CODE
-    if code or name.endswith((".py", ".sh", ".cmake")):
+    if code or name.endswith((".py", ".js", ".sh", ".cmake")):
         if len(line) > LONGEST_LINE:
             report.add(name, number, f"{len(line)} columns, at most {LONGEST_LINE}")
         if line != line.rstrip():

@@ -1,6 +1,6 @@
-"""An SMSC that behaves badly, as a test says: SMPP 3.4 on a loopback port, written from the
-standard alone. A manner is a function manner(link, pdu) that is called for each PDU of the ESME;
-polite() is the good one, and what most manners fall back to.
+"""An SMSC of raw octets, for what node-smpp (node_smsc.py) cannot say: broken PDUs, answers of the
+wrong kind. SMPP 3.4 on a loopback port, written from the standard alone. A manner is a function
+manner(link, pdu) that is called for each PDU of the ESME; polite() is the good one.
 """
 import collections
 import socket
@@ -12,7 +12,6 @@ BIND_RECEIVER, BIND_TRANSMITTER, SUBMIT, DELIVER, UNBIND = 0x01, 0x02, 0x04, 0x0
 BIND_TRANSCEIVER, ENQUIRE, ALERT, DATA, NACK = 0x09, 0x15, 0x102, 0x103, 0x80000000
 RESPONSE = 0x80000000
 BINDS = (BIND_RECEIVER, BIND_TRANSMITTER, BIND_TRANSCEIVER)
-THROTTLED, QUEUE_FULL, ALREADY_BOUND = 0x58, 0x14, 0x05
 
 Pdu = collections.namedtuple("Pdu", "command status sequence body")
 
@@ -44,12 +43,6 @@ def message(text, source="491701", esm_class=0, coding=0, tlvs=b""):
             b"\0\0" + bytes([0, 0, coding, 0, len(text)]) + text + tlvs)
 
 
-def receipt(message_id, state="DELIVRD", source="491701"):
-    text = (f"id:{message_id} sub:001 dlvrd:001 submit date:2611230905 done date:2611230906 "
-            f"stat:{state} err:000 text:")
-    return message(text.encode(), source, esm_class=4)
-
-
 def polite(link, pdu):
     if pdu.command in BINDS:
         link.answer(pdu, body=b"bad\0")
@@ -64,17 +57,14 @@ def polite(link, pdu):
 class Link:
     """One connection. `answers`: status of our deliver_sm by sequence number."""
 
-    def __init__(self, smsc, sock):
-        self.smsc, self.sock, self.answers, self.submits = smsc, sock, {}, 0
+    def __init__(self, sock):
+        self.sock, self.answers = sock, {}
         self._sequence, self._lock = 0, threading.Lock()
 
     def send(self, octets):
-        """In pieces of smsc.piece octets."""
         with self._lock:
-            piece = self.smsc.piece or len(octets)
             try:
-                for at in range(0, len(octets), piece):
-                    self.sock.sendall(octets[at:at + piece])
+                self.sock.sendall(octets)
             except OSError:
                 pass  # it has gone meanwhile
 
@@ -94,12 +84,12 @@ class Link:
             pass
 
 
-class BadSmsc:
+class RawSmsc:
     """`submitted`: what has come, (destination, text), in order; over all connections."""
 
-    def __init__(self, manner=polite, piece=0, tls=None):
-        self.manner, self.piece, self._tls = manner, piece, tls
-        self.submitted, self.binds, self.unbinds, self.nacks = [], 0, 0, 0
+    def __init__(self, manner=polite):
+        self.manner = manner
+        self.submitted, self.binds, self.nacks = [], 0, 0
         self.links, self._changed = [], threading.Condition()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -143,9 +133,7 @@ class BadSmsc:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link = None
         try:
-            if self._tls:
-                sock = self._tls.wrap_socket(sock, server_side=True)
-            link = Link(self, sock)
+            link = Link(sock)
             with self._changed:
                 self.links.append(link)
                 self._changed.notify_all()
@@ -178,10 +166,7 @@ class BadSmsc:
             if pdu.command in BINDS:
                 self.binds += 1
             elif pdu.command == SUBMIT:
-                link.submits += 1
                 self.submitted.append(short_message(pdu.body))
-            elif pdu.command == UNBIND:
-                self.unbinds += 1
             elif pdu.command == NACK:
                 self.nacks += 1
             elif pdu.command in (DELIVER | RESPONSE, DATA | RESPONSE):
