@@ -26,8 +26,8 @@ bool all_new(std::set<vault::RecordId>& seen, const ChangeSet& changes) {
   return true;
 }
 
-// Each waiter throws its own copy: an exception shared by threads is freed by whoever drops it last,
-// while another may still read it as far as a race detector can see.
+// Each waiter throws its own copy: an exception shared by threads is freed by whoever drops it
+// last, while another may still read it as far as a race detector can see.
 std::exception_ptr own_copy(const SqlError& error) noexcept {
   try {
     throw SqlError(error);
