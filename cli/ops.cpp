@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/care_view.h"
+#include "cli/db_check.h"
 #include "cli/import.h"
 #include "cli/progress.h"
 #include "cli/sms_ops.h"
@@ -249,6 +250,7 @@ int run_ops(Tool& tool) {
   if (name == "db init") return schema(tool, "created ", db::schema_init);
   if (name == "db upgrade") return schema(tool, "upgraded to ", db::schema_upgrade);
   if (name == "db status") return schema(tool, "", db::schema_status);
+  if (name == "db check") return db_check(tool);
   if (name == "config check") return config_check(tool);
   if (name == "swap") return swap(tool);
   if (name == "ended") return ended(tool);

@@ -1,3 +1,4 @@
+#include "cli/db_check.h"
 #include "cli/ops.h"
 #include "cli/sms_ops.h"
 
@@ -77,6 +78,7 @@ std::vector<CommandSpec> other_commands() {
        "Shows the schema that the database has and the one that this version needs. Exit code 1\n"
        "if they differ.",
        {}},
+      db_check_command(),
       {"config check",
        "",
        0,

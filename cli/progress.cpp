@@ -29,7 +29,7 @@ std::string with_commas(std::uint64_t number) {
 }
 
 std::string progress_line(std::uint64_t done, std::uint64_t all, std::uint64_t lines,
-                          std::int64_t elapsed_ms) {
+                          std::int64_t elapsed_ms, const char* unit) {
   std::string line;
   if (all > 0) {
     const std::uint64_t part = std::min(done, all);
@@ -37,14 +37,15 @@ std::string progress_line(std::uint64_t done, std::uint64_t all, std::uint64_t l
     line = base::cat("[", std::string(filled, '#'), std::string(kWidth - filled, ' '), "] ",
                      part * 100 / all, " %  ");
   }
-  line += with_commas(lines) + " lines";
+  line += with_commas(lines) + " " + unit;
   if (elapsed_ms > 0) {
     line += "  " + with_commas(lines * 1000 / static_cast<std::uint64_t>(elapsed_ms)) + "/s";
   }
   return line;
 }
 
-ProgressBar::ProgressBar() : terminal_(::isatty(STDERR_FILENO) == 1), started_(mono()) {}
+ProgressBar::ProgressBar(const char* unit)
+    : unit_(unit), terminal_(::isatty(STDERR_FILENO) == 1), started_(mono()) {}
 
 void ProgressBar::show(std::uint64_t done, std::uint64_t all, std::uint64_t lines) {
   if (!terminal_) return;
@@ -52,7 +53,8 @@ void ProgressBar::show(std::uint64_t done, std::uint64_t all, std::uint64_t line
   if (now < next_) return;
   next_ = now + kEveryMs;
   shown_ = true;
-  std::fprintf(stderr, "\r%s\x1b[K", progress_line(done, all, lines, now - started_).c_str());
+  std::fprintf(stderr, "\r%s\x1b[K",
+               progress_line(done, all, lines, now - started_, unit_).c_str());
   std::fflush(stderr);
 }
 

@@ -6,19 +6,20 @@
 
 namespace cli {
 
-// "[#####               ]  25 %  250,000 lines  50,000/s"
+// "[#####               ]  25 %  250,000 lines  50,000/s"; `unit` is what is counted.
 std::string progress_line(std::uint64_t done, std::uint64_t all, std::uint64_t lines,
-                          std::int64_t elapsed_ms);
+                          std::int64_t elapsed_ms, const char* unit = "lines");
 std::string with_commas(std::uint64_t number);
 
 class ProgressBar {
  public:
-  ProgressBar();
+  explicit ProgressBar(const char* unit = "lines");
   ~ProgressBar() { clear(); }
   void show(std::uint64_t done, std::uint64_t all, std::uint64_t lines);
   void clear();
 
  private:
+  const char* unit_;
   bool terminal_;
   bool shown_ = false;
   std::int64_t started_;

@@ -7,6 +7,7 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "db/history_row.h"
 #include "db/record_row.h"
 #include "db/schema.h"
 #include "db/sql_tx_entry.h"
@@ -275,7 +276,7 @@ base::Result<std::vector<vault::Record>> SqlStore::find_any(
 base::Result<std::vector<vault::HistoryEntry>> SqlStore::history(const vault::HistoryQuery& query) {
   // The index by date is for a stretch of time. From the beginning on, rows are read in the order
   // of the chains: by date each page would be sorted out of all of them.
-  std::string sql = "SELECT record_id, seq, at, op, kind, actor, detail, mac FROM history WHERE ";
+  std::string sql = base::cat("SELECT ", kHistoryColumns, " FROM history WHERE ");
   sql += query.from > 0 ? "at >= ? AND at < ?" : "at + 0 >= ? AND at + 0 < ?";
   std::vector<Param> params{number(query.from), number(query.until)};
   if (query.record) {
@@ -301,17 +302,7 @@ base::Result<std::vector<vault::HistoryEntry>> SqlStore::history(const vault::Hi
   params.emplace_back(number(std::min<std::uint64_t>(query.limit, INT64_MAX)));
   return reading<std::vector<vault::HistoryEntry>>([&](SqlConnection& use) {
     std::vector<vault::HistoryEntry> entries;
-    use.query(sql, params, [&](const Row& row) {
-      vault::HistoryEntry entry;
-      // Octets of a wrong size stay zero: the chain's check will name the entry.
-      (void)take_octets(entry.record, row.blob(0));
-      entry.seq = static_cast<std::uint64_t>(row.number(1));
-      entry.at = row.number(2);
-      (void)take_octets(entry.op, row.blob(3));
-      entry.note = {row.text(4), row.text(5), row.text(6)};
-      (void)take_octets(entry.mac, row.blob(7));
-      entries.push_back(std::move(entry));
-    });
+    use.query(sql, params, [&](const Row& row) { entries.push_back(read_history(row)); });
     return entries;
   });
 }

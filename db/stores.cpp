@@ -1,6 +1,7 @@
 #include "db/stores.h"
 
 #include "base/clock.h"
+#include "db/connect.h"
 #include "db/key_files.h"
 #include "db/schema.h"
 #include "db/sqlite_store.h"
@@ -14,7 +15,14 @@ namespace {
 
 constexpr const char* kNoMySql = "this build has no MySQL store (built with BIPVAULT_MYSQL=OFF)";
 
-std::unique_ptr<SqlConnection> connect(const Settings& settings, SqliteMode mode) {
+bool no_file_yet(const SqlError& error) { return error.kind() == SqlError::Kind::schema; }
+
+// The tools' only use of time here: the date of a step, for people.
+std::int64_t today() { return base::SystemClock().now().utc_ms; }
+
+}  // namespace
+
+std::unique_ptr<SqlConnection> open_connection(const Settings& settings, SqliteMode mode) {
   if (settings.engine == Engine::sqlite) {
     return std::make_unique<SqliteConnection>(settings.path, mode, settings.query_timeout_ms);
   }
@@ -27,12 +35,12 @@ std::unique_ptr<SqlConnection> connect(const Settings& settings, SqliteMode mode
 #endif
 }
 
-bool no_file_yet(const SqlError& error) { return error.kind() == SqlError::Kind::schema; }
-
-// The tools' only use of time here: the date of a step, for people.
-std::int64_t today() { return base::SystemClock().now().utc_ms; }
-
-}  // namespace
+std::unique_ptr<SqlConnection> open_current(const Settings& settings, SqliteMode mode) {
+  auto connection = open_connection(settings, mode);
+  const std::string fault = schema_fault(read_schema(*connection));
+  if (!fault.empty()) throw SqlError(SqlError::Kind::schema, 0, fault);
+  return connection;
+}
 
 base::Result<std::unique_ptr<vault::StoreFactory>> make_store_factory(const Settings& settings,
                                                                       const FileKeyRing& keys,
@@ -56,7 +64,7 @@ base::Result<std::unique_ptr<vault::StoreFactory>> make_store_factory(const Sett
 
 base::Result<SchemaStatus> schema_status(const Settings& settings) {
   try {
-    return read_schema(*connect(settings, SqliteMode::read));
+    return read_schema(*open_connection(settings, SqliteMode::read));
   } catch (const SqlError& error) {
     if (no_file_yet(error)) return SchemaStatus{kSchemaSteps[kSchemaStepCount - 1].number, 0};
     return base::Error{error.text()};
@@ -70,7 +78,7 @@ base::Result<SchemaStatus> schema_init(const Settings& settings) {
     return base::Error{base::cat("the database has a schema already (", status->found, ")")};
   }
   try {
-    return run_schema_steps(*connect(settings, SqliteMode::create), today());
+    return run_schema_steps(*open_connection(settings, SqliteMode::create), today());
   } catch (const SqlError& error) {
     return base::Error{error.text()};
   }
@@ -83,7 +91,7 @@ base::Result<SchemaStatus> schema_upgrade(const Settings& settings) {
     return base::Error{schema_fault(*status)};
   }
   try {
-    return run_schema_steps(*connect(settings, SqliteMode::write), today());
+    return run_schema_steps(*open_connection(settings, SqliteMode::write), today());
   } catch (const SqlError& error) {
     return base::Error{error.text()};
   }

@@ -18,38 +18,8 @@ base::Bytes canonical(const HistoryEntry& entry) {
   return out.take();
 }
 
-// The links of all chains, entry after entry in the order (record, seq).
-class Links {
- public:
-  Links(const KeyRing& keys, std::vector<AuditFault>& faults) : keys_(keys), faults_(faults) {}
-
-  void next(const HistoryEntry& entry) {
-    if (!started_ || entry.record != record_) {
-      started_ = true;
-      record_ = entry.record;
-      seq_ = 0;
-      mac_ = {};
-    }
-    if (entry.seq != seq_ + 1) {
-      faults_.push_back({record_, "", seq_ + 1, "entry missing"});
-    } else if (chain_mac(keys_, mac_, entry) != entry.mac) {
-      faults_.push_back({record_, "", entry.seq, "entry changed"});
-    }
-    seq_ = entry.seq;
-    mac_ = entry.mac;
-  }
-
- private:
-  const KeyRing& keys_;
-  std::vector<AuditFault>& faults_;
-  bool started_ = false;
-  RecordId record_{};
-  std::uint64_t seq_ = 0;
-  base::Sha256 mac_{};
-};
-
 base::Status check_links(Store& store, const KeyRing& keys, std::vector<AuditFault>& faults) {
-  Links links(keys, faults);
+  ChainLinks links(keys, faults);
   HistoryQuery query;
   for (;;) {
     const auto page = store.history(query);
@@ -92,6 +62,22 @@ base::Status check_head(Store& store, const RecordId& id, std::string_view iccid
 base::Sha256 chain_mac(const KeyRing& keys, const base::Sha256& previous,
                        const HistoryEntry& entry) {
   return keys.audit_mac({previous, canonical(entry)});
+}
+
+void ChainLinks::next(const HistoryEntry& entry) {
+  if (!started_ || entry.record != record_) {
+    started_ = true;
+    record_ = entry.record;
+    seq_ = 0;
+    mac_ = {};
+  }
+  if (entry.seq != seq_ + 1) {
+    faults_.push_back({record_, "", seq_ + 1, "entry missing"});
+  } else if (chain_mac(keys_, mac_, entry) != entry.mac) {
+    faults_.push_back({record_, "", entry.seq, "entry changed"});
+  }
+  seq_ = entry.seq;
+  mac_ = entry.mac;
 }
 
 // Heads first: what is written between the two looks is then behind them.

@@ -70,6 +70,7 @@ def main(options):
             report.equal(f"{channel}: fetched back", (seen["visits"], seen["failures"]),
                          (CARDS, {}), f"{seen['visits']} whole images")
         report.equal("history", lab.care("audit", "verify").out.strip(), "the history is whole")
+        report.contains("everything stored", lab.ops("db", "check").out, "all is whole")
         report.equal("the host ended with", lab.stop(), 0)
     report.end()
 

@@ -109,7 +109,7 @@ def completions(unpacked):
         return run(["bash", "-c", script])[1].split()
     check("completion: commands", {"import", "keys", "db", "config", "swap"} <= set(offered()),
           str(offered()))
-    check("completion: second words", set(offered("db")) == {"init", "upgrade", "status"},
+    check("completion: second words", set(offered("db")) == {"init", "upgrade", "status", "check"},
           str(offered("db")))
 
 

@@ -1,0 +1,23 @@
+// bipvault-ops db check: all that is stored is looked at (db/store_check.h), with a bar, and with a
+// file that keeps how far it has come.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cli/tool.h"
+#include "db/store_check.h"
+
+namespace cli {
+
+CommandSpec db_check_command();
+int db_check(Tool& tool);
+
+// What the file holds: which store (db::StoreCheck::store_mark) and how far.
+std::string check_state_text(std::int64_t store, const db::CheckState& state);
+// Nothing: it is none, or of another store.
+std::optional<db::CheckState> read_check_state(std::string_view text, std::int64_t store);
+
+}  // namespace cli
