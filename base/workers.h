@@ -48,9 +48,12 @@ class Workers {
     limit_ = queue_limit;
     stopping_ = false;
     make_ = std::move(make);
+    seats_ = std::vector<Seat>(static_cast<std::size_t>(count));
+    idle_.reserve(seats_.size());
     for (int i = 0; i < count; ++i) {
       Thread thread;
-      if (!thread.start(name + "-" + std::to_string(i), [this] { work(); })) {
+      Seat& seat = seats_[static_cast<std::size_t>(i)];
+      if (!thread.start(name + "-" + std::to_string(i), [this, &seat] { work(seat); })) {
         stop();
         return false;
       }
@@ -61,12 +64,13 @@ class Workers {
 
   // Any thread. False when the queue is full or the workers are stopping; `job` is then untouched.
   bool post(Job&& job) {
-    {
-      std::lock_guard lock(mutex_);
-      if (stopping_ || jobs_.size() >= limit_) return false;
-      jobs_.push_back(std::move(job));
+    std::lock_guard lock(mutex_);
+    if (stopping_ || jobs_.size() >= limit_) return false;
+    jobs_.push_back(std::move(job));
+    if (!idle_.empty()) {
+      idle_.back()->call();
+      idle_.pop_back();
     }
-    ready_.notify_one();
     return true;
   }
 
@@ -75,23 +79,47 @@ class Workers {
     return jobs_.size();
   }
 
+  std::size_t idle() const {
+    std::lock_guard lock(mutex_);
+    return idle_.size();
+  }
+
   // Runs what is queued, then joins every thread.
   void stop() {
     {
       std::lock_guard lock(mutex_);
       stopping_ = true;
+      for (Seat* seat : idle_) seat->call();
+      idle_.clear();
     }
-    ready_.notify_all();
     for (Thread& thread : threads_) thread.join();
     threads_.clear();
   }
 
  private:
-  void work() {
+  // Where a worker waits. Under the lock.
+  struct Seat {
+    std::condition_variable ready;
+    bool called = false;
+
+    void call() {
+      called = true;
+      ready.notify_one();
+    }
+    void wait(std::unique_lock<std::mutex>& lock) {
+      ready.wait(lock, [this] { return called; });
+      called = false;
+    }
+  };
+
+  void work(Seat& seat) {
     const std::unique_ptr<State> state = make_();
     std::unique_lock lock(mutex_);
     for (;;) {
-      ready_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
+      while (jobs_.empty() && !stopping_) {
+        idle_.push_back(&seat);
+        seat.wait(lock);
+      }
       if (jobs_.empty()) return;
       Job job = std::move(jobs_.front());
       jobs_.pop_front();
@@ -102,8 +130,10 @@ class Workers {
   }
 
   mutable std::mutex mutex_;
-  std::condition_variable ready_;
   std::deque<Job> jobs_;
+  std::vector<Seat> seats_;
+  std::vector<Seat*> idle_;  // a stack; room for all of them
+
   std::size_t limit_ = 0;
   bool stopping_ = false;
   std::function<std::unique_ptr<State>()> make_;

@@ -59,6 +59,25 @@ BOOST_AUTO_TEST_CASE(full_queue_refuses_and_stop_loses_nothing) {
   BOOST_TEST(!pool.post(Pool::Job([&](State&) { ++done; })));
 }
 
+// With one job at a time, one thread does them all.
+BOOST_AUTO_TEST_CASE(the_worker_that_was_busy_last_is_woken) {
+  constexpr std::size_t kWorkers = 4;
+  Pool pool;
+  std::set<std::thread::id> threads;
+  BOOST_REQUIRE(pool.start(kWorkers, 2, "test", [] { return std::make_unique<State>(); }));
+  for (int i = 0; i < 50; ++i) {
+    while (pool.idle() < kWorkers) std::this_thread::yield();
+    std::promise<void> done;
+    BOOST_REQUIRE(pool.post(Pool::Job([&](State&) {
+      threads.insert(std::this_thread::get_id());
+      done.set_value();
+    })));
+    done.get_future().wait();
+  }
+  pool.stop();
+  BOOST_TEST(threads.size() == 1u);
+}
+
 // Signals of the process belong to the host: none may be delivered to a thread of ours.
 BOOST_AUTO_TEST_CASE(threads_block_all_signals) {
   Pool pool;
