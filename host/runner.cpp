@@ -61,7 +61,9 @@ class Runner {
         log_(log),
         clock_(clock),
         carrier_(log),
-        services_(log, clock, settings.carry_bip ? &carrier_ : nullptr) {}
+        messenger_(log, clock),
+        services_(log, clock, settings.carry_bip ? &carrier_ : nullptr,
+                  settings.carry_sms ? &messenger_ : nullptr) {}
 
   ~Runner() {
     if (plugin_ != nullptr) plugin_->destroy(plugin_);
@@ -69,7 +71,7 @@ class Runner {
 
   ExitCode run() {
     forget_ports();
-    if (!load_card_keys() || !open_carrier() || !ready()) return failure_;
+    if (!load_card_keys() || !open_carrier() || !open_messenger() || !ready()) return failure_;
     if (!call("init", [&](bv_buffer* why) {
           return plugin_->init(plugin_, settings_.plugin_config.c_str(), why);
         })) {
@@ -78,7 +80,7 @@ class Runner {
     if (!call("start", [&](bv_buffer* why) { return plugin_->start(plugin_, why); })) {
       return kFailed;
     }
-    const bool ports = carry() && write_ports();
+    const bool ports = carry() && carry_sms() && write_ports();
     if (ports) {
       log_.info("host", "started");
       serve();
@@ -219,6 +221,24 @@ class Runner {
     return sink != nullptr && carrier_.start(plugin_, sink);
   }
 
+  bool open_messenger() {
+    if (!settings_.carry_sms) return true;
+    const base::Status opened = messenger_.open(settings_.smsc);
+    if (!opened) log_.error("host", "carry_sms: " + opened.error());
+    return opened.ok();
+  }
+
+  bool carry_sms() {
+    if (!settings_.carry_sms) return true;
+    const auto* sink =
+        static_cast<const bv_sms_sink_1*>(plugin_->get_extension(plugin_, BV_EXT_SMS_SINK));
+    const base::Status started = sink == nullptr
+                                     ? base::Error{"the plugin takes no messages"}
+                                     : messenger_.start(plugin_, sink);
+    if (!started) log_.error("host", "carry_sms: " + started.error());
+    return started.ok();
+  }
+
   // The plugin's ports and ours.
   std::string with_carried(std::string_view ports) const {
     if (!settings_.carry_bip || ports.size() < 2 || ports.front() != '{') return std::string(ports);
@@ -316,6 +336,7 @@ class Runner {
       const bv_status status = plugin_->stop(plugin_, kStopDeadlineMs);
       if (status == BV_OK) {
         carrier_.stop();
+        messenger_.stop();
         return true;
       }
       log_.warning("host", "stop: " + status_name(status));
@@ -331,6 +352,7 @@ class Runner {
   base::Log& log_;
   const base::Clock& clock_;
   Carrier carrier_;  // before the plugin can call it, until it cannot any more
+  Messenger messenger_;  // the same
   Services services_;
   std::string name_;
   bv_plugin* plugin_ = nullptr;

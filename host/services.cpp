@@ -9,6 +9,7 @@
 #include "bipvault/ext/log.h"
 #include "bipvault/ext/ota_keys.h"
 #include "bipvault/ext/psk.h"
+#include "bipvault/ext/sms.h"
 
 namespace host {
 
@@ -72,7 +73,24 @@ bv_status bip_resume(const bv_host* host, std::uint64_t channel) {
   return services(host).carrier()->pause(channel, false);
 }
 
+bv_status sms_submit(const bv_host* host, const bv_sms_message* message) {
+  if (message == nullptr) return BV_E_INVALID;
+  try {
+    return services(host).messenger()->submit(*message);
+  } catch (...) {  // no memory for a copy
+    return BV_E_BUSY;
+  }
+}
+std::uint32_t sms_room(const bv_host* host) { return services(host).messenger()->room(); }
+void sms_kept(const bv_host* host, std::uint64_t id, bv_status status) {
+  try {
+    services(host).messenger()->kept(id, status);
+  } catch (...) {  // the SMSC offers it again
+  }
+}
+
 constexpr bv_bip_1 kBip{bip_send, bip_close, bip_pause, bip_resume};
+constexpr bv_sms_1 kSms{sms_submit, sms_room, sms_kept};
 constexpr bv_alarm_1 kAlarm{alarm_raise, alarm_clear};
 constexpr bv_log_1 kLog{log_write};
 constexpr bv_ota_keys_1 kKeys{keys_get};
@@ -82,6 +100,7 @@ constexpr bv_clock_1 kClock{clock_now};
 const void* get_extension(const bv_host* host, const char* id) {
   const std::string_view wanted = text_or_empty(id);
   if (wanted == BV_EXT_BIP && services(host).carrier() != nullptr) return &kBip;
+  if (wanted == BV_EXT_SMS && services(host).messenger() != nullptr) return &kSms;
   if (wanted == BV_EXT_LOG) return &kLog;
   if (wanted == BV_EXT_ALARM) return &kAlarm;
   if (wanted == BV_EXT_OTA_KEYS) return &kKeys;
@@ -92,8 +111,9 @@ const void* get_extension(const bv_host* host, const char* id) {
 
 }  // namespace
 
-Services::Services(base::Log& log, const base::Clock& clock, Carrier* carrier)
-    : log_(log), clock_(clock), carrier_(carrier) {
+Services::Services(base::Log& log, const base::Clock& clock, Carrier* carrier,
+                   Messenger* messenger)
+    : log_(log), clock_(clock), carrier_(carrier), messenger_(messenger) {
   host_.struct_size = sizeof host_;
   host_.abi_major = BV_ABI_MAJOR;
   host_.abi_minor = BV_ABI_MINOR;

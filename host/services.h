@@ -1,5 +1,5 @@
 // What this host offers to a plugin: bv.log/1, bv.alarm/1 (lines of the log), bv.ota-keys/1,
-// bv.psk/1 and bv.clock/1, and bv.bip/1 when it carries channels.
+// bv.psk/1 and bv.clock/1; bv.bip/1 when it carries channels, bv.sms/1 when it carries messages.
 #pragma once
 
 #include <memory>
@@ -11,14 +11,16 @@
 #include "bipvault/plugin.h"
 #include "host/card_keys.h"
 #include "host/carrier.h"
+#include "host/messenger.h"
 
 namespace host {
 
 // Must outlive the plugin. Every function may be called from any thread.
 class Services {
  public:
-  // `carrier`: null, or what carries channels.
-  Services(base::Log& log, const base::Clock& clock, Carrier* carrier = nullptr);
+  // `carrier`, `messenger`: null, or what carries channels and messages.
+  Services(base::Log& log, const base::Clock& clock, Carrier* carrier = nullptr,
+           Messenger* messenger = nullptr);
   Services(const Services&) = delete;
   Services& operator=(const Services&) = delete;
 
@@ -30,11 +32,13 @@ class Services {
   base::Log& log() const { return log_; }
   const base::Clock& clock() const { return clock_; }
   Carrier* carrier() const { return carrier_; }
+  Messenger* messenger() const { return messenger_; }
 
  private:
   base::Log& log_;
   const base::Clock& clock_;
   Carrier* const carrier_;
+  Messenger* const messenger_;
   base::Guarded<CardKeys> keys_;
   bv_host host_{};
 };

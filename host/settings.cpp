@@ -23,6 +23,11 @@ enum Key : std::size_t {
   kPortsFile,
   kCarryBip,
   kCarryBipAddress,
+  kCarrySms,
+  kSmsc,
+  kSmscSystemId,
+  kSmscPasswordFile,
+  kSmscSource,
   kLog,
   kLogLevel,
   kClock,
@@ -73,6 +78,18 @@ constexpr KeySpec kTable[] = {
     row("carry_bip_address", ValueType::text, Presence::optional, "127.0.0.1:0", "",
         "Address and port for it; port 0: any free one. ports_file tells it as carried, and as tcp "
         "too when the plugin has no TCP listener"),
+    row("carry_sms", ValueType::boolean, Presence::optional, "no", "",
+        "Carry the plugin's messages over an SMSC connection of the host (bv.sms/1), as a platform "
+        "does that has one; the plugin's own configuration says [smsc] by_host = yes"),
+    row("smsc", ValueType::text, Presence::optional, "", "",
+        "Address and port of the SMSC for carry_sms, such as 127.0.0.1:2775; SMPP 3.4, one "
+        "transceiver bind"),
+    row("smsc_system_id", ValueType::text, Presence::optional, "", "",
+        "system_id of the bind, at most 15 characters"),
+    row("smsc_password_file", ValueType::secret_path, Presence::optional, "", "",
+        "File with its password, at most 8 characters; mode 0600 or 0400. Empty: no password"),
+    row("smsc_source", ValueType::text, Presence::optional, "", "",
+        "The platform's own number, from which messages go out and to which answers come"),
     row("log", ValueType::choice, Presence::optional, "stderr", "stderr journald",
         "Where log lines go; journald gets PRIORITY and BIPVAULT_COMPONENT as fields"),
     row("log_level", ValueType::choice, Presence::optional, "info", "debug info warning error",
@@ -122,6 +139,9 @@ std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view
   settings.log_level = static_cast<base::Severity>(values[kLogLevel].number);
   settings.carry_bip = values[kCarryBip].number != 0;
   settings.carry_bip_address = values[kCarryBipAddress].text;
+  settings.carry_sms = values[kCarrySms].number != 0;
+  settings.smsc = {values[kSmsc].text, values[kSmscSystemId].text, values[kSmscPasswordFile].text,
+                   values[kSmscSource].text};
   settings.drain_deadline_ms = values[kDrainDeadline].number;
   settings.core_dumps = values[kCoreDumps].number != 0;
   if (!read_clock(values[kClock].text, directory, settings.clock_file)) {
@@ -130,6 +150,14 @@ std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view
   if (!base::parse_host_port(settings.carry_bip_address)) {
     faults.push_back({values[kCarryBipAddress].line, "host", "carry_bip_address",
                       "must be an address and port, such as 127.0.0.1:7110"});
+  }
+  if (settings.carry_sms && !base::parse_host_port(settings.smsc.address)) {
+    faults.push_back({values[kSmsc].line, "host", "smsc",
+                      "must be an address and port, such as 127.0.0.1:2775, with carry_sms"});
+  }
+  if (settings.smsc.system_id.size() > 15) {
+    faults.push_back({values[kSmscSystemId].line, "host", "smsc_system_id",
+                      "is longer than 15 characters"});
   }
   if (faults.empty()) return settings;
 

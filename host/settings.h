@@ -10,6 +10,7 @@
 
 #include "base/ini.h"
 #include "base/log.h"
+#include "host/messenger.h"
 
 namespace host {
 
@@ -24,6 +25,8 @@ struct Settings {
   base::Severity log_level = base::Severity::info;
   bool carry_bip = false;
   std::string carry_bip_address;
+  bool carry_sms = false;
+  SmscSettings smsc;  // for carry_sms
   std::string clock_file;  // empty: the system's clock
   std::int64_t drain_deadline_ms = 0;
   bool core_dumps = false;

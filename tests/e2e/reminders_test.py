@@ -2,7 +2,7 @@
 months after a store the subscriber is reminded; "Y" wakes the card, whose proof of receipt counts
 and which stores anew; "N" moves the date; silence is reminded again after a week, and no more often
 than configured. STOP ends it. Messages are acknowledged when they are in the store, and a stop
-unbinds."""
+unbinds. With --by-host the platform's own connection carries all of it."""
 import json
 
 import lab as laboratory
@@ -111,15 +111,15 @@ def woken_by_operations(lab, report, smsc, person):
     report.contains("history", history(lab, person), "wake_up_asked", "wake_up_asked")
 
 
-def tools(lab, report, smsc):
+def tools(lab, report, smsc, name):
     report.step("What operations see")
     instance, = json.loads(lab.ops("smsc", "status", "--json").out)["instances"]
     state, = instance["smscs"]
     report.equal("smsc status", (instance["alive"], state["name"], state["bound"]),
-                 (True, "main", 1))
+                 (True, name, 1))
     before = len(smsc.submitted)
-    done = json.loads(lab.ops("smsc", "send-test", "+491729999999", "Grüße", "--smsc", "main",
-                              "--json").out)
+    done = json.loads(lab.ops("smsc", "send-test", "+491729999999", "Grüße", "--json",
+                              *(["--smsc", name] if name != "host" else [])).out)
     report.equal("send-test", done["state"], "done", done["result"])
     sms = smsc.wait_submitted(before + 1)[-1]
     report.equal("to", (sms.dest, sms.content), ("491729999999", b"Gr\x7e\x1ee"), "GSM 7 bit")
@@ -182,14 +182,24 @@ def stop(lab, report, smsc, person):
     report.evidence("history", "opted_out")
 
 
+def connection(port, by_host):
+    """Its name for the tools, and the sections: of the plugin's SMSC, or of the platform's."""
+    bind = {"password_file": "smsc.password", "source": SOURCE, "system_id": "bipvault"}
+    if not by_host:
+        return "main", {"smsc.main": dict(bind, host="127.0.0.1", port=port,
+                                          reconnect_min="100ms")}
+    bind = {"smsc_" + key: value for key, value in bind.items()}
+    return "host", {"smsc": {"by_host": "yes"},
+                    "host": dict(bind, carry_sms="yes", smsc=f"127.0.0.1:{port}")}
+
+
 def main(options):
-    report = Report(f"Reminders, answers and wake-ups, on {options.engine}")
+    report = Report(f"Reminders, answers and wake-ups, on {options.engine}" +
+                    (", carried by the platform" if options.by_host else ""))
     smsc = SmscPeer(password="secret")
+    name, sections = connection(smsc.port, options.by_host)
     lab = Lab(options.build, options.engine, options.keep,
-              **{"smsc.main": {"host": "127.0.0.1", "port": smsc.port, "system_id": "bipvault",
-                               "password_file": "smsc.password", "source": SOURCE,
-                               "reconnect_min": "100ms"},
-                 "reminder": {"enabled": "yes", "hours": "00:00-00:00"}})
+              **sections, reminder={"enabled": "yes", "hours": "00:00-00:00"})
     write_secret(lab.path("etc", "smsc.password"), "secret\n")
     with lab:
         people = [Subscriber(lab, "491721000001"), Subscriber(lab, "491721000002", "zh"),
@@ -209,12 +219,12 @@ def main(options):
         no(lab, report, smsc, people[1])
         silence(lab, report, smsc, people[2])
         stop(lab, report, smsc, people[2])
-        tools(lab, report, smsc)
+        tools(lab, report, smsc, name)
         change_of_card(lab, report, smsc, people[1])
         report.step("The end")
         state, = lab.health()["smsc"]
         report.equal("health", (state["name"], state["bound"], state["trouble"]),
-                     ("main", True, ""))
+                     (name, True, ""))
         report.equal("history", lab.care("audit", "verify").out.strip(), "the history is whole")
         report.equal("the host ended with", lab.stop(), 0)
         smsc.wait(lambda peer: peer.unbinds == 1, "an unbind")
@@ -226,4 +236,5 @@ def main(options):
 
 
 if __name__ == "__main__":
-    laboratory.run(main, laboratory.options(__doc__))
+    laboratory.run(main, laboratory.options(__doc__, by_host={
+        "action": "store_true", "help": "the platform has the SMSC connection, not the plugin"}))
