@@ -1,5 +1,7 @@
 // The log as a port. Lines are for an operator at 3 a.m.: one state change, one line; repeated
-// events are counted, not repeated. A line never holds a secret or a card's content.
+// events are counted, not repeated. A line never holds a secret or a card's content. Every message
+// has an identifier, "db.unavailable": its part and its name, by which docs/messages.md explains
+// it.
 #pragma once
 
 #include <charconv>
@@ -16,12 +18,12 @@ class Log {
  public:
   virtual ~Log() = default;
   // Any thread; must not block or throw.
-  virtual void write(Severity severity, std::string_view component, std::string_view text) = 0;
+  virtual void write(Severity severity, std::string_view id, std::string_view text) = 0;
 
-  void debug(std::string_view c, std::string_view t) { write(Severity::debug, c, t); }
-  void info(std::string_view c, std::string_view t) { write(Severity::info, c, t); }
-  void warning(std::string_view c, std::string_view t) { write(Severity::warning, c, t); }
-  void error(std::string_view c, std::string_view t) { write(Severity::error, c, t); }
+  void debug(std::string_view id, std::string_view t) { write(Severity::debug, id, t); }
+  void info(std::string_view id, std::string_view t) { write(Severity::info, id, t); }
+  void warning(std::string_view id, std::string_view t) { write(Severity::warning, id, t); }
+  void error(std::string_view id, std::string_view t) { write(Severity::error, id, t); }
 };
 
 class NoLog : public Log {
@@ -45,6 +47,15 @@ std::string cat(const Parts&... parts) {
   std::string out;
   (detail::append(out, parts), ...);
   return out;
+}
+
+// "db" of "db.unavailable".
+inline std::string_view component_of(std::string_view id) { return id.substr(0, id.find('.')); }
+
+// The text as it leaves: "store unavailable: ... [db.unavailable]". What is a component only adds
+// nothing.
+inline std::string with_id(std::string_view text, std::string_view id) {
+  return id.find('.') == std::string_view::npos ? std::string(text) : cat(text, " [", id, "]");
 }
 
 }  // namespace base

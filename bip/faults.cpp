@@ -48,7 +48,7 @@ void FaultLog::write(Fault fault, std::string_view about, std::int64_t left_out)
   const Info& info = kInfo[static_cast<std::size_t>(fault)];
   std::string line = base::cat(info.text, about.empty() ? "" : ": ", about);
   if (left_out > 0) line += base::cat(" (", left_out, " more since the last line)");
-  log_.write(info.severity, "bip", line);
+  log_.write(info.severity, info.counter, line);
 }
 
 }  // namespace bip

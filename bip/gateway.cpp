@@ -55,11 +55,13 @@ base::Status Gateway::Impl::start() {
     if (udp_) udp_->start();
     tick();
   });
-  parts_.log.info("bip", base::cat("listening on TCP port ", port_, ", ", workers, " workers"));
+  parts_.log.info("bip.listening",
+                  base::cat("listening on TCP port ", port_, ", ", workers, " workers"));
   if (tls_listener_) {
-    parts_.log.info("bip", base::cat("listening for TLS-PSK on TCP port ", tls_port_));
+    parts_.log.info("bip.listening", base::cat("listening for TLS-PSK on TCP port ", tls_port_));
   }
-  if (udp_) parts_.log.info("bip", base::cat("listening for CAT_TP on UDP port ", cat_tp_port_));
+  if (udp_)
+    parts_.log.info("bip.listening", base::cat("listening for CAT_TP on UDP port ", cat_tp_port_));
   if (parts_.platform != nullptr) listen_to_platform();
   return {};
 }
@@ -139,7 +141,7 @@ void Gateway::Impl::drain() {
       client->session.drain();
       schedule(*client);
     }
-    parts_.log.info("bip", base::cat("draining, ", clients_.size(), " sessions left"));
+    parts_.log.info("bip.draining", base::cat("draining, ", clients_.size(), " sessions left"));
   });
 }
 
@@ -168,7 +170,7 @@ bool Gateway::Impl::stop(std::int64_t deadline_ms) {
   tls_listener_.reset();
   udp_.reset();
   started_ = false;
-  parts_.log.info("bip", "stopped");
+  parts_.log.info("bip.stopped", "stopped");
   return true;
 }
 

@@ -11,7 +11,7 @@ CarriedInbox::Limits Gateway::Impl::carried_limits() const {
 void Gateway::Impl::listen_to_platform() {
   carried_.clear();
   parts_.inbox->listen(carried_limits(), [this] { loop_.post([this] { follow_platform(); }); });
-  parts_.log.info("bip", "taking channels that the platform carries");
+  parts_.log.info("bip.carrying", "taking channels that the platform carries");
 }
 
 void Gateway::Impl::follow_platform() {

@@ -62,7 +62,7 @@ void serve(Tool& tool, const LineSocket& socket) {
   socklen_t size = sizeof peer;
   if (::getsockopt(socket.fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
   if (!is_caller(access, peer.uid)) {
-    tool.fail(kDone, base::cat("user ", peer.uid, ": refused"));
+    tool.log().warning("care.refused", base::cat("user ", peer.uid, ": refused"));
     const CareAnswer no =
         refused(kFailed, base::cat("user ", peer.uid, " is neither agent nor auditor ([care])"));
     (void)socket.write(to_line(no), access.request_timeout).ok();
@@ -70,14 +70,16 @@ void serve(Tool& tool, const LineSocket& socket) {
   }
   auto line = socket.read_line(kLongestRequest, access.request_timeout);
   if (!line) {
-    tool.fail(kDone, base::cat("user ", peer.uid, ": ", line.error()));
+    tool.log().warning("care.not_read", base::cat("user ", peer.uid, ": ", line.error()));
     return;
   }
   std::string answer = to_line(serve_request(tool, peer.uid, *line));
   base::wipe(line->data(), line->size());
   const base::Status written = socket.write(answer, access.request_timeout);
   base::wipe(answer.data(), answer.size());
-  if (!written) tool.fail(kDone, base::cat("user ", peer.uid, ": ", written.error()));
+  if (!written) {
+    tool.log().warning("care.not_told", base::cat("user ", peer.uid, ": ", written.error()));
+  }
 }
 
 class Service {

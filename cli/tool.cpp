@@ -12,9 +12,10 @@
 
 namespace cli {
 
-void StderrLog::write(base::Severity severity, std::string_view component, std::string_view text) {
+void StderrLog::write(base::Severity severity, std::string_view id, std::string_view text) {
   if (severity < base::Severity::warning) return;
-  const std::string line = base::cat(program_, ": ", component, ": ", text, "\n");
+  const std::string line =
+      base::cat(program_, ": ", base::component_of(id), ": ", base::with_id(text, id), "\n");
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

@@ -26,7 +26,7 @@ namespace cli {
 class StderrLog : public base::Log {
  public:
   explicit StderrLog(std::string program) : program_(std::move(program)) {}
-  void write(base::Severity severity, std::string_view component, std::string_view text) override;
+  void write(base::Severity severity, std::string_view id, std::string_view text) override;
 
  private:
   std::string program_;

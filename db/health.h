@@ -1,11 +1,15 @@
-// What operators are told about the store: one line when it goes and one when it is back, however
-// many requests meet it in between. Shared by all stores of a factory. Any thread.
+// What operators are told about the store: one line when it goes and one when it is back, with how
+// long and how many tries failed, however many requests meet it in between and however often it
+// comes and goes. Shared by all stores of a factory. Any thread.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/counters.h"
 #include "base/guarded.h"
 #include "base/log.h"
@@ -15,7 +19,10 @@ namespace db {
 
 class Health {
  public:
-  Health(base::Log& log, base::Counters& counters) : log_(log), counters_(counters) {}
+  // It is back when it has been well for `settled_after_ms`. The clock outlives this object.
+  Health(base::Log& log, base::Counters& counters, std::int64_t settled_after_ms,
+         const base::Clock& clock)
+      : log_(log), counters_(counters), settled_after_ms_(settled_after_ms), clock_(clock) {}
 
   // Reads work.
   void reachable() {
@@ -46,8 +53,18 @@ class Health {
 
  private:
   enum class Trouble { none, unreachable, schema, full, broken };
+  static constexpr std::size_t kTroubles = 5;
+  // From the first failure until all has been well for a while.
+  struct Episode {
+    std::int64_t began = 0;  // mono_ms, all of them
+    std::int64_t well_since = 0;
+    std::int64_t failures = 0;
+    std::array<bool, kTroubles> told{};
+  };
   struct State {
-    Trouble trouble = Trouble::none;
+    Trouble trouble = Trouble::none;  // now
+    bool open = false;                // an episode is
+    Episode episode;
     std::string schema_fault;
   };
 
@@ -65,23 +82,49 @@ class Health {
     }
   }
   void enter(Trouble trouble, const std::string& text) {
-    const bool is_new =
-        state_.with([&](State& state) { return std::exchange(state.trouble, trouble) != trouble; });
-    if (is_new) log_.error("db", "store unavailable: " + text);
+    const std::int64_t now = clock_.now().mono_ms;
+    std::string over;
+    const bool is_new = state_.with([&](State& state) {
+      over = end_of_episode(state, now);
+      if (!state.open) state.episode = {now, now, 0, {}};
+      state.open = true;
+      state.trouble = trouble;
+      state.episode.failures += 1;
+      return !std::exchange(state.episode.told[static_cast<std::size_t>(trouble)], true);
+    });
+    if (!over.empty()) log_.info("db.available", over);
+    if (is_new) log_.error("db.unavailable", "store unavailable: " + text);
   }
   template <class F>
   void clear(F&& ends) {
-    const bool was = state_.with([&](State& state) {
+    const std::string over = state_.with([&](State& state) {
+      if (!state.open) return std::string();
+      const std::int64_t now = clock_.now().mono_ms;
       const bool stays = state.trouble == Trouble::schema && !state.schema_fault.empty();
-      const bool over = state.trouble != Trouble::none && !stays && ends(state.trouble);
-      if (over) state.trouble = Trouble::none;
-      return over;
+      if (state.trouble != Trouble::none && !stays && ends(state.trouble)) {
+        state.trouble = Trouble::none;
+        state.episode.well_since = now;
+      }
+      return end_of_episode(state, now);
     });
-    if (was) log_.info("db", "store available again");
+    if (!over.empty()) log_.info("db.available", over);
+  }
+  // The line for its end, if it has come.
+  std::string end_of_episode(State& state, std::int64_t now) const {
+    const Episode& episode = state.episode;
+    const bool over = state.open && state.trouble == Trouble::none &&
+                      now - episode.well_since >= settled_after_ms_;
+    if (!over) return {};
+    state.open = false;
+    return base::cat("store available again: trouble for ",
+                     (episode.well_since - episode.began + 999) / 1000, " s, ", episode.failures,
+                     " tries failed");
   }
 
   base::Log& log_;
   base::Counters& counters_;
+  const std::int64_t settled_after_ms_;
+  const base::Clock& clock_;
   base::Guarded<State> state_{State{}};
 };
 

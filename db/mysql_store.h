@@ -46,7 +46,10 @@ class MySqlStoreFactory : public vault::StoreFactory {
  public:
   MySqlStoreFactory(const Settings& settings, base::Secret password, const FileKeyRing& keys,
                     base::Log& log, base::Counters& counters)
-      : settings_(settings), password_(std::move(password)), keys_(keys), health_(log, counters) {}
+      : settings_(settings),
+        password_(std::move(password)),
+        keys_(keys),
+        health_(log, counters, settings.settled_after_ms, clock_) {}
 
   std::unique_ptr<vault::Store> open() override {
     return std::make_unique<MySqlStore>(settings_, password_, keys_, health_, memory_,
@@ -57,6 +60,7 @@ class MySqlStoreFactory : public vault::StoreFactory {
   const Settings settings_;
   const base::Secret password_;
   const FileKeyRing& keys_;
+  const base::SystemClock clock_;
   Health health_;
   RecordMemory memory_;
   StagedTotal staged_total_;

@@ -21,6 +21,8 @@ struct Settings {
   std::int64_t connect_timeout_ms = 3000;
   std::int64_t query_timeout_ms = 5000;
   std::int64_t commit_deadline_ms = 10'000;  // how long an unknown commit is looked up
+  // Not a key: how long the store must have been well before the log says so.
+  std::int64_t settled_after_ms = 10'000;
 };
 
 struct KeyFiles {

@@ -76,7 +76,10 @@ class SqliteStoreFactory : public vault::StoreFactory {
  public:
   SqliteStoreFactory(const Settings& settings, const FileKeyRing& keys, base::Log& log,
                      base::Counters& counters)
-      : settings_(settings), keys_(keys), health_(log, counters), queue_(settings_) {}
+      : settings_(settings),
+        keys_(keys),
+        health_(log, counters, settings.settled_after_ms, clock_),
+        queue_(settings_) {}
 
   std::unique_ptr<vault::Store> open() override {
     return std::make_unique<SqliteStore>(settings_, keys_, health_, memory_, staged_total_, queue_);
@@ -86,6 +89,7 @@ class SqliteStoreFactory : public vault::StoreFactory {
  private:
   const Settings settings_;
   const FileKeyRing& keys_;
+  const base::SystemClock clock_;
   Health health_;
   RecordMemory memory_;
   StagedTotal staged_total_;

@@ -124,7 +124,7 @@ bool Carrier::Impl::start(bv_plugin* plugin, const bv_bip_sink_1* sink) {
   sink_ = sink;
   if (!loop_.start("host-carrier")) return false;
   loop_.post([this] { accept(); });
-  log_.info("carrier", base::cat("carrying card channels on TCP port ", port_));
+  log_.info("carrier.listening", base::cat("carrying card channels on TCP port ", port_));
   return true;
 }
 
@@ -165,7 +165,7 @@ void Carrier::Impl::accept() {
       return accept();
     }
     if (failed == boost::asio::error::connection_aborted) return accept();
-    log_.warning("carrier", "accepting pauses: " + failed.message());
+    log_.warning("carrier.accept_paused", "accepting pauses: " + failed.message());
     retry_.expires_after(kRetryAccept);
     retry_.async_wait([this](const error_code& cancelled) {
       if (!cancelled && acceptor_.is_open()) accept();

@@ -70,11 +70,24 @@ std::string stderr_line(std::int64_t utc_ms, base::Severity severity, std::strin
                    " ", one_line(text), "\n");
 }
 
+// "db.unavailable" of "... [db.unavailable]"; empty: the line bears none.
+std::string_view id_in(std::string_view text) {
+  const std::size_t begin = text.rfind(" [");
+  if (begin == std::string_view::npos || text.back() != ']') return {};
+  const std::string_view id = text.substr(begin + 2, text.size() - begin - 3);
+  constexpr std::string_view kOf = "abcdefghijklmnopqrstuvwxyz0123456789_.";
+  const bool good =
+      id.find('.') != std::string_view::npos && id.find_first_not_of(kOf) == std::string_view::npos;
+  return good ? id : std::string_view();
+}
+
 std::string journal_fields(base::Severity severity, std::string_view component,
                            std::string_view text) {
+  const std::string message = one_line(text);
+  const std::string_view id = id_in(message);
   return base::cat("PRIORITY=", priority(severity),
                    "\nSYSLOG_IDENTIFIER=bipvault-host\nBIPVAULT_COMPONENT=", one_line(component),
-                   "\nMESSAGE=", one_line(text), "\n");
+                   id.empty() ? "" : "\nBIPVAULT_MESSAGE=", id, "\nMESSAGE=", message, "\n");
 }
 
 Log::Log(LogTarget target, base::Severity level, const base::Clock& clock,
@@ -96,9 +109,10 @@ void Log::stop() {
   journal_ = -1;
 }
 
-void Log::write(base::Severity severity, std::string_view component, std::string_view text) {
+void Log::write(base::Severity severity, std::string_view id, std::string_view text) {
   if (severity < level_) return;
-  Line line{clock_.now().utc_ms, severity, std::string(component), std::string(text)};
+  Line line{clock_.now().utc_ms, severity, std::string(base::component_of(id)),
+            base::with_id(text, id)};
   {
     std::lock_guard lock(mutex_);
     if (lines_.size() >= kMostLines) {
@@ -121,7 +135,8 @@ void Log::work() {
     for (const Line& line : lines) put(line);
     if (dropped > 0) {
       put({clock_.now().utc_ms, base::Severity::warning, "host",
-           base::cat(dropped, " log lines were dropped: they came faster than they could go")});
+           base::with_id(base::cat(dropped, " log lines were dropped: they came too fast"),
+                         "host.lines_dropped")});
     }
     lock.lock();
   }

@@ -1,5 +1,5 @@
-// Where the lines of host and plugin go: one line "DATE SEVERITY COMPONENT TEXT" on standard
-// error, or a datagram with fields to journald's native socket.
+// Where the lines of host and plugin go: one line "DATE SEVERITY COMPONENT TEXT [IDENTIFIER]" on
+// standard error, or a datagram with fields to journald's native socket.
 #pragma once
 
 #include <atomic>
@@ -23,6 +23,8 @@ std::string_view severity_name(base::Severity severity);
 std::string one_line(std::string_view text);
 std::string stderr_line(std::int64_t utc_ms, base::Severity severity, std::string_view component,
                         std::string_view text);
+// "db.unavailable" of "... [db.unavailable]"; empty: the line bears none.
+std::string_view id_in(std::string_view text);
 std::string journal_fields(base::Severity severity, std::string_view component,
                            std::string_view text);
 
@@ -38,7 +40,7 @@ class Log : public base::Log {
   bool start();
   void stop();  // writes what is queued, joins
 
-  void write(base::Severity severity, std::string_view component, std::string_view text) override;
+  void write(base::Severity severity, std::string_view id, std::string_view text) override;
 
  private:
   struct Line {

@@ -109,14 +109,14 @@ base::Status Messenger::Impl::start(bv_plugin* plugin, const bv_sms_sink_1* sink
   sink_ = sink;
   const auto alarm = [this](const std::string&, const std::string& text) {
     if (text.empty()) {
-      log_.info("alarm", "smsc.host is over");
+      log_.info("alarm.over", "smsc.host is over");
     } else {
-      log_.error("alarm", "smsc.host: " + text);
+      log_.error("alarm.raised", "smsc.host: " + text);
     }
   };
-  owned_ = std::make_unique<smsc::Esme>(
-      std::vector<smsc::Settings>{settings_}, smsc::CommonSettings{},
-      smsc::Esme::Parts{*this, clock_, log_, counters_, alarm});
+  owned_ =
+      std::make_unique<smsc::Esme>(std::vector<smsc::Settings>{settings_}, smsc::CommonSettings{},
+                                   smsc::Esme::Parts{*this, clock_, log_, counters_, alarm});
   const base::Status started = owned_->start();
   if (started) esme_ = owned_.get();
   return started;
@@ -156,8 +156,9 @@ bv_status Messenger::Impl::submit(const bv_sms_message& message) {
 
 std::uint32_t Messenger::Impl::free_segments() const {
   const smsc::Esme* const esme = esme_;
-  return esme == nullptr ? 0 : static_cast<std::uint32_t>(std::min<std::size_t>(
-                                   esme->room(), UINT32_MAX));
+  return esme == nullptr
+             ? 0
+             : static_cast<std::uint32_t>(std::min<std::size_t>(esme->room(), UINT32_MAX));
 }
 
 void Messenger::Impl::kept(std::uint64_t id, bv_status status) {
@@ -184,7 +185,7 @@ void Messenger::Impl::outcome(const vault::SmsOutcome& outcome) {
   result.message_id = bytes_of(std::string_view(outcome.message_id));
   const bv_status status = sink_->on_result(plugin_, &result);
   if (status != BV_OK) {
-    log_.warning("sms", base::cat("the plugin answered a result with ", status));
+    log_.warning("sms.result_refused", base::cat("the plugin answered a result with ", status));
   }
 }
 
@@ -194,7 +195,8 @@ void Messenger::Impl::hand_over(std::uint64_t id, vault::Kept kept, Tell tell) {
   waiting_.with([&](Waiting& waiting) { waiting.emplace(id, std::move(kept)); });
   const bv_status status = tell();
   if (status == BV_OK) return;
-  if (status == BV_E_INVALID) log_.warning("sms", "the plugin makes no sense of a message");
+  if (status == BV_E_INVALID)
+    log_.warning("sms.not_understood", "the plugin makes no sense of a message");
   // What can never be taken must not come for ever.
   this->kept(id, status == BV_E_INVALID ? BV_OK : BV_E_BUSY);
 }

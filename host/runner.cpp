@@ -82,14 +82,14 @@ class Runner {
     }
     const bool ports = carry() && carry_sms() && write_ports();
     if (ports) {
-      log_.info("host", "started");
+      log_.info("host.started", "started");
       serve();
     }
     const bool stopped = stop();
     forget_ports();
     if (!stopped) return kFailed;
     plugin_->destroy(std::exchange(plugin_, nullptr));
-    log_.info("host", "ended");
+    log_.info("host.ended", "ended");
     return ports ? kDone : kFailed;
   }
 
@@ -143,10 +143,10 @@ class Runner {
   bool ready() {
     std::string why;
     if (!load(why)) {
-      log_.error("host", why);
+      log_.error("host.plugin_refused", why);
       return false;
     }
-    log_.info("host", cat("loaded ", name_, " from ", settings_.plugin));
+    log_.info("host.plugin_loaded", cat("loaded ", name_, " from ", settings_.plugin));
     return true;
   }
 
@@ -155,12 +155,12 @@ class Runner {
     auto keys = CardKeys::load(settings_.card_keys);
     if (const auto* faults = std::get_if<CardKeys::Faults>(&keys)) {
       for (const std::string& line : faults->lines) {
-        log_.error("host", cat("card_keys ", settings_.card_keys, ": ", line));
+        log_.error("host.card_keys_wrong", cat("card_keys ", settings_.card_keys, ": ", line));
       }
       return false;
     }
     CardKeys& good = std::get<CardKeys>(keys);
-    log_.info("host", cat("card keys: ", good.size(), " key sets"));
+    log_.info("host.card_keys", cat("card keys: ", good.size(), " key sets"));
     services_.set_card_keys(std::move(good));
     return true;
   }
@@ -176,10 +176,10 @@ class Runner {
 
   // A plugin may name several faults of its configuration, one a line.
   void log_refusal(const std::string& what, std::string_view faults) {
-    if (faults.empty()) log_.error("host", what);
+    if (faults.empty()) log_.error("host.call_refused", what);
     while (!faults.empty()) {
       const std::size_t end = std::min(faults.find('\n'), faults.size());
-      if (end > 0) log_.error("host", cat(what, ": ", faults.substr(0, end)));
+      if (end > 0) log_.error("host.call_refused", cat(what, ": ", faults.substr(0, end)));
       faults.remove_prefix(std::min(end + 1, faults.size()));
     }
   }
@@ -208,7 +208,7 @@ class Runner {
   bool open_carrier() {
     if (!settings_.carry_bip) return true;
     const base::Status opened = carrier_.open(settings_.carry_bip_address);
-    if (!opened) log_.error("host", "carry_bip_address: " + opened.error());
+    if (!opened) log_.error("host.carrier_refused", "carry_bip_address: " + opened.error());
     return opened.ok();
   }
 
@@ -217,14 +217,14 @@ class Runner {
     if (!settings_.carry_bip) return true;
     const auto* sink =
         static_cast<const bv_bip_sink_1*>(plugin_->get_extension(plugin_, BV_EXT_BIP_SINK));
-    if (sink == nullptr) log_.error("host", "carry_bip: the plugin takes no channels");
+    if (sink == nullptr) log_.error("host.no_sink", "carry_bip: the plugin takes no channels");
     return sink != nullptr && carrier_.start(plugin_, sink);
   }
 
   bool open_messenger() {
     if (!settings_.carry_sms) return true;
     const base::Status opened = messenger_.open(settings_.smsc);
-    if (!opened) log_.error("host", "carry_sms: " + opened.error());
+    if (!opened) log_.error("host.no_messages", "carry_sms: " + opened.error());
     return opened.ok();
   }
 
@@ -235,7 +235,7 @@ class Runner {
     const base::Status started = sink == nullptr
                                      ? base::Error{"the plugin takes no messages"}
                                      : messenger_.start(plugin_, sink);
-    if (!started) log_.error("host", "carry_sms: " + started.error());
+    if (!started) log_.error("host.no_messages", "carry_sms: " + started.error());
     return started.ok();
   }
 
@@ -253,12 +253,13 @@ class Runner {
     const std::string text = health();
     const auto ports = json_member(text, "ports");
     if (!ports) {
-      log_.error("host", "ports_file cannot be written: the plugin does not tell its ports");
+      log_.error("host.ports_unknown",
+                 "ports_file cannot be written: the plugin does not tell its ports");
       return false;
     }
     const base::Status written =
         base::write_file_atomically(settings_.ports_file, cat(with_carried(*ports), "\n"), 0644);
-    if (!written) log_.error("host", "ports_file: " + written.error());
+    if (!written) log_.error("host.ports_file", "ports_file: " + written.error());
     return written.ok();
   }
 
@@ -274,7 +275,7 @@ class Runner {
       } else if (number == SIGUSR1) {
         log_health();
       } else {
-        log_.info("host", cat(signal_name(number), ": draining"));
+        log_.info("host.draining", cat(signal_name(number), ": draining"));
         drain();
         return;
       }
@@ -283,13 +284,13 @@ class Runner {
 
   void reload() {
     const bool keys = load_card_keys();
-    if (!keys) log_.error("host", "the card keys stay as they were");
+    if (!keys) log_.error("host.card_keys_kept", "the card keys stay as they were");
     if (call("reload", [&](bv_buffer* why) {
           return plugin_->reload(plugin_, settings_.plugin_config.c_str(), why);
         })) {
-      log_.info("host", "reloaded");
+      log_.info("host.reloaded", "reloaded");
     } else {
-      log_.error("host", "the configuration stays as it was");
+      log_.error("host.configuration_kept", "the configuration stays as it was");
     }
   }
 
@@ -310,7 +311,7 @@ class Runner {
     const auto deadline = static_cast<std::uint32_t>(settings_.drain_deadline_ms);
     const bv_status status = plugin_->drain(plugin_, deadline);
     if (status != BV_OK) {
-      log_.warning("host", "drain: " + status_name(status));
+      log_.warning("host.drain_failed", "drain: " + status_name(status));
       return;
     }
     const base::SystemClock clock;  // a laboratory's jump in time must not cut a drain short
@@ -318,17 +319,17 @@ class Runner {
     while (!drained()) {
       const std::int64_t left = until - clock.now().mono_ms;
       if (left <= 0) {
-        log_.warning("host", "drain: the deadline is over");
+        log_.warning("host.drain_deadline", "drain: the deadline is over");
         return;
       }
       const int number = next_signal(std::min(left, kDrainPollMs));
       if (number == SIGTERM || number == SIGINT) {
-        log_.warning("host", cat(signal_name(number), " again: the drain is cut short"));
+        log_.warning("host.drain_cut", cat(signal_name(number), " again: the drain is cut short"));
         return;
       }
       if (number == SIGUSR1) log_health();
     }
-    log_.info("host", "drained");
+    log_.info("host.drained", "drained");
   }
 
   bool stop() {
@@ -339,12 +340,12 @@ class Runner {
         messenger_.stop();
         return true;
       }
-      log_.warning("host", "stop: " + status_name(status));
+      log_.warning("host.stop_failed", "stop: " + status_name(status));
       if (status != BV_E_TIMEOUT) break;
     }
     // Threads of the plugin may still run: it cannot be destroyed.
     plugin_ = nullptr;
-    log_.error("host", "the plugin does not stop; the process ends without it");
+    log_.error("host.plugin_stuck", "the plugin does not stop; the process ends without it");
     return false;
   }
 

@@ -53,11 +53,11 @@ bv_status clock_now(const bv_host* host, std::int64_t* utc_ms, std::int64_t* mon
 
 // A laboratory's alarm board is its log.
 void alarm_raise(const bv_host* host, const char* id, std::int32_t severity, const char* text) {
-  log_write(host, severity == BV_ALARM_WARNING ? BV_LOG_WARNING : BV_LOG_ERROR, "alarm",
+  log_write(host, severity == BV_ALARM_WARNING ? BV_LOG_WARNING : BV_LOG_ERROR, "alarm.raised",
             base::cat(text_or_empty(id), ": ", text_or_empty(text)).c_str());
 }
 void alarm_clear(const bv_host* host, const char* id) {
-  log_write(host, BV_LOG_INFO, "alarm", base::cat(text_or_empty(id), " is over").c_str());
+  log_write(host, BV_LOG_INFO, "alarm.over", base::cat(text_or_empty(id), " is over").c_str());
 }
 
 bv_status bip_send(const bv_host* host, std::uint64_t channel, bv_bytes octets) {

@@ -86,7 +86,7 @@ base::Result<config::Config> Application::checked(const std::string& config_path
 Application::Application(const config::Config& config, const Host& host)
     : config_(config),
       host_(host),
-      log_(host),
+      host_log_(host),
       clock_(host, log_),
       alarms_(host),
       platform_(host) {}
@@ -131,7 +131,7 @@ base::Status Application::choose_keys() {
     auto file = CardKeysFile::load(config_.card_keys);
     if (!file) return base::Error{file.error()};
     keys_file_ = file.take();
-    log_.warning("plugin", "card keys come from a file: for laboratories only");
+    log_.warning("plugin.laboratory_keys", "card keys come from a file: for laboratories only");
   }
   if (host_.psk() != nullptr) psk_source_ = std::make_unique<HostPskSource>(host_, log_);
   if (packets) {
@@ -153,7 +153,7 @@ void Application::choose_downlink_keys() {
   } else if (host_.ota_crypto() == nullptr) {
     downlink_keys_ = std::make_unique<bip::KeyCrypto>(*keys_file_);
   } else {
-    return log_.warning("plugin",
+    return log_.warning("plugin.no_wake_up",
                         "cards are not woken: bv.ota-crypto/1 has no wrap_command or no "
                         "unwrap_response, and there is no bv.ota-keys/1");
   }
@@ -186,8 +186,9 @@ base::Status Application::start() {
   }
   const std::uint16_t port =
       gateway_->tcp_port() != 0 ? gateway_->tcp_port() : gateway_->tls_psk_port();
-  log_.info("plugin", port != 0 ? base::cat("running; card channels over TCP on port ", port)
-                                : "running; no TCP listener is configured");
+  log_.info("plugin.running", port != 0
+                                  ? base::cat("running; card channels over TCP on port ", port)
+                                  : "running; no TCP listener is configured");
   return {};
 }
 
@@ -244,6 +245,7 @@ void Application::watch() {
       more = housekeeping.step(*store, *cards_->policy(), clock_.now());
       more = more && !watch_gate_.closed_within(kBetweenSteps);
     }
+    log_.tell_left_out();
     if (watch_gate_.closed_within(kWatchEvery)) break;
   }
   metrics.publish(observe());
@@ -252,13 +254,7 @@ void Application::watch() {
 bool Application::store_is_well(vault::Store& store) {
   const base::Status status = store.check();
   const std::string fault = status ? "" : status.error();
-  const bool changed = store_fault_.with([&](std::string& known) {
-    const bool differs = known != fault;
-    known = fault;
-    return differs;
-  });
-  if (changed && fault.empty()) log_.info("plugin", "the store is well again");
-  if (changed && !fault.empty()) log_.error("plugin", "degraded: " + fault);
+  store_fault_.with([&](std::string& known) { known = fault; });
   alarms_.set("store", fault);
   return fault.empty();
 }
@@ -277,7 +273,7 @@ base::Status Application::reload(const config::Config& config) {
   gateway_->reconfigure(config_.bip);
   if (wake_up_ != nullptr) wake_up_->reconfigure(config_.wake_up);
   if (desk_ != nullptr) desk_->reconfigure(config_.reminder, config_.vault);
-  log_.info("plugin", "configuration reloaded");
+  log_.info("plugin.reloaded", "configuration reloaded");
   return {};
 }
 
@@ -327,7 +323,7 @@ Observed Application::observe() const {
   observed.alarms = alarms_.raised();
   observed.gauges = gauges_of(gateway, observed.smscs, observed.alarms.size());
   observed.store_fault = store_fault_.with([](const std::string& text) { return text; });
-  observed.log_lines_dropped = log_.dropped();
+  observed.log_lines_dropped = host_log_.dropped();
   observed.counters = counters_.snapshot();
   observed.durations = counters_.durations();
   return observed;

@@ -10,6 +10,7 @@
 #include "base/gate.h"
 #include "base/guarded.h"
 #include "base/result.h"
+#include "base/seldom_log.h"
 #include "base/thread.h"
 #include "bip/carried_inbox.h"
 #include "bip/gateway.h"
@@ -70,7 +71,9 @@ class Application {
 
   config::Config config_;
   const Host& host_;
-  HostLog log_;
+  HostLog host_log_;
+  base::SystemClock system_clock_;  // of the log: a laboratory may stop the host's
+  base::SeldomLog log_{host_log_, system_clock_};
   HostClock clock_;
   base::Counters counters_;
   Alarms alarms_;
@@ -88,8 +91,8 @@ class Application {
   // From start to stop: they hold descriptors even while nobody uses them.
   std::unique_ptr<vault::StoreFactory> stores_;
   std::unique_ptr<bip::Gateway> gateway_;
-  std::unique_ptr<SmsDesk> desk_;   // null: no SMSC is configured
-  HostSms* host_sms_ = nullptr;     // the desk's carrier, where the platform is it
+  std::unique_ptr<SmsDesk> desk_;             // null: no SMSC is configured
+  HostSms* host_sms_ = nullptr;               // the desk's carrier, where the platform is it
   std::unique_ptr<MetricsEndpoint> metrics_;  // null: not asked for
   mutable std::mutex parts_mutex_;  // observe() against start and stop, which replace these three
 

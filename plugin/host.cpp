@@ -161,15 +161,15 @@ void Host::set_metric(std::uint64_t handle, std::int64_t value) const {
   call([&] { return metrics_->set(handle_, handle, value), BV_OK; });
 }
 
-void HostLog::write(base::Severity severity, std::string_view component, std::string_view text) {
+void HostLog::write(base::Severity severity, std::string_view id, std::string_view text) {
   const bv_log_1* log = host_.log();
   if (log == nullptr) {
     dropped_ += 1;
     return;
   }
   call([&] {
-    const std::string component_z(component);
-    const std::string text_z(text);
+    const std::string component_z(base::component_of(id));
+    const std::string text_z = base::with_id(text, id);
     log->write(host_.handle(), severity_of(severity), component_z.c_str(), text_z.c_str());
     return BV_OK;
   });
@@ -203,8 +203,8 @@ base::Now HostClock::now() const {
     return base::Now{track.last_mono, system.utc_ms + track.ahead.utc_ms};
   });
   if (changed && !good)
-    log_.error("plugin", "bv.clock/1 fails: time goes on by the system's clocks");
-  if (changed && good) log_.info("plugin", "bv.clock/1 works again");
+    log_.error("plugin.clock_fails", "bv.clock/1 fails: time goes on by the system's clocks");
+  if (changed && good) log_.info("plugin.clock_works", "bv.clock/1 works again");
   return now;
 }
 
@@ -224,11 +224,12 @@ base::Result<std::optional<bip::CardKeys>> HostKeySource::get(const vault::Iccid
     keys->kic = base::Secret(base::View(set.kic, set.kic_size));
     keys->kid = base::Secret(base::View(set.kid, set.kid_size));
   } else if (status == BV_OK) {
-    log_.error("plugin", base::cat("bv.ota-keys/1 gave keys that are not usable for card ", card,
-                                   ": algorithm ", set.algorithm, ", sizes ", +set.kic_size,
-                                   " and ", +set.kid_size));
+    log_.error("plugin.key_service",
+               base::cat("bv.ota-keys/1 gave unusable keys for card ", card, ": algorithm ",
+                         set.algorithm, ", sizes ", +set.kic_size, " and ", +set.kid_size));
   } else if (status != BV_E_NOT_FOUND) {
-    log_.error("plugin", base::cat("bv.ota-keys/1 answered ", status, " for card ", card));
+    log_.error("plugin.key_service",
+               base::cat("bv.ota-keys/1 answered ", status, " for card ", card));
   }
   base::wipe(&set, sizeof set);
   if (!keys && status != BV_E_NOT_FOUND) return base::Error{"bv.ota-keys/1 failed"};
@@ -247,9 +248,10 @@ std::optional<base::Secret> HostPskSource::get(std::string_view identity) {
   if (status == BV_OK && usable) {
     psk.emplace(base::View(room, out.size));
   } else if (status == BV_OK) {
-    log_.error("plugin", base::cat("bv.psk/1 gave a key of ", out.size, " octets for ", identity));
+    log_.error("plugin.key_service",
+               base::cat("bv.psk/1 gave ", out.size, " octets for ", identity));
   } else if (status != BV_E_NOT_FOUND) {
-    log_.error("plugin", base::cat("bv.psk/1 answered ", status, " for ", identity));
+    log_.error("plugin.key_service", base::cat("bv.psk/1 answered ", status, " for ", identity));
   }
   base::wipe(room, sizeof room);
   return psk;
@@ -273,11 +275,12 @@ bip::Keys::Unwrapped HostCrypto::unwrap_command(const vault::Iccid& iccid, bip::
   } else if (status == BV_OK && is_refusal(raw.status)) {
     unwrapped.status = static_cast<bip::PacketStatus>(raw.status);
   } else if (status == BV_OK) {
-    log_.error("plugin", base::cat("bv.ota-crypto/1 unwrap_command gave status ", +raw.status,
-                                   " and ", data.size, " octets for card ", iccid.digits()));
+    log_.error("plugin.key_service",
+               base::cat("bv.ota-crypto/1 unwrap_command gave status ", +raw.status, " and ",
+                         data.size, " octets for card ", iccid.digits()));
   } else if (status != BV_E_NOT_FOUND) {
-    log_.error("plugin", base::cat("bv.ota-crypto/1 unwrap_command answered ", status, " for card ",
-                                   iccid.digits()));
+    log_.error("plugin.key_service", base::cat("bv.ota-crypto/1 unwrap_command answered ", status,
+                                               " for card ", iccid.digits()));
   }
   base::wipe(room.data(), room.size());
   return unwrapped;
@@ -300,8 +303,9 @@ std::optional<base::Bytes> HostCrypto::wrap_response(const vault::Iccid& iccid,
                                              bv_bytes{data.data(), data.size()}, &packet);
   });
   if (called != BV_OK || packet.size > room.size() || packet.size < kSmallestResponse) {
-    log_.error("plugin", base::cat("bv.ota-crypto/1 wrap_response answered ", called, " with ",
-                                   packet.size, " octets for card ", iccid.digits()));
+    log_.error("plugin.key_service",
+               base::cat("bv.ota-crypto/1 wrap_response answered ", called, " with ", packet.size,
+                         " octets for card ", iccid.digits()));
     return std::nullopt;
   }
   room.resize(packet.size);
@@ -351,8 +355,9 @@ bip::DownlinkKeys::Wrapped HostCrypto::wrap_downlink(const vault::Iccid& iccid,
     wrapped.counter = base::Reader(raw.cntr).u40();
     wrapped.host_counts = (raw.flags & BV_PACKET_HOST_COUNTS) != 0;
   } else if (called != BV_E_NOT_FOUND) {
-    log_.error("plugin", base::cat("bv.ota-crypto/1 wrap_command answered ", called, " with ",
-                                   packet.size, " octets for card ", iccid.digits()));
+    log_.error("plugin.key_service",
+               base::cat("bv.ota-crypto/1 wrap_command answered ", called, " with ", packet.size,
+                         " octets for card ", iccid.digits()));
   }
   return wrapped;
 }
@@ -373,8 +378,9 @@ std::optional<bip::ResponsePacket> HostCrypto::unwrap_downlink_answer(const vaul
   });
   if (called != BV_OK || data.size > room.size()) {
     if (called != BV_E_NOT_FOUND && called != BV_E_DENIED) {
-      log_.error("plugin", base::cat("bv.ota-crypto/1 unwrap_response answered ", called, " with ",
-                                     data.size, " octets for card ", iccid.digits()));
+      log_.error("plugin.key_service",
+                 base::cat("bv.ota-crypto/1 unwrap_response answered ", called, " with ", data.size,
+                           " octets for card ", iccid.digits()));
     }
     return std::nullopt;
   }

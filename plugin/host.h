@@ -80,7 +80,7 @@ class Host {
 class HostLog : public base::Log {
  public:
   explicit HostLog(const Host& host) : host_(host) {}
-  void write(base::Severity severity, std::string_view component, std::string_view text) override;
+  void write(base::Severity severity, std::string_view id, std::string_view text) override;
   std::uint64_t dropped() const { return dropped_; }
 
  private:

@@ -135,7 +135,7 @@ vault::SmsOut::Taken HostSms::submit(const vault::OutgoingSms& sms) {
     changed_.notify_all();
   }
   if (status != BV_E_BUSY && status != BV_E_INVALID) {
-    log_.error("plugin", base::cat("bv.sms/1 submit answered ", status));
+    log_.error("plugin.sms_service", base::cat("bv.sms/1 submit answered ", status));
   }
   return status == BV_E_INVALID ? Taken::impossible : Taken::busy;
 }

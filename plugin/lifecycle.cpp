@@ -132,6 +132,8 @@ void Lifecycle::fail() noexcept {
   state_ = State::failed;
 }
 
-void Lifecycle::log_error(const std::string& text) { HostLog(host_).error("plugin", text); }
+void Lifecycle::log_error(const std::string& text) {
+  HostLog(host_).error("plugin.internal_failure", text);
+}
 
 }  // namespace plugin

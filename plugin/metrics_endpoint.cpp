@@ -65,12 +65,11 @@ class Scrape : public std::enable_shared_from_this<Scrape> {
     }
     response_.prepare_payload();
     if (request.method() == http::verb::head) response_.body().clear();
-    http::async_write(stream_, response_,
-                      [self = shared_from_this()](const error_code&, std::size_t) {
-                        error_code ignored;
-                        self->stream_.socket().shutdown(
-                            boost::asio::ip::tcp::socket::shutdown_send, ignored);
-                      });
+    http::async_write(
+        stream_, response_, [self = shared_from_this()](const error_code&, std::size_t) {
+          error_code ignored;
+          self->stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+        });
   }
 
   tcp_stream stream_;
@@ -90,8 +89,7 @@ class MetricsEndpoint::Impl {
         log_(log),
         listener_(loop_.context(),
                   {[this](int descriptor, const bip::Address&) { take(descriptor); },
-                   [this] { return connections_ < kMostConnections; },
-                   [](bip::Fault) {}}) {}
+                   [this] { return connections_ < kMostConnections; }, [](bip::Fault) {}}) {}
   ~Impl() {
     stopping_ = true;
     loop_.stop();
@@ -101,7 +99,7 @@ class MetricsEndpoint::Impl {
     if (base::Status opened = listener_.open(address); !opened) return opened;
     listener_.start();
     if (!loop_.start("bv-metrics")) return base::Error{"the system gives no thread"};
-    log_.info("metrics", base::cat("metrics on TCP port ", listener_.port()));
+    log_.info("metrics.listening", base::cat("metrics on TCP port ", listener_.port()));
     return {};
   }
   std::uint16_t port() const { return listener_.port(); }

@@ -288,7 +288,7 @@ void Esme::Impl::stop(std::int64_t deadline_ms) {
   timer_.reset();
   smscs_.clear();
   started_ = false;
-  parts_.log.info("smsc", "stopped");
+  parts_.log.info("smsc.stopped", "stopped");
 }
 
 Esme::Esme(std::vector<Settings> smscs, const CommonSettings& common, const Parts& parts)

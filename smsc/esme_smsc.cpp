@@ -145,8 +145,8 @@ void Smsc::on_bound(Slot& slot, const LinkEvent& event, base::Now now) {
   world_.counters.add("smsc.binds");
   std::string peer;
   for (const char c : event.text) peer.push_back(c > ' ' && c <= '~' ? c : '?');
-  world_.log.info("smsc", base::cat(settings_->name, ": bound as ", role_name(slot.role),
-                                    peer.empty() ? "" : " to ", peer));
+  world_.log.info("smsc.bound", base::cat(settings_->name, ": bound as ", role_name(slot.role),
+                                          peer.empty() ? "" : " to ", peer));
 }
 
 void Smsc::uncertain(std::uint64_t token) {
@@ -185,8 +185,9 @@ void Smsc::say_lost(Slot& slot, const std::string& reason, bool was_bound) {
   if (!was_bound) world_.counters.add("smsc.failed_binds");
   if (draining_ || (slot.failing && !was_bound)) return;
   slot.failing = true;
-  world_.log.warning("smsc", base::cat(settings_->name, ": ", role_name(slot.role),
-                                       was_bound ? " lost: " : " not bound: ", reason));
+  world_.log.warning(was_bound ? "smsc.lost" : "smsc.not_bound",
+                     base::cat(settings_->name, ": ", role_name(slot.role),
+                               was_bound ? " lost: " : " not bound: ", reason));
 }
 
 void Smsc::ended(Slot& slot, base::Now now) {
@@ -219,7 +220,7 @@ void Smsc::ended(Slot& slot, base::Now now) {
 void Smsc::set_alarm(const std::string& text) {
   if (alarm_ == text) return;
   alarm_ = text;
-  if (!text.empty()) world_.log.error("smsc", base::cat(settings_->name, ": ", text));
+  if (!text.empty()) world_.log.error("smsc.trouble", base::cat(settings_->name, ": ", text));
   world_.owner.alarm(index_, text);
 }
 

@@ -263,9 +263,10 @@ void CardService::Case::close() {
   });
   if (outcome == Outcome::unavailable) {
     service_.counters_.add("vault.close_lost");
-    service_.log_.warning("vault", base::cat("channel of ", channel_.iccid().digits(),
-                                             " ended while the store was away: its replay "
-                                             "counter is as of the last commit"));
+    service_.log_.warning("vault.close_lost",
+                          base::cat("channel of ", channel_.iccid().digits(),
+                                    " ended while the store was away: its replay "
+                                    "counter is as of the last commit"));
   }
 }
 

@@ -117,8 +117,9 @@ bool CardService::Case::load_content(std::unique_ptr<CardChannel::OpenFetch> ope
   auto content = store_.image(open->record, image);
   if (!content) {
     service_.counters_.add("vault.image_unreadable");
-    service_.log_.error("vault", base::cat("image of card ", channel_.iccid().digits(),
-                                           " cannot be read: ", content.error()));
+    service_.log_.error("vault.image_unreadable",
+                        base::cat("image of card ", channel_.iccid().digits(),
+                                  " cannot be read: ", content.error()));
     return false;
   }
   open->content = base::Secret(content.take());

@@ -34,7 +34,7 @@ CareResult<CareService::Exported> CareService::export_content(const CareCall& ca
   auto content = store_.image(owner, done->image);
   if (!content) return fail(CareError::unavailable, content.error());
   done->content = base::Secret(content.take());
-  log_.info("vault",
+  log_.info("vault.exported",
             base::cat("content of card ", done->iccid.digits(), " exported by agent ", call.agent));
   return std::move(*done);
 }

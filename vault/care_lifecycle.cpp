@@ -39,8 +39,9 @@ CareResult<CareService::Service> CareService::set_suspended(const CareCall& call
         return std::nullopt;
       });
   if (failure) return *failure;
-  log_.info("vault", base::cat("service of card ", done->iccid.digits(),
-                               suspended ? " suspended" : " resumed", " by agent ", call.agent));
+  log_.info("vault.service_changed",
+            base::cat("service of card ", done->iccid.digits(),
+                      suspended ? " suspended" : " resumed", " by agent ", call.agent));
   return *done;
 }
 
@@ -63,7 +64,8 @@ CareResult<CareService::Erased> CareService::erase(const CareCall& call, const s
         return std::nullopt;
       });
   if (failure) return *failure;
-  log_.info("vault", base::cat("card ", done->iccid.digits(), " erased by agent ", call.agent));
+  log_.info("vault.erased",
+            base::cat("card ", done->iccid.digits(), " erased by agent ", call.agent));
   return *done;
 }
 

@@ -52,8 +52,9 @@ CareResult<CareService::Moved> CareService::swap(const std::string& operator_nam
                  return std::nullopt;
                });
   if (failure) return *failure;
-  log_.info("vault", base::cat("record of ", done.old_iccid.digits(), " ", done.how, " to ",
-                               done.new_iccid.digits(), " by order of ", operator_name));
+  log_.info("vault.change_of_card",
+            base::cat("record of ", done.old_iccid.digits(), " ", done.how, " to ",
+                      done.new_iccid.digits(), " by order of ", operator_name));
   return done;
 }
 

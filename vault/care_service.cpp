@@ -110,8 +110,8 @@ CareResult<CareService::Unlocked> CareService::unlock(const CareCall& call, cons
         return std::nullopt;
       });
   if (failure) return *failure;
-  log_.info("vault", base::cat("card ", done->iccid.digits(), " unlocked by agent ", call.agent,
-                               reset_key ? ", key reset" : ""));
+  log_.info("vault.unlocked", base::cat("card ", done->iccid.digits(), " unlocked by agent ",
+                                        call.agent, reset_key ? ", key reset" : ""));
   return *done;
 }
 
@@ -137,8 +137,8 @@ CareResult<CareService::Moved> CareService::confirm_move(const CareCall& call,
         return fail(CareError::wrong_state, "no change of card is pending for this card");
       });
   if (failure) return *failure;
-  log_.info("vault", base::cat("record of ", done->old_iccid.digits(), " moved to ",
-                               done->new_iccid.digits(), " by agent ", call.agent));
+  log_.info("vault.change_of_card", base::cat("record of ", done->old_iccid.digits(), " moved to ",
+                                              done->new_iccid.digits(), " by agent ", call.agent));
   return *done;
 }
 

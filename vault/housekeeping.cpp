@@ -35,7 +35,8 @@ bool Housekeeping::sweep(Store& store, const Policy& policy, base::Now now) {
   }
   if (dropped > 0) {
     counters_.add("vault.uploads_swept", dropped);
-    log_.info("vault", base::cat(dropped, " uploads given up: their octets are dropped"));
+    log_.info("vault.uploads_swept",
+              base::cat(dropped, " uploads given up: their octets are dropped"));
   }
   swept_to_ = page->next.value_or(std::array<std::uint8_t, 16>{});
   if (!page->next) next_sweep_ = now.mono_ms + kSweepEvery;
@@ -67,7 +68,7 @@ bool Housekeeping::seal(Store& store, base::Now now) {
     const auto there = summer_.advance(store, until);
     if (!there) return false;
     if (!*there) continue;
-    log_.info("vault", sealed_line(keys_, summer_.sum()));
+    log_.info("vault.sealed_head", sealed_line(keys_, summer_.sum()));
     return false;
   }
   return true;

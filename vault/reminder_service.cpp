@@ -137,7 +137,7 @@ bool ReminderService::begin_run(base::Now now) {
     return true;
   });
   if (outcome == Outcome::committed) {
-    world_.log.info("vault", "the day's reminders begin");
+    world_.log.info("vault.reminders_begin", "the day's reminders begin");
     world_.counters.add("vault.reminder_runs");
   }
   return outcome != Outcome::unavailable;

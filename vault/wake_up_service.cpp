@@ -266,7 +266,8 @@ bool WakeUpService::take_answer(const IncomingSms& sms, const base::Bytes& user_
   if (outcome == Outcome::unavailable) return false;
   world_.counters.add(result == "nobody's" ? "vault.answers_of_nobody" : "vault.pors");
   if (!alarm.empty()) {
-    world_.log.warning("vault", "a card does not accept its wake-up, keys or level: " + alarm);
+    world_.log.warning("vault.wake_up_refused",
+                       "a card does not accept its wake-up, keys or level: " + alarm);
   }
   return true;
 }

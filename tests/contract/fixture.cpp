@@ -84,6 +84,7 @@ const db::FileKeyRing& keys() {
 }
 
 Database::Database(Kind kind) : kind_(kind) {
+  settings_.settled_after_ms = 0;
   static std::atomic<int> number{0};
   const std::string name = "t" + std::to_string(++number);
   if (on_sqlite()) {
@@ -131,9 +132,8 @@ void Database::use_again() {
     made = true;
   }
   const auto connection = connect(settings_);
-  for (const char* table :
-       {"records", "images", "data_keys", "staged", "counters", "moves", "history",
-        "own_history"}) {
+  for (const char* table : {"records", "images", "data_keys", "staged", "counters", "moves",
+                            "history", "own_history"}) {
     connection->run(std::string("DELETE FROM ") + table);
   }
   for (const char* table : {"reminders", "sms_out", "sms_segments", "sms_in", "wake_ups",

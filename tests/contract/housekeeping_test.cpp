@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(given_up_uploads_are_swept) {
   BOOST_TEST(!read(iccid(1))->upload);
   BOOST_TEST(read(iccid(2))->upload.has_value());
   BOOST_TEST(counters.get("vault.uploads_swept") == 1);
-  BOOST_TEST(log.count("vault: 1 uploads given up") == 1u);
+  BOOST_TEST(log.count("vault.uploads_swept: 1 uploads given up") == 1u);
   const auto entries = store->history({read(iccid(1))->id, "vault", 0, INT64_MAX, 10});
   BOOST_REQUIRE(entries->size() == 1u);
   BOOST_TEST(entries->front().note.kind == "upload_expired");

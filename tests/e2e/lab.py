@@ -183,7 +183,7 @@ class Lab:
 
     def reload(self):
         """SIGHUP; waits for the host's word and returns what it has logged."""
-        return self._signalled(signal.SIGHUP, r"reloaded$|stays as it was$")
+        return self._signalled(signal.SIGHUP, r" \[host\.(reloaded|configuration_kept)\]$")
 
     def health(self):
         """The plugin's health, asked by SIGUSR1 and read from the log."""

@@ -193,7 +193,7 @@ BOOST_FIXTURE_TEST_CASE(store_without_schema_is_degraded, Fixture) {
   std::filesystem::remove(workspace.path("bipvault.db"));
   run();
   BOOST_TEST(support::wait_for([&] { return guest.state() == "degraded"; }), guest.health());
-  BOOST_TEST(host.logged("degraded", BV_LOG_ERROR) == 1);
+  BOOST_TEST(host.logged("store unavailable", BV_LOG_ERROR) == 1);
   BOOST_TEST(host.logged("bipvault-ops") >= 1, guest.health());
   BOOST_TEST(!std::filesystem::exists(workspace.path("bipvault.db")));
   BOOST_TEST(Loopback(guest.number("tcp")).open());

@@ -16,6 +16,8 @@ import shlex
 import subprocess
 import sys
 
+import messages
+
 MODULES = ["base", "vault", "bip", "smsc", "db", "config", "plugin", "host", "cli", "card"]
 IN_PLUGIN = ["base", "vault", "bip", "smsc", "db", "config", "plugin"]
 
@@ -333,7 +335,7 @@ COUNTER = re.compile(r'"((?:bip|smsc|vault|db)\.[a-z_]+)"')
 
 
 def counters_of(text):
-    return set(COUNTER.findall(text))
+    return set(COUNTER.findall(messages.without_identifiers(text)))
 
 
 def check_counters(source, report):

@@ -72,6 +72,12 @@ BOOST_AUTO_TEST_CASE(log_lines) {
   BOOST_TEST(host::journal_fields(base::Severity::error, "db", "x\nPRIORITY=7") ==
              "PRIORITY=3\nSYSLOG_IDENTIFIER=bipvault-host\nBIPVAULT_COMPONENT=db\n"
              "MESSAGE=x PRIORITY=7\n");
+  BOOST_TEST(host::journal_fields(base::Severity::info, "db", "card [1] [db.available]") ==
+             "PRIORITY=6\nSYSLOG_IDENTIFIER=bipvault-host\nBIPVAULT_COMPONENT=db\n"
+             "BIPVAULT_MESSAGE=db.available\nMESSAGE=card [1] [db.available]\n");
+  for (const char* none : {"", "]", " []", "a [b]", "a [b.c", "a [b.C]", "a [b.c] ", "[b.c]"}) {
+    BOOST_TEST(host::id_in(none) == "", none);
+  }
   BOOST_TEST(host::one_line(std::string(100'000, 'x')).size() == 32u * 1024);
 }
 
@@ -90,13 +96,13 @@ BOOST_AUTO_TEST_CASE(journal_datagram) {
   host::Log log(host::LogTarget::journald, base::Severity::info, clock, path);
   BOOST_REQUIRE(log.start());
   log.debug("bip", "not wanted");
-  log.info("bip", "wanted");
+  log.info("bip.stopped", "wanted");
   log.stop();
   char got[512];
   const ssize_t size = ::recv(socket, got, sizeof got, MSG_DONTWAIT);
   BOOST_REQUIRE(size > 0);
   BOOST_TEST(std::string(got, static_cast<std::size_t>(size)) ==
-             host::journal_fields(base::Severity::info, "bip", "wanted"));
+             host::journal_fields(base::Severity::info, "bip", "wanted [bip.stopped]"));
   ::close(socket);
   ::unlink(path.c_str());
   ::rmdir(directory);

@@ -25,8 +25,9 @@ BOOST_FIXTURE_TEST_SUITE(notices, Fixture)
 BOOST_AUTO_TEST_CASE(once_a_minute) {
   for (int i = 0; i < 5; ++i) happen("vault.too_large");
   BOOST_TEST(counters.get("vault.too_large") == 5);
-  BOOST_TEST(log.all() ==
-             "vault: upload over max_image_bytes refused: card 8986001234567890120, 7 octets\n");
+  BOOST_TEST(
+      log.all() ==
+      "vault.too_large: upload over max_image_bytes refused: card 8986001234567890120, 7 octets\n");
   now.mono_ms += base::kMinuteMs;
   happen("vault.too_large", "8986001234567890138");
   BOOST_TEST(log.count("card 8986001234567890138, 7 octets (4 more since the last line)") == 1u);

@@ -13,9 +13,10 @@
 #define BV_LOG_ERROR 3
 
 typedef struct bv_log_1 {
-  /* [any] Must not block. `component` is one of "bip", "vault", "db", "plugin", "config". Never
-   * holds a key, a document number or a card's content. */
-  void (*write)(const bv_host *host, int32_t severity, const char *component, const char *text);
+  /* [any] Must not block. `component` is one of "bip", "smsc", "vault", "db", "metrics", "plugin".
+   * `text` ends with the message's identifier: " [db.unavailable]". Never holds a key, a document
+   * number or a card's content. */
+  void (*write)(const bv_host* host, int32_t severity, const char* component, const char* text);
 } bv_log_1;
 
 #endif
