@@ -164,6 +164,8 @@ SqliteConnection::SqliteConnection(const std::string& path, SqliteMode mode,
     run("PRAGMA foreign_keys = ON");
     if (mode == SqliteMode::read) {
       run("PRAGMA query_only = ON");
+      // Whoever writes makes the pages of all readers stale: what a card's read needs, no more.
+      run("PRAGMA cache_size = -256");
     } else {
       run("PRAGMA journal_mode = WAL");
       run("PRAGMA synchronous = FULL");
