@@ -1,5 +1,6 @@
 // What all commands of a card have in common, and those that need nothing else.
 #include "vault/card_case.h"
+#include "vault/erasure.h"
 #include "vault/subscriber_notice.h"
 
 #include "base/log.h"
@@ -194,6 +195,7 @@ CardService::Served CardService::Case::serve(const Erase& erase) {
     tx.drop_staged(record);
     const Subscriber subscriber = subscriber_of(record);
     vault::erase(record);
+    erase_reminder(tx, record.id);
     tx.note(record, {"erased", "card", ""});
     tell(tx, subscriber, record, Notice::erased, policy_.notices, now_);
     return CardAnswer();

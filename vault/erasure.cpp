@@ -48,13 +48,17 @@ Record erased(const Record& record) {
   return blank;
 }
 
+Reminder blank_of(const Reminder& reminder) {
+  Reminder blank;
+  blank.record = reminder.record;
+  blank.version = reminder.version;
+  return blank;
+}
+
 bool is_blank(const Record& record, const Reminder& reminder) {
   Record blank = erased(record);
   blank.epoch = record.epoch;
-  Reminder none;
-  none.record = record.id;
-  none.version = reminder.version;
-  return record == blank && reminder == none;
+  return record == blank && reminder == blank_of(reminder);
 }
 
 }  // namespace
@@ -104,11 +108,16 @@ std::optional<ErasureReceipt> erase_content(RecordTx& tx, Record& record, const 
   }
   tx.drop_staged(record);
   record = erased(record);
-  Reminder blank;
-  blank.record = record.id;
-  blank.version = reminder.version;
-  reminder = blank;
+  reminder = blank_of(reminder);
   return receipt;
+}
+
+void erase_reminder(RecordTx& tx, const RecordId& record) {
+  Reminder& reminder = tx.messages().reminder(record);
+  Reminder blank = blank_of(reminder);
+  blank.opted_out_at = reminder.opted_out_at;
+  blank.opted_out_by = reminder.opted_out_by;
+  reminder = blank;
 }
 
 }  // namespace vault

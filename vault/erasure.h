@@ -35,4 +35,8 @@ std::optional<ErasureReceipt> read_receipt(const KeyRing& keys, std::string_view
 std::optional<ErasureReceipt> erase_content(RecordTx& tx, Record& record, const KeyRing& keys,
                                             base::Now now);
 
+// Of an erasure that the subscriber asks for on the card: the reminder's cycle and numbers go, a
+// STOP stays until START or customer care. Inside an update.
+void erase_reminder(RecordTx& tx, const RecordId& record);
+
 }  // namespace vault

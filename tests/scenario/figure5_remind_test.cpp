@@ -74,6 +74,15 @@ struct Figure5 {
           return "+" + sms.to.digits() == number && packet == !sms.packet.empty();
         }));
   }
+  vault::Reminder reminder_of(const std::string& card) {
+    const auto id = lab.record(card).id;
+    vault::Reminder copy;
+    store->update(lab.now(), [&](vault::RecordTx& tx) {
+      copy = tx.messages().reminder(id);
+      return false;
+    });
+    return copy;
+  }
   std::vector<std::string> history_of(const std::string& card) {
     vault::HistoryQuery query;
     query.record = lab.record(card).id;
@@ -188,6 +197,31 @@ BOOST_AUTO_TEST_CASE(the_phone_is_back) {
   BOOST_TEST(received(kAnnasNumber, true) == 2);
   BOOST_TEST(wake.built.size() == 2u);
   BOOST_TEST(wake.built[1] > wake.built[0], "with a counter of its own");
+}
+
+// What is erased on the card is not reminded of: number and cycle go, only a STOP stays.
+BOOST_AUTO_TEST_CASE(erased_on_the_card) {
+  days(62, "due");
+  phone(kBorisNumber, "stop");
+  for (CardInHand* card : {&anna, &boris}) {
+    lab.tell("-- the user erases the backup in the card's menu");
+    card->open_channel();
+    bip::Fields fields;
+    fields.iccid = vault::Iccid::from_digits(card->iccid)->to_ef();
+    fields.key = base::Secret(base::as_bytes(card->key));
+    const Answer answer = card->ask(bip::Ins::erase, std::move(fields));
+    BOOST_REQUIRE((answer.result == vault::CardResult::done));
+  }
+  const vault::Reminder annas = reminder_of(kAnna);
+  BOOST_TEST((!annas.number && !annas.open && annas.last_sent_at == 0 && annas.next_at == 0));
+  const vault::Reminder boriss = reminder_of(kBoris);
+  BOOST_TEST((!boriss.number && boriss.answer.empty()));
+  BOOST_TEST((boriss.opted_out_at != 0 && !boriss.opted_out_by.empty()));
+  phone(kAnnasNumber, "Y");
+  BOOST_TEST(received(kAnnasNumber, true) == 0, "nobody waits for that answer any more");
+  days(65, "nothing is there to be reminded of");
+  BOOST_TEST(received(kAnnasNumber) == 1);
+  BOOST_TEST(received(kBorisNumber) == 1);
 }
 
 // A new card: within swap_hold nothing is sent; the record's reminder goes with the record.
