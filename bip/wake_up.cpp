@@ -28,8 +28,9 @@ constexpr std::uint8_t kTcp = 0x02;
 constexpr std::uint8_t kIpv4 = 0x21;
 constexpr std::uint8_t kIpv6 = 0x57;
 
-Downlink downlink_of(const WakeUpSettings& settings) {
-  return {kSpi, settings.tar, settings.key_set, settings.family};
+// The key set is the one of the packet under way: the settings may have changed since it left.
+Downlink downlink_of(const WakeUpSettings& settings, std::uint8_t key_set) {
+  return {kSpi, settings.tar, key_set, settings.family};
 }
 
 base::Bytes transport_level(std::uint8_t type, std::uint16_t port) {
@@ -121,26 +122,28 @@ std::optional<base::View> response_in(base::View user_data) {
 }
 
 vault::WakeBuilt CardWakeUp::build(const vault::Iccid& card, vault::WakeReason reason,
-                                   vault::Counter counter) {
+                                   std::uint8_t key_set, vault::Counter counter) {
   using Kind = DownlinkKeys::Wrapped::Kind;
   const WakeUpSettings now = settings();
   vault::WakeBuilt built;
   std::optional<base::Bytes> data = applet_data(reason);
   if (now.mode == WakeMode::push) data = push_data(now, card);
   if (!data) return built;  // refused by the configuration's check: a defect, tried again
-  DownlinkKeys::Wrapped wrapped = keys_.wrap_downlink(card, downlink_of(now), counter, *data);
+  DownlinkKeys::Wrapped wrapped =
+      keys_.wrap_downlink(card, downlink_of(now, key_set), counter, *data);
   if (wrapped.kind == Kind::no_keys) built.kind = vault::WakeBuilt::Kind::no_keys;
   if (wrapped.kind != Kind::done) return built;
   platform_counts_ = wrapped.host_counts;
   built.kind = vault::WakeBuilt::Kind::done;
-  built.packet = {std::move(wrapped.packet), now.tar, wrapped.counter, now.key_set};
+  built.packet = {std::move(wrapped.packet), now.tar, wrapped.counter, key_set};
   return built;
 }
 
-std::optional<vault::Por> CardWakeUp::read_por(const vault::Iccid& card, base::View user_data) {
+std::optional<vault::Por> CardWakeUp::read_por(const vault::Iccid& card, std::uint8_t key_set,
+                                               base::View user_data) {
   const auto packet = response_in(user_data);
   if (!packet) return std::nullopt;
-  auto answer = keys_.unwrap_downlink_answer(card, downlink_of(settings()), *packet);
+  auto answer = keys_.unwrap_downlink_answer(card, downlink_of(settings(), key_set), *packet);
   if (!answer) return std::nullopt;
   base::wipe(answer->data.data(), answer->data.size());
   return vault::Por{answer->tar, answer->counter, static_cast<std::uint8_t>(answer->status),

@@ -24,9 +24,10 @@ class CardWakeUp : public vault::WakeUp {
   std::uint8_t key_set() const override { return settings().key_set; }
   // As its last packet has shown: nobody says so before.
   bool platform_counts() const override { return platform_counts_; }
-  vault::WakeBuilt build(const vault::Iccid& card, vault::WakeReason reason,
+  vault::WakeBuilt build(const vault::Iccid& card, vault::WakeReason reason, std::uint8_t key_set,
                          vault::Counter counter) override;
-  std::optional<vault::Por> read_por(const vault::Iccid& card, base::View user_data) override;
+  std::optional<vault::Por> read_por(const vault::Iccid& card, std::uint8_t key_set,
+                                     base::View user_data) override;
 
  private:
   WakeUpSettings settings() const {

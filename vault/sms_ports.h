@@ -141,12 +141,16 @@ struct Por {
 class WakeUp {
  public:
   virtual ~WakeUp() = default;
-  virtual std::uint8_t key_set() const = 0;
+  virtual std::uint8_t key_set() const = 0;  // of the next packet
   // The platform owns the downlink counter (bv.ota-crypto/1): `counter` below is ignored.
   virtual bool platform_counts() const = 0;
-  virtual WakeBuilt build(const Iccid& card, WakeReason reason, Counter counter) = 0;
-  // Nothing: not a response packet. `user_data`: TP-UD with its header, concatenation undone.
-  virtual std::optional<Por> read_por(const Iccid& card, base::View user_data) = 0;
+  // `key_set` and its counter are those that were committed for this packet.
+  virtual WakeBuilt build(const Iccid& card, WakeReason reason, std::uint8_t key_set,
+                          Counter counter) = 0;
+  // Nothing: not a response packet. `key_set`: of the packet that is answered. `user_data`: TP-UD
+  // with its header, concatenation undone.
+  virtual std::optional<Por> read_por(const Iccid& card, std::uint8_t key_set,
+                                      base::View user_data) = 0;
 };
 
 // ---- Store ------------------------------------------------------------------------------------

@@ -55,8 +55,10 @@ bool WakeUpService::send_due(base::Now now) {
 std::optional<WakeUpService::Claimed> WakeUpService::claim(const Iccid& card, base::Now now) {
   const ReminderSettings& settings = world_.settings;
   std::optional<Claimed> claimed;
+  bool exhausted = false;
   const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
     claimed.reset();
+    exhausted = false;
     WakeUpRow& row = tx.messages().wake_up(card);
     if (row.state == WakeUpRow::State::idle || row.next_at > now.utc_ms) return true;
     Record* const record = tx.find(card);
@@ -73,8 +75,10 @@ std::optional<WakeUpService::Claimed> WakeUpService::claim(const Iccid& card, ba
       tx.note(*record, {"wake_up_ended", "vault", decision.why});
     }
     if (decision.kind != WakeDecision::Kind::send) return true;
-    Counter& counter = tx.messages().downlink(card, world_.wake_up->key_set());
+    const std::uint8_t key_set = world_.wake_up->key_set();
+    Counter& counter = tx.messages().downlink(card, key_set);
     if (!world_.wake_up->platform_counts() && !raise(counter, 1)) {
+      exhausted = true;
       row.state = WakeUpRow::State::idle;
       row.next_at = 0;
       tx.note(*record, {"wake_up_ended", "vault", "the downlink counter is used up"});
@@ -87,19 +91,25 @@ std::optional<WakeUpService::Claimed> WakeUpService::claim(const Iccid& card, ba
     sms.tries = 1;
     row.ref = sms.ref;
     row.counter = counter;
-    row.key_set = world_.wake_up->key_set();
+    row.key_set = key_set;
     tx.note(*record, {"wake_up", row.asked_by,
                       base::cat("to ", tail_of(*to), ", try ", row.tries,
                                 row.reason == WakeReason::update ? ", to store" : ", to report")});
-    claimed = Claimed{sms.ref, card, *to, row.reason, counter};
+    claimed = Claimed{sms.ref, card, *to, row.reason, key_set, counter};
     return true;
   });
-  if (outcome != Outcome::committed) claimed.reset();
+  if (outcome != Outcome::committed) return std::nullopt;
+  if (exhausted) {
+    world_.counters.add("vault.downlinks_exhausted");
+    world_.log.error("vault", base::cat("ALARM: the downlink counter of card ", card.digits(),
+                                        " is used up: it cannot be woken"));
+  }
   return claimed;
 }
 
 void WakeUpService::send(const Claimed& claimed, base::Now now) {
-  const WakeBuilt built = world_.wake_up->build(claimed.iccid, claimed.reason, claimed.counter);
+  const WakeBuilt built = world_.wake_up->build(claimed.iccid, claimed.reason,
+                                                 claimed.key_set, claimed.counter);
   if (built.kind != WakeBuilt::Kind::done) return undo(claimed, built.kind, now);
   // What a PoR will name; where the platform counts, only now known.
   const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
@@ -219,19 +229,21 @@ std::vector<std::pair<Iccid, Por>> WakeUpService::readings(const Msisdn& from,
   std::vector<std::pair<Iccid, Por>> found;
   const auto records = world_.store.messages().records_of_number(from);
   if (!records || world_.wake_up == nullptr) return found;
-  std::vector<Iccid> cards;
+  std::vector<std::pair<Iccid, std::uint8_t>> cards;  // with the key set of what is under way
   world_.store.update(now, [&](RecordTx& tx) {
     cards.clear();
     for (const RecordId& id : *records) {
       const Record* const record = tx.find(id);
       if (record == nullptr || number_of(*record, world_.settings) != from) continue;
-      if (tx.messages().wake_up(record->iccid).state != WakeUpRow::State::waiting) continue;
-      cards.push_back(record->iccid);
+      const WakeUpRow& row = tx.messages().wake_up(record->iccid);
+      if (row.state != WakeUpRow::State::waiting) continue;
+      cards.emplace_back(record->iccid, row.key_set);
     }
     return false;
   });
-  for (const Iccid& card : cards) {
-    if (const auto por = world_.wake_up->read_por(card, user_data)) found.emplace_back(card, *por);
+  for (const auto& [card, key_set] : cards) {
+    const auto por = world_.wake_up->read_por(card, key_set, user_data);
+    if (por) found.emplace_back(card, *por);
   }
   return found;
 }

@@ -37,6 +37,7 @@ class WakeUpService {
     Iccid iccid;
     Msisdn to;
     WakeReason reason;
+    std::uint8_t key_set = 0;
     Counter counter = 0;
   };
   std::optional<Claimed> claim(const Iccid& card, base::Now now);

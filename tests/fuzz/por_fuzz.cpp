@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   bip::CardWakeUp wake_up({}, crypto);
   const auto card = *vault::Iccid::from_digits("8944351002100001231");
   const base::View octets(data, size);
-  if (const auto por = wake_up.read_por(card, octets)) {
+  if (const auto por = wake_up.read_por(card, 1, octets)) {
     check(!por->authentic);
     check(por->status != 0);
   }
@@ -50,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!packet) return 0;
   base::Bytes user_data{0x02, 0x71, 0x00};
   user_data.insert(user_data.end(), packet->begin(), packet->end());
-  const auto por = wake_up.read_por(card, user_data);
+  const auto por = wake_up.read_por(card, 1, user_data);
   check(por && por->authentic && por->status == 0x09 && por->counter == size);
   return 0;
 }

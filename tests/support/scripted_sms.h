@@ -39,17 +39,19 @@ class ScriptedOut : public vault::SmsOut {
 
 class ScriptedWakeUp : public vault::WakeUp {
  public:
-  std::uint8_t key_set() const override { return 1; }
+  std::uint8_t key_set() const override { return keys; }
   bool platform_counts() const override { return platform; }
-  vault::WakeBuilt build(const vault::Iccid&, vault::WakeReason reason,
+  vault::WakeBuilt build(const vault::Iccid&, vault::WakeReason reason, std::uint8_t key_set,
                          vault::Counter counter) override {
     if (kind != vault::WakeBuilt::Kind::done) return {kind, {}};
     built.push_back(platform ? 9000 + built.size() : counter);
-    return {kind, {{0x57, 0x01, static_cast<std::uint8_t>(reason)}, tar, built.back(), 1}};
+    return {kind, {{0x57, 0x01, static_cast<std::uint8_t>(reason)}, tar, built.back(), key_set}};
   }
   // "por STATUS COUNTER", in octets: 71, status, counter's low octet, authentic.
-  std::optional<vault::Por> read_por(const vault::Iccid&, base::View data) override {
+  std::optional<vault::Por> read_por(const vault::Iccid&, std::uint8_t key_set,
+                                     base::View data) override {
     if (data.size() != 4 || data[0] != 0x71) return std::nullopt;
+    asked_for = key_set;
     vault::Counter counter = 0;
     for (const vault::Counter known : built) {
       if ((known & 0xFF) == data[2]) counter = known;
@@ -57,6 +59,8 @@ class ScriptedWakeUp : public vault::WakeUp {
     return vault::Por{tar, counter, data[1], data[3] != 0};
   }
 
+  std::uint8_t keys = 1;
+  std::uint8_t asked_for = 0;  // key set of the last answer
   bool platform = false;
   vault::WakeBuilt::Kind kind = vault::WakeBuilt::Kind::done;
   std::array<std::uint8_t, 3> tar{0xBF, 0xFF, 0x01};

@@ -74,6 +74,39 @@ BOOST_AUTO_TEST_CASE(counter_is_never_used_twice) {
   BOOST_TEST((std::adjacent_find(used.begin(), used.end()) == used.end()));
 }
 
+// A counter at its end wakes nobody any more, and somebody must see to it.
+BOOST_AUTO_TEST_CASE(the_counter_is_used_up) {
+  data.state.downlink[{record.iccid, 1}] = vault::kCounterMax - 1;
+  want();
+  work(service());
+  BOOST_TEST(wakes() == 0u);
+  BOOST_TEST((row().state == State::idle));
+  BOOST_TEST(counters.get("vault.downlinks_exhausted") == 1);
+  BOOST_TEST(log.count("is used up") == 1u);
+  wake.keys = 2;  // another key set has a counter of its own
+  want();
+  work(service());
+  BOOST_TEST(wakes() == 1u);
+}
+
+// What left under one key set is answered under it, whatever is configured meanwhile.
+BOOST_AUTO_TEST_CASE(the_key_set_of_the_packet_under_way) {
+  want();
+  work(service());
+  BOOST_TEST(row().key_set == 1);
+  wake.keys = 2;
+  por(service(), 0);
+  work(service());
+  BOOST_TEST(wake.asked_for == 1);
+  BOOST_TEST((row().state == State::idle));
+  want();
+  work(service());
+  BOOST_TEST(row().key_set == 2);
+  por(service(), 0);
+  work(service());
+  BOOST_TEST(wake.asked_for == 2);
+}
+
 BOOST_AUTO_TEST_CASE(platform_counts) {
   wake.platform = true;
   want();
