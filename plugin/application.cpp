@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "plugin/card_keys_file.h"
+#include "plugin/fading_alarm.h"
 #include "vault/housekeeping.h"
 
 namespace plugin {
@@ -238,8 +239,13 @@ void Application::watch() {
   const std::unique_ptr<vault::Store> store = stores_->open();
   vault::Housekeeping housekeeping(*key_ring_, log_, counters_);
   HostMetrics metrics(host_);
+  FadingAlarm card_counters("bip.counter_blocked",
+                            "a card's replay counter is exhausted or jumped beyond reason");
+  FadingAlarm downlinks("vault.downlinks_exhausted", "a card's downlink counter is used up");
   for (;;) {
     metrics.publish(observe());
+    alarms_.set("card_counter", card_counters.text(counters_, clock_.now()));
+    alarms_.set("downlink_counter", downlinks.text(counters_, clock_.now()));
     bool more = store_is_well(*store);
     while (more) {
       more = housekeeping.step(*store, *cards_->policy(), clock_.now());

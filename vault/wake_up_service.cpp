@@ -101,8 +101,9 @@ std::optional<WakeUpService::Claimed> WakeUpService::claim(const Iccid& card, ba
   if (outcome != Outcome::committed) return std::nullopt;
   if (exhausted) {
     world_.counters.add("vault.downlinks_exhausted");
-    world_.log.error("vault", base::cat("ALARM: the downlink counter of card ", card.digits(),
-                                        " is used up: it cannot be woken"));
+    world_.log.error("vault.downlink_exhausted",
+                     base::cat("ALARM: the downlink counter of card ", card.digits(),
+                               " is used up: it cannot be woken"));
   }
   return claimed;
 }

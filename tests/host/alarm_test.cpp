@@ -130,6 +130,38 @@ BOOST_AUTO_TEST_CASE(a_host_that_throws) {
   BOOST_TEST(count("+store") == 0);
 }
 
+// A card whose counter has come to its end cannot be served any more: somebody must see to it, and
+// the alarm fades when nothing of the kind happens for an hour.
+BOOST_AUTO_TEST_CASE(an_exhausted_card_counter) {
+  static std::atomic<std::int64_t> jump{0};
+  jump = 0;
+  host.give_clock();
+  host.on_now = [](std::int64_t* utc_ms, std::int64_t* mono_ms) {
+    using namespace std::chrono;
+    const auto ms = [](auto time) {
+      return duration_cast<milliseconds>(time.time_since_epoch()).count();
+    };
+    *utc_ms = ms(system_clock::now()) + jump;
+    *mono_ms = ms(steady_clock::now()) + jump;
+    return BV_OK;
+  };
+  run();
+  support::TestCard card;
+  support::Loopback channel(guest.number("tcp"));
+  BOOST_REQUIRE(channel.open());
+  BOOST_REQUIRE(channel.send(card.identification()));
+  BOOST_REQUIRE(channel.send(card.report(0xFFFFFFFFFF)));
+  const auto answer = card.answer(channel.receive());
+  BOOST_REQUIRE(answer.has_value());
+  BOOST_TEST((answer->status == bip::PacketStatus::counter_blocked));
+  // The plugin's watch looks every ten seconds.
+  BOOST_TEST(wait_for([] { return count("+card_counter") == 1; }, 60));
+  jump = 3'700'000;
+  BOOST_TEST(wait_for([] { return count("-card_counter") == 1; }, 60));
+  BOOST_TEST(guest.stop() == BV_OK);
+  BOOST_TEST(count("+card_counter") == 1);
+}
+
 // What has happened is added once, however often it is told.
 BOOST_AUTO_TEST_CASE(figures_of_a_card) {
   run();
