@@ -1,14 +1,17 @@
 """The packages under the eyes of their checkers: lintian, mandoc, shellcheck, systemd-analyze,
-pkg-config, CMake and rpmbuild. Nothing is installed on this machine.
+pkg-config, CMake and rpmbuild, and their bill of materials. Nothing is installed on this machine.
 """
 import argparse
 import glob
 import gzip
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+
+import license_expression
 
 failures = []
 
@@ -68,6 +71,29 @@ def pages_tell_all(unpacked):
             rf"(Fl -{w[2:]}|Cm {w})\b" if w.startswith("--") else rf"Cm {w}\b", text)]
         check(f"{page} names all that {program} --help does", words and not missing,
               " ".join(missing))
+
+
+def materials(folder, unpacked):
+    """The bill of materials names every library that is loaded, each with a licence."""
+    with open(glob.glob(folder + "/*.spdx.json")[0], encoding="utf-8") as file:
+        bill = json.load(file)
+    listed = {package["SPDXID"]: package for package in bill["packages"]}
+    ends = {end for one in bill["relationships"]
+            for end in (one["spdxElementId"], one["relatedSpdxElement"])}
+    check("materials: every relation is between what is listed",
+          ends - {"SPDXRef-DOCUMENT"} == set(listed), str(ends ^ set(listed)))
+    known = license_expression.get_spdx_licensing()
+    bad = [f"{package['name']}: {package['licenseDeclared']}" for package in listed.values()
+           if known.validate(package["licenseDeclared"]).errors]
+    check("materials: every licence is one that SPDX knows", not bad, "\n".join(bad))
+    for program in ("lib/bipvault/bipvault.so", "bin/bipvault-host", "bin/bipvault-cared"):
+        path = f"{unpacked}/usr/{program}"
+        needed = re.findall(r"=> (\S+)", must(["ldd", path]))
+        _, owned = run(["dpkg-query", "--search", *{os.path.realpath(n) for n in needed},
+                        *{os.path.realpath(n).removeprefix("/usr") for n in needed}])
+        names = {line.split(":")[0] for line in owned.splitlines() if ": /" in line}
+        missing = names - {package["name"] for package in listed.values()}
+        check(f"materials: what {program} loads", len(names) > 3 and not missing, str(missing))
 
 
 def scripts(source):
@@ -164,6 +190,7 @@ def main():
         pages_tell_all(unpacked)
         completions(unpacked)
         interface(unpacked, work)
+        materials(work, unpacked)
         scripts(how.source)
         rpm(how.source, how.build, work)
     print(f"{len(failures)} failed")
