@@ -104,15 +104,13 @@ int run(Tool& tool, const Plan& plan, db::StoreCheck& check) {
   auto begun = begin(plan, *store);
   if (!begun) return tool.fail(kFailed, begun.error());
   CheckState state = begun.take();
-  const auto all = check.record_count();
-  if (!all) return tool.fail(kUnavailable, all.error());
   const std::int64_t began = base::SystemClock().now().mono_ms;
   const auto time_is_up = [&] {
     return plan.for_ms && base::SystemClock().now().mono_ms - began >= *plan.for_ms;
   };
   ProgressBar bar("records");
   do {
-    bar.show(state.records, *all, state.records);
+    bar.show(walked(state.after), kWalkedAll, state.records);
     if (const base::Status done = check.page(state); !done) {
       bar.clear();
       return tool.fail(kUnavailable, done.error());

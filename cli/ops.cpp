@@ -9,6 +9,7 @@
 #include "cli/care_view.h"
 #include "cli/db_check.h"
 #include "cli/import.h"
+#include "cli/instance_view.h"
 #include "cli/progress.h"
 #include "cli/sms_ops.h"
 #include "vault/care_service.h"
@@ -250,6 +251,7 @@ int run_ops(Tool& tool) {
   if (name == "db init") return schema(tool, "created ", db::schema_init);
   if (name == "db upgrade") return schema(tool, "upgraded to ", db::schema_upgrade);
   if (name == "db status") return schema(tool, "", db::schema_status);
+  if (name == "status") return show_status(tool);
   if (name == "db check") return db_check(tool);
   if (name == "config check") return config_check(tool);
   if (name == "swap") return swap(tool);

@@ -1,4 +1,5 @@
 #include "cli/db_check.h"
+#include "cli/instance_view.h"
 #include "cli/ops.h"
 #include "cli/sms_ops.h"
 
@@ -124,6 +125,7 @@ ProgramSpec make_program() {
                       common_options(),
                       {import_command()}};
   for (CommandSpec& command : other_commands()) program.commands.push_back(std::move(command));
+  program.commands.push_back(status_command());
   for (CommandSpec& command : sms_commands()) program.commands.push_back(std::move(command));
   return program;
 }

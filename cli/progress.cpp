@@ -28,6 +28,8 @@ std::string with_commas(std::uint64_t number) {
   return text;
 }
 
+std::uint64_t walked(base::View id) { return id.size() < 2 ? 0 : base::Reader(id).u16(); }
+
 std::string progress_line(std::uint64_t done, std::uint64_t all, std::uint64_t lines,
                           std::int64_t elapsed_ms, const char* unit) {
   std::string line;

@@ -3,10 +3,10 @@
 #include <Poco/JSON/Array.h>
 
 #include <algorithm>
-#include <map>
 
 #include "base/text.h"
 #include "cli/care_view.h"
+#include "cli/instance_view.h"
 #include "vault/care_service.h"
 #include "vault/outbox.h"
 #include "vault/reminder_service.h"
@@ -20,8 +20,6 @@ using Preview = vault::ReminderService::Preview;
 
 constexpr std::int64_t kDefaultLimit = 10'000;
 constexpr std::int64_t kMostLimit = 1'000'000;
-
-std::string date(std::int64_t utc_ms) { return utc_ms == 0 ? "never" : base::iso_date(utc_ms); }
 
 // Numbers that may be cut off.
 std::string count(std::uint64_t number, bool more) { return cat(number, more ? " or more" : ""); }
@@ -73,7 +71,7 @@ std::string instances_text(const std::vector<vault::Running>& instances) {
   std::string text;
   for (const vault::Running& one : instances) {
     text += cat("instance         ", one.row.name, one.alive ? " runs" : " is silent", ", seen ",
-                date(one.row.seen_at), "\n");
+                instance_date(one.row.seen_at), "\n");
   }
   return text.empty() ? "instance         none has reported\n" : text;
 }
@@ -108,9 +106,10 @@ int status(Tool& tool) {
     return kDone;
   }
   tool.print(cat("reminders        ", settings.enabled ? "on" : "off ([reminder] enabled)", "\n",
-                 "last run         ", date(job->ran_at),
+                 "last run         ", instance_date(job->ran_at),
                  job->owner.empty() ? "" : ", begun by " + job->owner, "\n", "dates seen up to ",
-                 date(job->after_date), "\n", preview_text(*found), instances_text(*instances)));
+                 instance_date(job->after_date), "\n", preview_text(*found),
+                 instances_text(*instances)));
   return kDone;
 }
 
@@ -175,91 +174,18 @@ int wake(Tool& tool) {
   return wait_for(tool, *store, done.request, about);
 }
 
-// Lines "smsc.NAME.FIELD value" of an instance's row, by NAME and FIELD.
-using Fields = std::map<std::string, std::string>;
-std::map<std::string, Fields> smscs_of(std::string_view health) {
-  constexpr std::string_view kPrefix = "smsc.";
-  std::map<std::string, Fields> smscs;
-  while (!health.empty()) {
-    const std::string_view line = health.substr(0, health.find('\n'));
-    health.remove_prefix(std::min(health.size(), line.size() + 1));
-    const std::size_t blank = line.find(' ');
-    if (!line.starts_with(kPrefix) || blank == std::string_view::npos) continue;
-    const std::string_view name = line.substr(0, blank);
-    const std::size_t dot = name.rfind('.');
-    if (dot <= kPrefix.size()) continue;
-    const std::string smsc(name.substr(kPrefix.size(), dot - kPrefix.size()));
-    smscs[smsc][std::string(name.substr(dot + 1))] = line.substr(blank + 1);
-  }
-  return smscs;
-}
-
-std::string smsc_text(const std::string& name, const Fields& fields) {
-  const auto field = [&](const char* key) {
-    const auto found = fields.find(key);
-    return found == fields.end() ? std::string() : found->second;
-  };
-  std::string text =
-      cat("  ", name, ": ", field("bound") == "1" ? "bound" : "not bound", ", connections ",
-          field("binds"), ", waiting ", field("waiting"), ", in flight ", field("in_flight"));
-  if (field("rate") != "0") text += ", " + field("rate") + " a second";
-  if (!field("trouble").empty()) text += "; " + field("trouble");
-  return text + "\n";
-}
-
-JsonObject smsc_json(const std::string& name, const Fields& fields) {
-  JsonObject smsc = json_object();
-  smsc.set("name", name);
-  for (const auto& [key, value] : fields) {
-    const auto number = base::parse_integer(value);
-    if (number && key != "trouble") {
-      smsc.set(key, *number);
-    } else {
-      smsc.set(key, value);
-    }
-  }
-  return smsc;
-}
-
-// One instance as text and as JSON, and whether all its SMSCs are bound.
-struct InstanceView {
-  std::string text;
-  JsonObject json = json_object();
-  bool bound = true;
-};
-InstanceView view_of(const vault::Running& one) {
-  const vault::InstanceRow& row = one.row;
-  InstanceView view;
-  view.json.set("name", row.name);
-  view.json.set("alive", one.alive);
-  view.json.set("version", row.product);
-  view.json.set("started_at", base::iso_date(row.started_at));
-  view.json.set("seen_at", base::iso_date(row.seen_at));
-  view.text =
-      cat("instance ", row.name, one.alive ? ": runs" : ": silent", ", version ", row.product,
-          ", started ", date(row.started_at), ", seen ", date(row.seen_at), "\n");
-  Poco::JSON::Array smscs;
-  for (const auto& [name, fields] : smscs_of(row.health)) {
-    smscs.add(smsc_json(name, fields));
-    view.text += smsc_text(name, fields);
-    const auto bound = fields.find("bound");
-    view.bound = view.bound && bound != fields.end() && bound->second == "1";
-  }
-  view.json.set("smscs", smscs);
-  return view;
-}
-
 int smsc_status(Tool& tool) {
   vault::Store* const store = tool.store();
   if (store == nullptr) return tool.code();
   const auto instances = vault::running_instances(*store, tool.now());
   if (!instances) return tool.fail(kUnavailable, instances.error());
-  bool alive = false;
+  bool alive = false;  // one with an SMSC
   bool bound = true;
   std::string text;
   Poco::JSON::Array list;
   for (const vault::Running& one : *instances) {
-    const InstanceView view = view_of(one);
+    const InstanceView view = instance_view(one, false);
+    if (!view.has_smsc) continue;
     alive = alive || one.alive;
     bound = bound && (!one.alive || view.bound);
     text += view.text;
@@ -270,7 +196,7 @@ int smsc_status(Tool& tool) {
     out.set("instances", list);
     tool.print(out);
   } else {
-    tool.print(text.empty() ? "no instance has reported\n" : text);
+    tool.print(text.empty() ? "no instance with an SMSC has reported\n" : text);
   }
   return alive && bound ? kDone : kFailed;
 }

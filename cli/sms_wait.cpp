@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "cli/instance_view.h"
 #include "cli/sms_ops.h"
 #include "vault/outbox.h"
 
@@ -33,7 +34,9 @@ std::string nobody(vault::Store& store, base::Now now) {
   const auto instances = vault::running_instances(store, now);
   std::size_t alive = 0;
   if (instances) {
-    for (const vault::Running& one : *instances) alive += one.alive ? 1 : 0;
+    for (const vault::Running& one : *instances) {
+      alive += one.alive && instance_view(one, false).has_smsc ? 1 : 0;
+    }
   }
   return alive == 0 ? "no instance with an SMSC runs on this store"
                     : base::cat(alive, alive == 1 ? " instance runs" : " instances run",

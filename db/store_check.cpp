@@ -336,15 +336,6 @@ base::Result<std::int64_t> StoreCheck::store_mark() {
   });
 }
 
-base::Result<std::uint64_t> StoreCheck::record_count() {
-  return guarded<std::uint64_t>([&] {
-    std::int64_t count = 0;
-    parts_->connected().query("SELECT COUNT(*) FROM records", {},
-                              [&](const Row& row) { count = row.number(0); });
-    return static_cast<std::uint64_t>(count);
-  });
-}
-
 base::Status StoreCheck::page(CheckState& state) {
   const auto next = guarded<CheckState>([&] {
     CheckState work = state;

@@ -48,7 +48,6 @@ class StoreCheck {
 
   // What tells this store from others: when its schema was made.
   base::Result<std::int64_t> store_mark();
-  base::Result<std::uint64_t> record_count();
   // One page. On an error the state is as before, and the call may be repeated.
   base::Status page(CheckState& state);
 

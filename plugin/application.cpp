@@ -8,12 +8,14 @@
 #include "plugin/card_keys_file.h"
 #include "plugin/fading_alarm.h"
 #include "vault/housekeeping.h"
+#include "vault/outbox.h"
 
 namespace plugin {
 
 namespace {
 
-constexpr auto kWatchEvery = std::chrono::seconds(10);
+constexpr auto kWatchEvery = std::chrono::milliseconds(vault::kInstanceBeat);
+constexpr auto kLook = std::chrono::milliseconds(200);
 constexpr auto kBetweenSteps = std::chrono::milliseconds(20);
 constexpr std::int64_t kGiveUpMs = 10 * base::kSecondMs;
 
@@ -39,13 +41,17 @@ std::string machine_name() {
   return ::gethostname(name, sizeof name - 1) == 0 && name[0] != 0 ? name : "localhost";
 }
 
+std::string instance_name(const config::Config& config) {
+  return config.instance.empty() ? machine_name() : config.instance;
+}
+
 SmsDesk::Settings desk_settings(const config::Config& config) {
   SmsDesk::Settings settings;
   for (const config::Smsc& smsc : config.smscs) settings.smscs.push_back(smsc.settings);
   settings.common = config.smsc_common;
   settings.reminder = config.reminder;
   settings.policy = config.vault;
-  settings.instance = config.instance.empty() ? machine_name() : config.instance;
+  settings.instance = instance_name(config);
   return settings;
 }
 
@@ -178,7 +184,7 @@ base::Status Application::start() {
   watch_gate_.reopen();
   base::Status rest = start_desk();
   if (rest) rest = start_metrics();
-  if (rest && !watch_.start("bv-watch", [this] { watch(); })) {
+  if (rest && !watch_.start("bv-watch", [this, name = instance_name(config_)] { watch(name); })) {
     rest = base::Error{"the system gives no thread"};
   }
   if (!rest) {
@@ -233,7 +239,7 @@ void Application::drain() {
   if (desk_ != nullptr) desk_->drain();
 }
 
-void Application::watch() {
+void Application::watch(const std::string& name) {
   const base::Gate::Pass inside(watch_gate_);
   if (!inside) return;
   const std::unique_ptr<vault::Store> store = stores_->open();
@@ -242,19 +248,42 @@ void Application::watch() {
   FadingAlarm card_counters("bip.counter_blocked",
                             "a card's replay counter is exhausted or jumped beyond reason");
   FadingAlarm downlinks("vault.downlinks_exhausted", "a card's downlink counter is used up");
+  vault::InstanceRow row;
+  row.name = name;
+  row.product = BIPVAULT_VERSION;
+  row.started_at = clock_.now().utc_ms;
   for (;;) {
     metrics.publish(observe());
     alarms_.set("card_counter", card_counters.text(counters_, clock_.now()));
     alarms_.set("downlink_counter", downlinks.text(counters_, clock_.now()));
     bool more = store_is_well(*store);
-    while (more) {
+    if (more) beat(*store, row);
+    const std::int64_t next_beat = clock_.now().mono_ms + vault::kInstanceBeat;
+    while (more && clock_.now().mono_ms < next_beat) {
       more = housekeeping.step(*store, *cards_->policy(), clock_.now());
       more = more && !watch_gate_.closed_within(kBetweenSteps);
     }
     log_.tell_left_out();
-    if (watch_gate_.closed_within(kWatchEvery)) break;
+    if (watch_gate_.closed_within(more ? kBetweenSteps : kLook)) break;
+    if (!more && rest_until(next_beat)) break;
   }
   metrics.publish(observe());
+}
+
+// Until then by the host's clock, which may jump and may stand still, and never for longer than a
+// beat. True: the end has come.
+bool Application::rest_until(std::int64_t mono_ms) {
+  for (auto rested = kLook; rested < kWatchEvery; rested += kLook) {
+    if (clock_.now().mono_ms >= mono_ms) return false;
+    if (watch_gate_.closed_within(kLook)) return true;
+  }
+  return false;
+}
+
+void Application::beat(vault::Store& store, vault::InstanceRow& row) {
+  row.health = instance_lines(observe(), key_ring_->master_keys().rbegin()->first,
+                              key_ring_->newest_pepper());
+  vault::beat(store, row, clock_.now());
 }
 
 bool Application::store_is_well(vault::Store& store) {

@@ -66,7 +66,9 @@ class Application {
   base::Status open_stores();
   base::Status start_desk();
   base::Status start_metrics();
-  void watch();
+  void watch(const std::string& name);
+  void beat(vault::Store& store, vault::InstanceRow& row);
+  bool rest_until(std::int64_t mono_ms);
   bool store_is_well(vault::Store& store);
 
   config::Config config_;
@@ -98,8 +100,8 @@ class Application {
 
   base::Gate watch_gate_;
   base::Guarded<std::string> store_fault_;  // empty: well
-  // Looks every ten seconds whether the store is there and of the right schema, and keeps house in
-  // it. Last: it uses the rest.
+  // Looks every five seconds whether the store is there and of the right schema, tells there how
+  // this instance is, and keeps house. Last: it uses the rest.
   base::Thread watch_;
 };
 

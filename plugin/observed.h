@@ -29,7 +29,7 @@ struct Observed {
   std::vector<Gauge> gauges;
   std::vector<vault::SmscState> smscs;
   std::map<std::string, std::string> alarms;  // raised, with their texts
-  std::string store_fault;  // empty: the store is well
+  std::string store_fault;                    // empty: the store is well
   std::uint64_t log_lines_dropped = 0;
   base::Counters::Map counters;
   base::Counters::DurationMap durations;
@@ -37,6 +37,12 @@ struct Observed {
 
 // The object of bv.health/1; `state` is that of the lifecycle.
 std::string health_json(const Observed& observed, const std::string& state);
+
+// What this instance writes into the store (vault::InstanceRow::health): lines of a name and a
+// value, the most useful first, since a store may cut them off. The numbers are those of the newest
+// keys that it has loaded.
+std::string instance_lines(const Observed& observed, std::uint32_t master_key,
+                           std::uint32_t pepper);
 
 // "bip.wrong_cc" -> "bipvault_bip_wrong_cc"; a counter's ends in "_total".
 std::string metric_name(std::string name);

@@ -10,7 +10,7 @@ namespace {
 
 // The host's clock may jump: it is looked at at least so often.
 constexpr auto kLongestWait = std::chrono::milliseconds(200);
-constexpr std::int64_t kBeatMs = 5 * base::kSecondMs;
+constexpr std::int64_t kAfterLostTurn = 5 * base::kSecondMs;
 
 class EsmeCarrier : public SmsCarrier {
  public:
@@ -28,16 +28,6 @@ class EsmeCarrier : public SmsCarrier {
  private:
   smsc::Esme esme_;
 };
-
-std::string lines_of(const vault::SmscState& state) {
-  const std::string name = base::cat("smsc.", state.name, ".");
-  std::string lines =
-      base::cat(name, "bound ", state.bound ? 1 : 0, "\n", name, "binds ", state.binds, "\n", name,
-                "waiting ", state.waiting, "\n", name, "in_flight ", state.in_flight, "\n", name,
-                "rate ", state.rate, "\n");
-  if (!state.trouble.empty()) lines += base::cat(name, "trouble ", state.trouble, "\n");
-  return lines;
-}
 
 }  // namespace
 
@@ -100,7 +90,7 @@ void SmsDesk::run() {
 // SMSC.
 void SmsDesk::turn(vault::ReminderService& service) try {
   const std::int64_t before = parts_.clock.now().mono_ms;
-  const bool at_once = before >= std::min(next_work_, next_beat_);
+  const bool at_once = before >= next_work_;
   SmsInbox::Contents contents = inbox_.take(at_once ? std::chrono::milliseconds(0) : kLongestWait);
   const base::Now now = parts_.clock.now();
   if (auto change = change_.with([](auto& c) { return std::exchange(c, std::nullopt); })) {
@@ -109,11 +99,8 @@ void SmsDesk::turn(vault::ReminderService& service) try {
   if (!contents.empty()) next_work_ = now.mono_ms;
   hand_over(service, std::move(contents), now);
   if (now.mono_ms >= next_work_) next_work_ = service.work(now);
-  if (now.mono_ms < next_beat_) return;
-  service.beat(BIPVAULT_VERSION, health_lines(), now);
-  next_beat_ = now.mono_ms + kBeatMs;
 } catch (...) {
-  next_work_ = next_beat_ = parts_.clock.now().mono_ms + kBeatMs;
+  next_work_ = parts_.clock.now().mono_ms + kAfterLostTurn;
   parts_.counters.add("vault.sms_lost_turns");
 }
 
@@ -125,12 +112,6 @@ void SmsDesk::hand_over(vault::ReminderService& service, SmsInbox::Contents cont
     for (const vault::Kept& answer : contents.kept) answer(kept);
   }
   for (const vault::Msisdn& number : contents.back) service.subscriber_back(number, now);
-}
-
-std::string SmsDesk::health_lines() const {
-  std::string lines;
-  for (const vault::SmscState& state : carrier_->state()) lines += lines_of(state);
-  return lines;
 }
 
 }  // namespace plugin

@@ -70,7 +70,6 @@ class SmsDesk {
   void run();
   void turn(vault::ReminderService& service);
   void hand_over(vault::ReminderService& service, SmsInbox::Contents contents, base::Now now);
-  std::string health_lines() const;
 
   Settings settings_;
   Parts parts_;
@@ -79,7 +78,6 @@ class SmsDesk {
   base::Guarded<std::optional<Change>> change_;
   base::Gate gate_;
   std::int64_t next_work_ = INT64_MIN;  // mono_ms, the thread's
-  std::int64_t next_beat_ = INT64_MIN;
   base::Thread thread_;
 };
 

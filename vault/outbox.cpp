@@ -21,6 +21,17 @@ base::Result<std::vector<Running>> running_instances(Store& store, base::Now now
   return found;
 }
 
+bool beat(Store& store, const InstanceRow& row, base::Now now) {
+  return store.update(now, [&](RecordTx& tx) {
+    InstanceRow& kept = tx.messages().instance(row.name);
+    kept.product = row.product;
+    kept.started_at = row.started_at;
+    kept.seen_at = now.utc_ms;
+    kept.health = row.health;
+    return true;
+  }) != Outcome::unavailable;
+}
+
 std::uint64_t ask(MessageTx& messages, OutboxItem item, std::int64_t life_ms, base::Now now) {
   OutboxItem& row = messages.add_outbox();
   item.id = row.id;

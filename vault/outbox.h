@@ -11,7 +11,8 @@
 
 namespace vault {
 
-// An instance writes its row every 5 s.
+// How often an instance writes its row, and after what silence it does not run.
+inline constexpr std::int64_t kInstanceBeat = 5 * base::kSecondMs;
 inline constexpr std::int64_t kInstanceSilent = 20 * base::kSecondMs;
 // Nobody waits longer for what a tool has asked for.
 inline constexpr std::int64_t kRequestLife = base::kHourMs;
@@ -20,6 +21,8 @@ struct Running {
   InstanceRow row;
   bool alive = false;
 };
+// Writes an instance's row as it is now. False: the store is away.
+bool beat(Store& store, const InstanceRow& row, base::Now now);
 base::Result<std::vector<Running>> running_instances(Store& store, base::Now now);
 
 // Dates and state are set here; gives the request's number.

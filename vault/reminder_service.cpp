@@ -246,18 +246,6 @@ Values ReminderService::values_of(const Record& record) const {
           {kCardPlaceholder, digits.substr(digits.size() - kShown)}};
 }
 
-bool ReminderService::beat(const std::string& product, const std::string& health, base::Now now) {
-  if (started_at_ == 0) started_at_ = now.utc_ms;
-  return world_.store.update(now, [&](RecordTx& tx) {
-    InstanceRow& row = tx.messages().instance(instance_);
-    row.product = product;
-    row.started_at = started_at_;
-    row.seen_at = now.utc_ms;
-    row.health = health;
-    return true;
-  }) != Outcome::unavailable;
-}
-
 void ReminderService::subscriber_back(const Msisdn& number, base::Now now) {
   wake_ups_.subscriber_back(number, now);
 }

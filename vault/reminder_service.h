@@ -38,8 +38,6 @@ class ReminderService {
   // error. A receipt of nobody's message is kept as little as an unreadable one, and is true.
   bool keep(std::vector<Arrival> arrivals, base::Now now);
   void subscriber_back(const Msisdn& number, base::Now now);
-  // This instance's row: every 5 s. `health`: lines of name and value.
-  bool beat(const std::string& product, const std::string& health, base::Now now);
   // Other rules from now on; what was claimed under the old ones is looked at again before it
   // leaves.
   void reconfigure(const ReminderSettings& settings, const Policy& policy);
@@ -87,7 +85,6 @@ class ReminderService {
   Policy policy_;
   const std::string instance_;
   const std::string owner_;
-  std::int64_t started_at_ = 0;
   std::int64_t next_purge_ = INT64_MIN;  // mono_ms
   std::int64_t run_at_ = 0;  // when the run under way began: what was due then is its work
   Calendar calendar_;

@@ -113,10 +113,13 @@ def woken_by_operations(lab, report, smsc, person):
 
 def tools(lab, report, smsc, name):
     report.step("What operations see")
-    instance, = json.loads(lab.ops("smsc", "status", "--json").out)["instances"]
-    state, = instance["smscs"]
-    report.equal("smsc status", (instance["alive"], state["name"], state["bound"]),
-                 (True, name, 1))
+    def shown():
+        instance, = json.loads(lab.ops("smsc", "status", "--json", code=None).out)["instances"]
+        state, = instance["smscs"]
+        return instance["alive"], state["name"], state["bound"]
+
+    wait_until(lambda: shown() == (True, name, 1), 30, "the instance's row")
+    report.evidence("smsc status", f"{name} is bound")
     before = len(smsc.submitted)
     done = json.loads(lab.ops("smsc", "send-test", "+491729999999", "Grüße", "--json",
                               *(["--smsc", name] if name != "host" else [])).out)

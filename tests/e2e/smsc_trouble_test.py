@@ -20,8 +20,9 @@ def refused(lab, report, smsc):
     card, = lab.new_cards(1)
     with lab.channel(card) as channel:
         report.equal("a card stores meanwhile", channel.store(an_image(100, 1)).name, "done")
-    wait_until(lambda: lab.ops("smsc", "status", code=None).out != "no instance has reported\n", 20,
+    wait_until(lambda: "not bound" in lab.ops("smsc", "status", code=None).out, 20,
                "the instance's row")
+    wait_until(lambda: "ALARM smsc.main: " in lab.ops("status", code=None).out, 20, "the alarm's")
     status = lab.ops("smsc", "status", code=1)
     report.contains("smsc status", status.out, "not bound", "not bound")
     late = lab.ops("smsc", "send-test", "+491729999999", "Hello", "--wait", "1s", code=4)

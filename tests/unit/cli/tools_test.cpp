@@ -168,7 +168,11 @@ BOOST_AUTO_TEST_CASE(sms_without_an_instance) {
   lab.set_up();
   const Ended status = lab.ops({"smsc", "status"});
   BOOST_TEST(status.code == 1);
-  BOOST_TEST(status.output == "no instance has reported\n");
+  BOOST_TEST(status.output == "no instance with an SMSC has reported\n");
+  const Ended all = lab.ops({"status"});
+  BOOST_TEST(all.code == 1);
+  BOOST_TEST(contains(all, "no instance has reported\nreminders off, last run never\n"));
+  BOOST_TEST(contains(lab.ops({"status", "--json"}), "\"running\": 0"));
   const Ended preview = lab.ops({"reminders", "preview", "--json"});
   BOOST_TEST(preview.code == 0);
   BOOST_TEST(preview.output.find("\"due\": 0") != std::string::npos, preview.output);
