@@ -245,6 +245,8 @@ def main():
     parser.add_argument("--pause", type=float, default=0.3, help="between blocks (0.3)")
     parser.add_argument("--content", choices=["random", "book"], default="random",
                         help="of the images: random cannot be compressed (default)")
+    parser.add_argument("--stored", type=int, default=1_000_000, metavar="N",
+                        help="records of the larger store of bench-reminders (1,000,000)")
     parser.add_argument("--detail", action="store_true", help="latencies and processor time")
     parser.add_argument("--smoke", action="store_true", help="only prove that the benches work")
     how = parser.parse_args()
