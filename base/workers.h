@@ -2,7 +2,6 @@
 // it), made and destroyed in its own thread, and takes jobs from one bounded queue.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/doorbell.h"
 #include "base/thread.h"
 
 namespace base {
@@ -48,12 +48,12 @@ class Workers {
     limit_ = queue_limit;
     stopping_ = false;
     make_ = std::move(make);
-    seats_ = std::vector<Seat>(static_cast<std::size_t>(count));
-    idle_.reserve(seats_.size());
+    bells_ = std::vector<Doorbell>(static_cast<std::size_t>(count));
+    idle_.reserve(bells_.size());
     for (int i = 0; i < count; ++i) {
       Thread thread;
-      Seat& seat = seats_[static_cast<std::size_t>(i)];
-      if (!thread.start(name + "-" + std::to_string(i), [this, &seat] { work(seat); })) {
+      Doorbell& bell = bells_[static_cast<std::size_t>(i)];
+      if (!thread.start(name + "-" + std::to_string(i), [this, &bell] { work(bell); })) {
         stop();
         return false;
       }
@@ -64,13 +64,17 @@ class Workers {
 
   // Any thread. False when the queue is full or the workers are stopping; `job` is then untouched.
   bool post(Job&& job) {
-    std::lock_guard lock(mutex_);
-    if (stopping_ || jobs_.size() >= limit_) return false;
-    jobs_.push_back(std::move(job));
-    if (!idle_.empty()) {
-      idle_.back()->call();
-      idle_.pop_back();
+    Doorbell* idle = nullptr;
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_ || jobs_.size() >= limit_) return false;
+      jobs_.push_back(std::move(job));
+      if (!idle_.empty()) {
+        idle = idle_.back();
+        idle_.pop_back();
+      }
     }
+    if (idle != nullptr) idle->ring();
     return true;
   }
 
@@ -89,7 +93,7 @@ class Workers {
     {
       std::lock_guard lock(mutex_);
       stopping_ = true;
-      for (Seat* seat : idle_) seat->call();
+      for (Doorbell* idle : idle_) idle->ring();
       idle_.clear();
     }
     for (Thread& thread : threads_) thread.join();
@@ -97,28 +101,15 @@ class Workers {
   }
 
  private:
-  // Where a worker waits. Under the lock.
-  struct Seat {
-    std::condition_variable ready;
-    bool called = false;
-
-    void call() {
-      called = true;
-      ready.notify_one();
-    }
-    void wait(std::unique_lock<std::mutex>& lock) {
-      ready.wait(lock, [this] { return called; });
-      called = false;
-    }
-  };
-
-  void work(Seat& seat) {
+  void work(Doorbell& bell) {
     const std::unique_ptr<State> state = make_();
     std::unique_lock lock(mutex_);
     for (;;) {
       while (jobs_.empty() && !stopping_) {
-        idle_.push_back(&seat);
-        seat.wait(lock);
+        idle_.push_back(&bell);
+        lock.unlock();
+        bell.wait();
+        lock.lock();
       }
       if (jobs_.empty()) return;
       Job job = std::move(jobs_.front());
@@ -131,8 +122,8 @@ class Workers {
 
   mutable std::mutex mutex_;
   std::deque<Job> jobs_;
-  std::vector<Seat> seats_;
-  std::vector<Seat*> idle_;  // a stack; room for all of them
+  std::vector<Doorbell> bells_;  // one a worker
+  std::vector<Doorbell*> idle_;  // a stack; room for all of them
 
   std::size_t limit_ = 0;
   bool stopping_ = false;

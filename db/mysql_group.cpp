@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace db {
 
@@ -17,26 +18,18 @@ void MySqlGroup::commit(const ChangeSet& changes, const std::function<void()>& a
   own.changes = &changes;
   Members members;
   members.reserve(kLargestGroup);  // once others wait for a leader, it must not fail
-  std::unique_lock lock(mutex_);
-  if (led_) {
-    wait_for_leader(lock, own);
-  } else {
-    led_ = true;
-    own.fate = Fate::leads;
-  }
-  if (own.fate == Fate::leads) {
-    take_all(members);
-    lock.unlock();
-    members.push_back(&own);
-    const Fate fate = commit_together(members);
-    lock.lock();
-    for (Member* member : members) {
-      member->fate = fate;
-      if (member != &own) member->changed.notify_one();
+  bool leads = false;
+  {
+    const std::lock_guard lock(mutex_);
+    leads = !std::exchange(led_, true);
+    if (leads) {
+      own.fate = Fate::leads;
+    } else {
+      queue_.push_back(&own);
     }
-    hand_over();
   }
-  lock.unlock();
+  if (!leads) wait_for_leader(own);
+  if (own.fate == Fate::leads) lead(own, members);
   if (own.fate == Fate::alone) return alone();
   if (own.fate == Fate::unknown) {
     throw SqlError(SqlError::Kind::unknown, 0, "mysql: the connection was lost in a COMMIT");
@@ -44,14 +37,38 @@ void MySqlGroup::commit(const ChangeSet& changes, const std::function<void()>& a
 }
 
 // A leader that waits for a row of somebody else shall not hold up those who need other rows.
-void MySqlGroup::wait_for_leader(std::unique_lock<std::mutex>& lock, Member& own) {
-  const auto decided = [&] { return own.fate != Fate::waiting; };
-  queue_.push_back(&own);
-  if (own.changed.wait_for(lock, kPatience, decided)) return;
-  const auto place = std::find(queue_.begin(), queue_.end(), &own);
-  if (place == queue_.end()) return own.changed.wait(lock, decided);
-  queue_.erase(place);
-  own.fate = Fate::alone;
+void MySqlGroup::wait_for_leader(Member& own) {
+  if (own.decided.wait_until(std::chrono::steady_clock::now() + kPatience)) return;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto place = std::find(queue_.begin(), queue_.end(), &own);
+    if (place != queue_.end()) {
+      queue_.erase(place);
+      own.fate = Fate::alone;
+      return;
+    }
+  }
+  own.decided.wait();
+}
+
+// Commits for all who wait. Wakes the one who leads next, then its members.
+void MySqlGroup::lead(Member& own, Members& members) {
+  {
+    const std::lock_guard lock(mutex_);
+    take_all(members);
+  }
+  members.push_back(&own);
+  const Fate fate = commit_together(members);
+  Member* next = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Member* member : members) member->fate = fate;
+    next = hand_over();
+  }
+  if (next != nullptr) next->decided.ring();
+  for (Member* member : members) {
+    if (member != &own) member->decided.ring();
+  }
 }
 
 // With the lock held: those who wait become members of the leader's group.
@@ -63,13 +80,13 @@ void MySqlGroup::take_all(Members& members) {
 }
 
 // With the lock held: the longest waiting one leads the next group.
-void MySqlGroup::hand_over() {
+MySqlGroup::Member* MySqlGroup::hand_over() {
   led_ = !queue_.empty();
-  if (!led_) return;
+  if (!led_) return nullptr;
   Member* const next = queue_.front();
   queue_.pop_front();
   next->fate = Fate::leads;
-  next->changed.notify_one();
+  return next;
 }
 
 // Whatever goes wrong before the COMMIT, each is sent to try by itself: one that asks for too much

@@ -2,13 +2,13 @@
 // who waits leads; while it commits, the next group gathers. Any thread; no thread of its own.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "base/doorbell.h"
 #include "base/secret.h"
 #include "db/change_set.h"
 #include "db/mysql_bulk.h"
@@ -32,13 +32,14 @@ class MySqlGroup {
   struct Member {
     const ChangeSet* changes = nullptr;
     Fate fate = Fate::waiting;
-    std::condition_variable changed;
+    base::Doorbell decided;  // rung once, when its fate is
   };
   using Members = std::vector<Member*>;
 
-  void wait_for_leader(std::unique_lock<std::mutex>& lock, Member& own);
+  void wait_for_leader(Member& own);
+  void lead(Member& own, Members& members);
   void take_all(Members& members);
-  void hand_over();
+  Member* hand_over();
   Fate commit_together(const Members& members);
 
   const Settings& settings_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "db/schema.h"
 
@@ -50,46 +51,57 @@ void CommitQueue::commit(const ChangeSet& changes) {
   Batch room;
   room.reserve(kLargestBatch);  // once others wait for a leader, it must not fail
   own.deadline = Clock::now() + std::chrono::milliseconds(settings_.query_timeout_ms);
-  std::unique_lock lock(mutex_);
-  queue_.push_back(&own);
-  if (led_) wait_for_leader(lock, own);
-  while (!own.done) lead(lock, room);
-  lock.unlock();
+  bool leads = false;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(&own);
+    leads = !std::exchange(led_, true);
+  }
+  if (!leads) wait_for_leader(own);
+  while (!own.done) lead(own, room);
   if (own.error) std::rethrow_exception(own.error);
 }
 
 // Throws when the time is up and no leader has begun with this one.
-void CommitQueue::wait_for_leader(std::unique_lock<std::mutex>& lock, Waiting& own) {
-  const auto called = [&] { return own.done || own.leads; };
-  if (own.changed.wait_until(lock, own.deadline, called)) return;
-  const auto place = std::find(queue_.begin(), queue_.end(), &own);
-  if (place == queue_.end()) return own.changed.wait(lock, called);
-  queue_.erase(place);
-  throw SqlError(Kind::conflict, 0, "sqlite: no turn to write in time");
+void CommitQueue::wait_for_leader(Waiting& own) {
+  if (own.changed.wait_until(own.deadline)) return;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto place = std::find(queue_.begin(), queue_.end(), &own);
+    if (place != queue_.end() && !own.leads) {
+      queue_.erase(place);
+      throw SqlError(Kind::conflict, 0, "sqlite: no turn to write in time");
+    }
+  }
+  own.changed.wait();
 }
 
-// Called and left with the lock held; works without it. Wakes those whose changes were dealt with,
-// and the one who leads next.
-void CommitQueue::lead(std::unique_lock<std::mutex>& lock, Batch& batch) {
-  led_ = true;
+// Commits for all who wait. Wakes the one who leads next, then those whose changes were dealt with.
+void CommitQueue::lead(const Waiting& own, Batch& batch) {
   batch.clear();
-  while (!queue_.empty() && batch.size() < kLargestBatch) {
-    batch.push_back(queue_.front());
-    queue_.pop_front();
+  {
+    const std::lock_guard lock(mutex_);
+    while (!queue_.empty() && batch.size() < kLargestBatch) {
+      batch.push_back(queue_.front());
+      queue_.pop_front();
+    }
   }
-  lock.unlock();
   commit_batch(batch);
-  lock.lock();
-  for (Waiting* waiting : batch) {
-    waiting->done = true;
-    waiting->changed.notify_one();
+  Waiting* next = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Waiting* waiting : batch) waiting->done = true;
+    led_ = !queue_.empty();
+    if (led_) {
+      next = queue_.front();
+      next->leads = true;
+    } else {
+      free_.notify_all();
+    }
   }
-  led_ = !queue_.empty();
-  if (led_) {
-    queue_.front()->leads = true;
-    queue_.front()->changed.notify_one();
-  } else {
-    free_.notify_all();
+  if (next != nullptr) next->changed.ring();
+  for (Waiting* waiting : batch) {
+    if (waiting != &own) waiting->changed.ring();
   }
 }
 

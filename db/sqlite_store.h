@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/doorbell.h"
 #include "db/health.h"
 #include "db/sql_store.h"
 #include "db/sqlite_connection.h"
@@ -36,12 +37,12 @@ class CommitQueue {
     std::exception_ptr error;
     bool done = false;
     bool leads = false;
-    std::condition_variable changed;
+    base::Doorbell changed;  // rung once, when it is done or leads
   };
   using Batch = std::vector<Waiting*>;
 
-  void wait_for_leader(std::unique_lock<std::mutex>& lock, Waiting& own);
-  void lead(std::unique_lock<std::mutex>& lock, Batch& batch);
+  void wait_for_leader(Waiting& own);
+  void lead(const Waiting& own, Batch& batch);
   SqliteConnection& writer();
   void commit_batch(Batch& batch);
   // In an open transaction.
