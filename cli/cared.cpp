@@ -139,7 +139,7 @@ ProgramSpec make_program() {
           "Customer care of a Bipvault, as a service. Makes the calls of bipvault-care for users\n"
           "who have no access to the store and its keys, over the Unix socket that the\n"
           "configuration names in [care]. Who calls is what the kernel says of the other end.",
-          {{"config", "FILE", "the plugin's configuration (bipvault.ini)"},
+          {{"config", "FILE", base::cat("the plugin's configuration (", config::kDefaultPath, ")")},
            {"clock-file", "PATH", "laboratory: a file with milliseconds to add to the clock"},
            {"version", "", "print the version"}},
           {{"serve",

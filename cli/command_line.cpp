@@ -95,7 +95,7 @@ const CommandSpec* find_command(const ProgramSpec& program, const std::vector<st
 }
 
 std::string usage_line(const ProgramSpec& program, const CommandSpec& command) {
-  return "Usage: " + program.name + " --config FILE " + command.name +
+  return "Usage: " + program.name + " [--config FILE] " + command.name +
          (command.arguments.empty() ? "" : " " + command.arguments) + " [options]\n";
 }
 
@@ -130,7 +130,7 @@ std::variant<CommandLine, std::string> parse(const ProgramSpec& program,
 }
 
 std::string help(const ProgramSpec& program) {
-  std::string out = "Usage: " + program.name + " --config FILE COMMAND [options]\n\n" +
+  std::string out = "Usage: " + program.name + " [--config FILE] COMMAND [options]\n\n" +
                     program.summary + "\n\nCommands:\n";
   for (const CommandSpec& command : program.commands) {
     std::string left = command.name + (command.arguments.empty() ? "" : " " + command.arguments);

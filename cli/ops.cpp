@@ -198,8 +198,8 @@ int schema(Tool& tool, const char* done,
 }
 
 int config_check(Tool& tool) {
-  if (tool.json() && tool.line().has("config")) {
-    const auto loaded = config::load(tool.line().get("config"));
+  if (tool.json()) {
+    const auto loaded = config::load(tool.config_path());
     JsonObject out = json_object();
     Poco::JSON::Array list;
     if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {

@@ -52,13 +52,14 @@ bool Tool::keep(std::variant<config::Config, std::vector<config::Problem>> loade
   return true;
 }
 
+std::string Tool::config_path() const {
+  const std::string given = line_.get("config");
+  return given.empty() ? config::kDefaultPath : given;
+}
+
 const config::Config* Tool::config(bool keys_may_be_missing) {
   if (config_) return config_.get();
-  const std::string path = line_.get("config");
-  if (path.empty()) {
-    code_ = static_cast<ExitCode>(fail(kUsage, "--config FILE is missing"));
-    return nullptr;
-  }
+  const std::string path = config_path();
   auto loaded = config::load(path);
   if (auto* problems = std::get_if<std::vector<config::Problem>>(&loaded);
       problems != nullptr && keys_may_be_missing) {
@@ -73,11 +74,7 @@ const config::Config* Tool::config(bool keys_may_be_missing) {
 
 const config::CareAccess* Tool::care_access() {
   if (access_) return &*access_;
-  const std::string path = line_.get("config");
-  if (path.empty()) {
-    code_ = static_cast<ExitCode>(fail(kUsage, "--config FILE is missing"));
-    return nullptr;
-  }
+  const std::string path = config_path();
   const auto loaded = config::load(path, config::Check::syntax_only);
   if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {
     for (const config::Problem& problem : *problems) std::cerr << problem.to_string() << "\n";
@@ -124,7 +121,7 @@ OptionSpec operator_option() {
 JsonObject json_object() { return JsonObject(Poco::JSON_PRESERVE_KEY_ORDER); }
 
 std::vector<OptionSpec> common_options() {
-  return {{"config", "FILE", "the plugin's configuration (bipvault.ini)"},
+  return {{"config", "FILE", base::cat("the plugin's configuration (", config::kDefaultPath, ")")},
           {"clock-file", "PATH", "laboratory: a file with milliseconds to add to the clock"},
           {"json", "", "print data as JSON"},
           {"version", "", "print the version"}};

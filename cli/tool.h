@@ -53,8 +53,9 @@ class Tool {
   std::ostream& out() const { return out_; }
   std::ostream& err() const { return err_; }
 
+  std::string config_path() const;
   // The configuration; with keys_may_be_missing, key files need not exist. Faults are printed.
-  // Null: failed with kBadConfig or kUsage, see code().
+  // Null: failed with kBadConfig, see code().
   const config::Config* config(bool keys_may_be_missing);
   // Who may call care and where, without a look at the files that the configuration names: these
   // need not be readable. Null: see code().

@@ -17,6 +17,9 @@
 
 namespace config {
 
+// Where packages put it, and where programs look that are not told.
+inline constexpr char kDefaultPath[] = "/etc/bipvault/bipvault.ini";
+
 // One section [smsc.NAME].
 struct Smsc {
   smsc::Settings settings;  // without the passwords: the files are named

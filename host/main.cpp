@@ -12,14 +12,14 @@
 namespace {
 
 constexpr char kHelp[] =
-    "Usage: bipvault-host --config FILE [--check]\n"
+    "Usage: bipvault-host [--config FILE] [--check]\n"
     "       bipvault-host --validate PLUGIN\n"
     "       bipvault-host --defaults | --reference | --version | --help\n"
     "\n"
     "Loads a Bipvault plugin and runs it: a reference OTA platform for laboratories and small\n"
     "operators.\n"
     "\n"
-    "  -c, --config FILE      host.ini, section [host]; see --defaults\n"
+    "  -c, --config FILE      section [host] (/etc/bipvault/host.ini); see --defaults\n"
     "      --check            check host.ini, card keys and the plugin's configuration, then end\n"
     "      --validate PLUGIN  load a plugin in child processes and try it against the interface\n"
     "      --defaults         print a commented host.ini\n"
@@ -41,7 +41,7 @@ constexpr char kHelp[] =
     "     found a fault\n";
 
 struct Options {
-  std::string config;
+  std::string config = "/etc/bipvault/host.ini";
   std::string validate;
   bool check = false;
   bool defaults = false;
@@ -153,9 +153,5 @@ int main(int argc, char** argv) {
   if (options.defaults) return print(host::example_ini());
   if (options.reference) return print(host::reference_markdown());
   if (!options.validate.empty()) return host::validate(options.validate);
-  if (options.config.empty()) {
-    std::fprintf(stderr, "bipvault-host: --config FILE is missing. Try 'bipvault-host --help'.\n");
-    return host::kUsage;
-  }
   return run(options);
 }

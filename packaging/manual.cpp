@@ -132,7 +132,7 @@ std::string described(const std::string& summary) {
 
 void print_tool(const char* date, const cli::ProgramSpec& program, const char* section) {
   print_head(date, program.name, section, described(program.summary));
-  std::printf(".Sh SYNOPSIS\n.Nm\n.Fl \\-config Ar file\n.Ar command\n.Op Ar argument ...\n");
+  std::printf(".Sh SYNOPSIS\n.Nm\n.Op Fl \\-config Ar file\n.Ar command\n.Op Ar argument ...\n");
   std::printf(".Sh DESCRIPTION\n");
   print_text(program.summary);
   std::printf(".Pp\nOptions of every command:\n");
