@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <random>
 #include <utility>
 
 #include "base/crypto.h"
@@ -12,6 +13,14 @@
 #include "vault/types.h"
 
 namespace support {
+
+// Content of a card that nothing can compress: the same for the same seed.
+inline base::Bytes image_of(std::size_t size, unsigned seed = 7) {
+  base::Bytes image(size);
+  std::mt19937 random(seed);
+  for (auto& octet : image) octet = static_cast<std::uint8_t>(random());
+  return image;
+}
 
 class TestCard {
  public:

@@ -16,6 +16,7 @@ namespace {
 
 using namespace bip;
 using support::TestCard;
+using support::image_of;
 using vault::CardResult;
 
 constexpr const char* kIccid = "89443510021000012364";
@@ -102,13 +103,6 @@ class Away : public vault::Store {
 CardResult result_of(const TestCard::Answer& answer) {
   BOOST_TEST((answer.status == PacketStatus::por_ok));
   return static_cast<CardResult>(answer.message.code);
-}
-
-base::Bytes image_of(std::size_t size) {
-  base::Bytes image(size);
-  std::mt19937 random(7);
-  for (auto& octet : image) octet = static_cast<std::uint8_t>(random());
-  return image;
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
-#include <random>
 #include <set>
 
 #include "bip/gateway.h"
@@ -18,6 +17,7 @@ namespace {
 
 using namespace bip;
 using support::TestCard;
+using support::image_of;
 using support::until;
 using vault::CardResult;
 using Taken = CarriedInbox::Taken;
@@ -156,13 +156,6 @@ struct Rig {
   std::uint64_t last = 0;
   int busy = 0;
 };
-
-base::Bytes image_of(std::size_t size) {
-  base::Bytes image(size);
-  std::mt19937 random(7);
-  for (auto& octet : image) octet = static_cast<std::uint8_t>(random());
-  return image;
-}
 
 }  // namespace
 

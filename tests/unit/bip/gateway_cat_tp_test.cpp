@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <random>
 
 #include "bip/cat_tp.h"
 #include "bip/gateway.h"
@@ -19,6 +18,7 @@ namespace {
 
 using namespace bip;
 using support::TestCard;
+using support::image_of;
 using support::until;
 using vault::CardResult;
 
@@ -128,13 +128,6 @@ CardResult result_of(const std::optional<TestCard::Answer>& answer) {
   BOOST_REQUIRE(answer);
   BOOST_REQUIRE((answer->status == PacketStatus::por_ok));
   return static_cast<CardResult>(answer->message.code);
-}
-
-base::Bytes image_of(std::size_t size) {
-  base::Bytes image(size);
-  std::mt19937 random(7);
-  for (auto& octet : image) octet = static_cast<std::uint8_t>(random());
-  return image;
 }
 
 // Gives the key that was issued.

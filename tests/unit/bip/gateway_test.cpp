@@ -18,6 +18,7 @@
 namespace {
 
 using namespace bip;
+using support::image_of;
 using support::Loopback;
 using support::TestCard;
 using support::until;
@@ -111,13 +112,6 @@ CardResult result_of(const std::optional<TestCard::Answer>& answer) {
   BOOST_REQUIRE(answer);
   BOOST_REQUIRE((answer->status == PacketStatus::por_ok));
   return static_cast<CardResult>(answer->message.code);
-}
-
-base::Bytes image_of(std::size_t size, unsigned seed = 7) {
-  base::Bytes image(size);
-  std::mt19937 random(seed);
-  for (auto& octet : image) octet = static_cast<std::uint8_t>(random());
-  return image;
 }
 
 // The octets of a whole pipelined store from `offset` on, END included.
