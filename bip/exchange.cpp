@@ -14,6 +14,7 @@ using vault::CardAnswer;
 using vault::CardResult;
 
 constexpr std::uint8_t kSpiFirst = 0x16;  // CC, ciphered, counter higher
+constexpr std::uint8_t kSpiBare = 0x00;   // none of it, inside TLS
 
 // Plain text may hold a user's key.
 class WipeAtEnd {
@@ -62,6 +63,7 @@ class Exchange {
     CommandHead head;
     Wants wants = Wants::always;
     vault::Counter counter = 0;
+    bool bare = false;  // without CC, cipher and counter: the handshake has proven the card
   };
 
   void serve(base::View packet) {
@@ -69,11 +71,13 @@ class Exchange {
     if (!head) {
       CommandHead nobody;
       nobody.tar = settings_.tar;
-      return refuse({nobody, Wants::refused, 0}, PacketStatus::security_error,
+      return refuse({nobody, Wants::refused, 0, false}, PacketStatus::security_error,
                     Fault::security_error);
     }
-    Command command{*head, wants_of(*head), 0};
+    const bool bare = card_.ciphered_below && head->spi[0] == kSpiBare;
+    Command command{*head, wants_of(*head), 0, bare};
     if (head_refused(command)) return;
+    if (bare) return serve_bare(command, packet);
     Keys::Unwrapped plain = parts_.keys.unwrap_command(card_.iccid, card_.transport, *head, packet);
     const WipeAtEnd wiped(plain.data);
     if (plain.status != PacketStatus::por_ok) {
@@ -83,13 +87,22 @@ class Exchange {
     verified(command, plain.data);
   }
 
+  void serve_bare(Command& command, base::View packet) {
+    auto plain = unwrap_command(Carrier::bip, packet, {});
+    if (!plain) return refuse(command, PacketStatus::security_error, Fault::security_error);
+    const WipeAtEnd wiped(plain->data);
+    command.counter = plain->counter;  // only to be repeated in the answer
+    verified(command, plain->data);
+  }
+
   bool head_refused(const Command& command) {
     const CommandHead& head = command.head;
     if (head.tar != settings_.tar) {
       refuse(command, PacketStatus::tar_unknown, Fault::tar_unknown);
       return true;
     }
-    if (head.spi[0] != kSpiFirst || command.wants == Wants::refused) {
+    const bool enough = command.bare || head.spi[0] == kSpiFirst;
+    if (!enough || command.wants == Wants::refused) {
       refuse(command, PacketStatus::insufficient_security, Fault::insufficient_security);
       return true;
     }
@@ -108,12 +121,14 @@ class Exchange {
 
   void verified(const Command& command, const base::Bytes& data) {
     if (!card_.channel) card_.channel.emplace(card_.iccid, command.head.key_set());
-    if (command.counter <= card_.last_counter) {
+    if (!command.bare && command.counter <= card_.last_counter) {
       return refuse(command, PacketStatus::counter_low, Fault::counter_low);
     }
-    if (!card_.proven && batch_.rival && batch_.rival->key_set == command.head.key_set()) {
-      // What the other channel has used up already is a replay, whatever the store knows of it.
-      if (command.counter <= batch_.rival->counter) {
+    if (!card_.proven && batch_.rival &&
+        (command.bare || batch_.rival->key_set == command.head.key_set())) {
+      // What the other channel has used up already is a replay, whatever the store knows of it. A
+      // TLS handshake cannot be one.
+      if (!command.bare && command.counter <= batch_.rival->counter) {
         return refuse(command, PacketStatus::counter_low, Fault::counter_low);
       }
       batch_.beats_rival = true;
@@ -121,7 +136,7 @@ class Exchange {
     }
     auto message = decode_message(data);
     if (!message) {
-      card_.last_counter = command.counter;
+      used(command);
       batch_.tally.add(Fault::malformed);
       CardAnswer answer(CardResult::malformed);
       return respond(command, 0, answer);
@@ -135,10 +150,14 @@ class Exchange {
       return refuse(loud, PacketStatus::insufficient_security, Fault::insufficient_security);
     }
     if (is_data && dropped(message->fields)) {
-      card_.last_counter = command.counter;
+      used(command);
       return;
     }
     decoded(command, *message);
+  }
+
+  void used(const Command& command) {
+    if (!command.bare) card_.last_counter = command.counter;
   }
 
   // STORE DATA behind the one that failed: the card has been told where to go on.
@@ -159,7 +178,7 @@ class Exchange {
     const auto transaction = message.fields.transaction;
     auto request = to_command(message, card_.iccid, fetch_max());
     if (const auto* not_one = std::get_if<NotACommand>(&request)) {
-      card_.last_counter = command.counter;
+      used(command);
       batch_.tally.add(not_one->other_iccid                         ? Fault::other_iccid
                        : not_one->result == CardResult::unsupported ? Fault::unsupported
                                                                     : Fault::malformed);
@@ -171,7 +190,7 @@ class Exchange {
     }
     vault::CardService::Served served =
         parts_.cards.handle(parts_.store, *card_.channel, std::get<vault::CardCommand>(request),
-                            command.counter, true, parts_.clock.now());
+                            command.counter, !command.bare, parts_.clock.now());
     if (served.replay == vault::Replay::low) {
       return refuse(command, PacketStatus::counter_low, Fault::counter_low);
     }
@@ -179,7 +198,7 @@ class Exchange {
       return refuse(command, PacketStatus::counter_blocked, Fault::counter_blocked);
     }
     if (served.replay == vault::Replay::unknown) return unknown(command, message.code);
-    card_.last_counter = command.counter;
+    used(command);
     card_.proven = true;
     note_transfer(message.code, served.answer.result);
     note_error(command, message.code, transaction, served.answer);
@@ -197,8 +216,8 @@ class Exchange {
   void put_off(const Command& command, std::uint8_t code) {
     ++batch_.tally.try_later;
     card_.put_off = true;
-    card_.last_counter = command.counter;
-    vault::CardService::note_counter(*card_.channel, command.counter);
+    used(command);
+    if (!command.bare) vault::CardService::note_counter(*card_.channel, command.counter);
     CardAnswer answer(CardResult::try_later);
     respond(command, code, answer);
   }
@@ -244,16 +263,27 @@ class Exchange {
           std::min<std::size_t>(settings_.max_data, store_room(settings_.max_packet)));
     }
     const Message message = to_message(answer, max_data);
-    // Both ways of wanting an answer order CC and ciphering; keys and content rely on it.
-    if ((command.head.spi[1] & 0x1C) != 0x18) {
+    // Both ways of wanting an answer order CC and ciphering, or TLS ciphers; keys and content rely
+    // on it.
+    if (!command.bare && (command.head.spi[1] & 0x1C) != 0x18) {
       return refuse(command, PacketStatus::insufficient_security, Fault::insufficient_security);
     }
     base::Bytes plain = encode_message(message);
     const WipeAtEnd wiped(plain);
-    const auto packet = parts_.keys.wrap_response(card_.iccid, card_.transport, command.head,
-                                                  command.counter, PacketStatus::por_ok, plain);
+    const auto packet = wrapped(command, plain);
     if (!packet) return refuse(command, PacketStatus::security_error, Fault::wrap_failed);
     send(*packet);
+  }
+
+  std::optional<base::Bytes> wrapped(const Command& command, const base::Bytes& plain) {
+    if (!command.bare) {
+      return parts_.keys.wrap_response(card_.iccid, card_.transport, command.head, command.counter,
+                                       PacketStatus::por_ok, plain);
+    }
+    ResponsePacket packet{command.head.tar, command.counter, PacketStatus::por_ok, plain};
+    auto octets = wrap_response(Carrier::bip, command.head, packet, {});
+    base::wipe(packet.data.data(), packet.data.size());
+    return octets;
   }
 
   // A status without data, clear: it tells nothing that an eavesdropper may not know.
@@ -280,13 +310,18 @@ class Exchange {
 }  // namespace
 
 Wants wants_of(const CommandHead& head) {
+  const bool bare = head.spi[0] == kSpiBare;
   switch (head.spi[1] & ~0x20) {
     case 0x00:
       return Wants::nothing;
+    case 0x01:
+      return bare ? Wants::always : Wants::refused;
+    case 0x02:
+      return bare ? Wants::errors : Wants::refused;
     case 0x19:
-      return Wants::always;
+      return bare ? Wants::refused : Wants::always;
     case 0x1A:
-      return Wants::errors;
+      return bare ? Wants::refused : Wants::errors;
     default:
       return Wants::refused;
   }

@@ -15,7 +15,8 @@
 
 namespace bip {
 
-// What the second SPI octet wants answered; b6 concerns SMS only and is ignored.
+// What the second SPI octet wants answered, and protected alike; b6 concerns SMS only and is
+// ignored.
 enum class Wants { nothing, always, errors, refused };
 Wants wants_of(const CommandHead& head);
 
@@ -25,6 +26,9 @@ struct Card {
 
   const vault::Iccid iccid;  // claimed by the identification packet
   Transport transport = Transport::tcp;
+  // The channel below is the card's own and ciphers: TLS under its key, not with a NULL suite. Then
+  // packets may come without protection of their own.
+  bool ciphered_below = false;
   std::optional<vault::CardChannel> channel;  // since the first packet whose CC verified
   bool proven = false;                        // a packet verified and its counter was fresh
   bool put_off = false;   // a verified packet was answered `try later` without the store

@@ -66,6 +66,24 @@ def asks(lab, report, what, card, identity, psk, *options):
         report.equal(what, answer and answer.name, "done")
 
 
+def bare(lab, report):
+    """Inside TLS a packet may do without a CC, a cipher and a counter; not under a NULL suite."""
+    card, = lab.new_cards(1)
+    psk = lab.psk(card.iccid)
+    ask = wire.bare_command(card.keys, 7, wire.message(wire.STATUS, iccid=card.iccid))
+    with Client(lab, card.iccid, psk, "-tls1_2") as client:
+        for _ in range(2):  # the counter is not looked at
+            client.send(ask)
+            answer = client.receive(card.keys)
+            report.equal("SPI 00", answer and (answer.name, answer.counter), ("done", 7))
+        client.send(card.wrap(wire.message(wire.STATUS, iccid=card.iccid)))  # nor used up
+        report.equal("SPI 16 on the same channel", client.receive(card.keys).name, "done")
+    with Client(lab, card.iccid, psk, "-tls1_2", "-cipher", "PSK-NULL-SHA256:@SECLEVEL=0") as null:
+        null.send(ask)
+        answer = null.receive(card.keys)
+        report.equal("SPI 00 under a NULL suite", answer and answer.status, 0x0A)
+
+
 def refused(lab, identity, psk):
     with Client(lab, identity, psk, "-tls1_2") as client:
         return re.findall(r"alert number \d+", client.end())
@@ -125,6 +143,7 @@ def main(options):
     with Lab(options.build, options.engine, options.keep, bip=bip) as lab:
         lab.start()
         foreign_client(lab, report)
+        bare(lab, report)
         own_card(lab, report)
         report.equal("the host ends well", lab.stop(), 0)
     report.end()

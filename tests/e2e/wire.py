@@ -131,6 +131,13 @@ def wrap_command(keys, counter, data, tar=TAR, spi=(SPI_FIRST, WANT_ALWAYS), kic
     return front + head + keys.encrypt(count + check + padded)
 
 
+def bare_command(keys, counter, data, want=0x01, tar=TAR):
+    """A command packet of SPI 00: no CC, no cipher; only inside TLS."""
+    head = bytes([0x00, want, keys.octet, keys.octet]) + tar
+    body = bytes([13]) + head + counter.to_bytes(5, "big") + b"\0" + data
+    return b"\x01" + ber_length(len(body)) + body
+
+
 def unwrap_sms_command(keys, packet):
     """What a card reads from a command packet (from its CPL on): (SPI, TAR, counter, data)."""
     if int.from_bytes(packet[:2], "big") != len(packet) - 2 or packet[2] != 13 + CC_SIZE:

@@ -217,6 +217,89 @@ BOOST_AUTO_TEST_CASE(heads_are_refused_before_any_key_is_asked_for) {
   BOOST_TEST((rig.status_of(rig.card.packet(status, 0x39)) == Status::por_ok));
 }
 
+// Inside a TLS channel of the card's own that ciphers, packets may do without CC, cipher and
+// counter; nowhere else.
+BOOST_AUTO_TEST_CASE(bare_packets_inside_tls) {
+  Rig rig;
+  rig.channel->ciphered_below = true;
+  const base::Bytes image = image_of(700);
+  rig.card.head.spi = {0x00, 0x01};
+  const auto bare = [&](const Message& message, std::uint8_t wants = 0x01) {
+    Batch batch = rig.serve(rig.card.packet(message, wants));
+    return rig.answer(batch);
+  };
+  rig.card.counter = 0xFFFFFFFFF0;  // is not looked at
+  BOOST_TEST((result_of(*bare(rig.card.store_begin(image, 1))) == CardResult::done));
+  BOOST_TEST(!bare(rig.card.store_data(image, 1, 0, 400), 0x00).has_value());
+  BOOST_TEST(!bare(rig.card.store_data(image, 1, 400, 400), 0x02).has_value());
+  const auto end = bare(rig.card.plain(Ins::store_end, 1));
+  BOOST_REQUIRE(end.has_value());
+  BOOST_TEST((result_of(*end) == CardResult::done));
+  BOOST_TEST(end->message.fields.key.has_value());
+  BOOST_TEST(end->counter == rig.card.counter);
+  BOOST_TEST(rig.channel->proven);
+  BOOST_TEST(rig.channel->last_counter == 0u);
+
+  // What is protected counts as ever, on the same channel too.
+  rig.card.head.spi = {0x16, 0x19};
+  rig.card.counter = 7;
+  BOOST_TEST((result_of(rig.ask(rig.card.message(Ins::status))) == CardResult::done));
+  rig.card.counter = 7;
+  BOOST_TEST((rig.status_of(rig.card.packet(rig.card.message(Ins::status))) ==
+              PacketStatus::counter_low));
+}
+
+BOOST_AUTO_TEST_CASE(bare_packets_elsewhere_and_half_bare_ones) {
+  Rig rig;
+  const Message status = rig.card.message(Ins::status);
+  const auto refused = [&](std::uint8_t first, std::uint8_t second) {
+    rig.card.head.spi = {first, second};
+    const base::Bytes packet = rig.card.packet(status, second);
+    rig.card.head.spi = {0x16, 0x19};
+    return rig.status_of(packet) == PacketStatus::insufficient_security;
+  };
+  for (const int second : {0x01, 0x02, 0x19}) {
+    BOOST_TEST(refused(0x00, static_cast<std::uint8_t>(second)), "outside TLS " << second);
+  }
+  rig.channel->ciphered_below = true;
+  for (const int second : {0x03, 0x08, 0x11, 0x19, 0x1A}) {
+    BOOST_TEST(refused(0x00, static_cast<std::uint8_t>(second)), "00 " << second);
+  }
+  for (const int second : {0x01, 0x02}) {
+    BOOST_TEST(refused(0x16, static_cast<std::uint8_t>(second)), "16 " << second);
+  }
+  for (const int first : {0x02, 0x04, 0x06, 0x10}) {
+    BOOST_TEST(refused(static_cast<std::uint8_t>(first), 0x01), "first " << first);
+  }
+  BOOST_TEST(!rig.channel->proven);
+  // Only STORE DATA may want no answer, and a packet must be whole.
+  rig.card.head.spi = {0x00, 0x01};
+  Batch loud = rig.serve(rig.card.packet(status, 0x02));
+  auto answer = rig.answer(loud);
+  BOOST_REQUIRE(answer.has_value());
+  BOOST_TEST((answer->status == PacketStatus::insufficient_security));
+  base::Bytes padded = rig.card.packet(status, 0x01);
+  padded[padded.size() - 1 - bip::encode_message(status).size()] = 0xFF;  // PCNTR
+  BOOST_TEST((rig.status_of(padded) == PacketStatus::security_error));
+}
+
+// The newer TLS channel of a card has proven itself by its handshake.
+BOOST_AUTO_TEST_CASE(a_bare_packet_beats_an_older_channel) {
+  Rig rig;
+  rig.channel->ciphered_below = true;
+  rig.card.head.spi = {0x00, 0x01};
+  Batch batch;
+  batch.card = std::move(rig.channel);
+  batch.packets = rig.card.packet(rig.card.message(Ins::status), 0x01);
+  batch.settings = &rig.settings;
+  batch.waiting_since = rig.vault.clock.now().mono_ms;
+  batch.rival = Batch::Rival{1, 0xFFFFFFFF};
+  exchange(batch, {rig.crypto, *rig.vault.cards, *rig.store, rig.vault.clock});
+  BOOST_TEST(batch.beats_rival);
+  BOOST_TEST(batch.unserved == batch.packets.size());
+  BOOST_TEST(batch.answers.empty());
+}
+
 BOOST_AUTO_TEST_CASE(wrong_cc_and_unknown_card_look_the_same) {
   Rig rig;
   base::Bytes broken = rig.card.packet(rig.card.message(Ins::status));
