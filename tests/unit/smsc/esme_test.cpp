@@ -330,8 +330,13 @@ BOOST_AUTO_TEST_CASE(the_second_takes_over_and_the_first_comes_back) {
   BOOST_TEST(first_got == 1);
   first->each([](FakeSmsc::Client& client) { client.close = true; });
   BOOST_REQUIRE(until([&] { return !world.esme->state()[0].bound || first->accepted() == 2; }));
-  for (vault::SmsRef ref = 2; world.sink.count() < 20; ++ref) world.submit(ref);
+  std::size_t taken = 1;
+  for (vault::SmsRef ref = 2; world.sink.count() < 20; ++ref) {
+    if (world.submit(ref) == Taken::yes) ++taken;
+  }
   BOOST_REQUIRE(world.bound(0));
+  // None of them may still be on its way to the first.
+  BOOST_REQUIRE(until([&] { return world.sink.count() == taken; }));
   const int before = first_got;
   BOOST_REQUIRE((world.submit(1'000) == Taken::yes));
   BOOST_REQUIRE(until([&] { return first_got == before + 1; }));
