@@ -33,7 +33,7 @@ def one(how, engine, server_of):
                 told = json.loads(process.run(
                     [os.path.join(how.build, "tests", "bench_reminders"), engine, folder,
                      str(records), str(due), *([server.socket] if server else [])],
-                    seconds=1800))
+                    seconds=7200))
                 seen.append(told["reminders_per_s"])
                 details.append(f"{records} stored in {told['fill_s']} s, {told['due']} due: "
                                f"run {told['run_s']} s, preview {told['preview_s']} s, a look "
