@@ -10,6 +10,7 @@
 #include "cli/db_check.h"
 #include "cli/import.h"
 #include "cli/instance_view.h"
+#include "cli/keys_ops.h"
 #include "cli/progress.h"
 #include "cli/sms_ops.h"
 #include "vault/care_service.h"
@@ -251,6 +252,7 @@ int run_ops(Tool& tool) {
   if (name == "db init") return schema(tool, "created ", db::schema_init);
   if (name == "db upgrade") return schema(tool, "upgraded to ", db::schema_upgrade);
   if (name == "db status") return schema(tool, "", db::schema_status);
+  if (is_key_command(name)) return run_key_ops(tool);
   if (name == "status") return show_status(tool);
   if (name == "db check") return db_check(tool);
   if (name == "config check") return config_check(tool);

@@ -1,5 +1,6 @@
 #include "cli/db_check.h"
 #include "cli/instance_view.h"
+#include "cli/keys_ops.h"
 #include "cli/ops.h"
 #include "cli/sms_ops.h"
 
@@ -125,6 +126,7 @@ ProgramSpec make_program() {
                       common_options(),
                       {import_command()}};
   for (CommandSpec& command : other_commands()) program.commands.push_back(std::move(command));
+  for (CommandSpec& command : key_commands()) program.commands.push_back(std::move(command));
   program.commands.push_back(status_command());
   for (CommandSpec& command : sms_commands()) program.commands.push_back(std::move(command));
   return program;

@@ -74,45 +74,12 @@ base::Status add_key(NumberedKeys& keys, base::View line) {
   return {};
 }
 
-base::Result<NumberedKeys> load_keys(const std::string& path, const char* what) {
-  if (path.empty()) return base::Error{base::cat("no ", what, " is configured")};
-  const auto content = read_secret_file(path);
-  if (!content) return base::Error{content.error()};
-  NumberedKeys keys;
-  base::View rest = content->view();
-  for (std::size_t number = 1; !rest.empty(); ++number) {
-    const auto end = std::find(rest.begin(), rest.end(), std::uint8_t{'\n'});
-    const auto size = static_cast<std::size_t>(end - rest.begin());
-    const base::View line = trimmed(rest.first(size));
-    rest = rest.subspan(std::min(size + 1, rest.size()));
-    if (line.empty() || line.front() == '#') continue;
-    if (const base::Status added = add_key(keys, line); !added) {
-      return base::Error{base::cat(path, ":", number, ": ", added.error())};
-    }
-  }
-  if (keys.empty()) return base::Error{path + ": holds no key"};
-  return keys;
-}
-
 base::Status write_all(int file, base::View content) {
   while (!content.empty()) {
     const ssize_t written = ::write(file, content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return base::Error{system_text(errno)};
     content = content.subspan(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
-// The entry in the directory must survive a power cut as well.
-base::Status sync_directory(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "."
-                                : slash == 0               ? "/"
-                                                           : path.substr(0, slash);
-  const Descriptor file{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (file.number < 0 || ::fsync(file.number) != 0) {
-    return base::Error{directory + ": " + system_text(errno)};
   }
   return {};
 }
@@ -145,7 +112,7 @@ base::Result<bool> create_key_file(const std::string& path, const char* what) {
   if (done && (::fchmod(file.number, 0600) != 0 || ::fsync(file.number) != 0)) {
     done = base::Error{system_text(errno)};
   }
-  if (done) done = sync_directory(path);
+  if (done) done = sync_directory_of(path);
   if (!done) {
     ::unlink(path.c_str());  // half a key file must not be taken for a whole one later
     return base::Error{path + ": " + done.error()};
@@ -154,6 +121,37 @@ base::Result<bool> create_key_file(const std::string& path, const char* what) {
 }
 
 }  // namespace
+
+base::Status sync_directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "."
+                                : slash == 0               ? "/"
+                                                           : path.substr(0, slash);
+  const Descriptor file{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (file.number < 0 || ::fsync(file.number) != 0) {
+    return base::Error{directory + ": " + system_text(errno)};
+  }
+  return {};
+}
+
+base::Result<NumberedKeys> read_key_file(const std::string& path) {
+  const auto content = read_secret_file(path);
+  if (!content) return base::Error{content.error()};
+  NumberedKeys keys;
+  base::View rest = content->view();
+  for (std::size_t number = 1; !rest.empty(); ++number) {
+    const auto end = std::find(rest.begin(), rest.end(), std::uint8_t{'\n'});
+    const auto size = static_cast<std::size_t>(end - rest.begin());
+    const base::View line = trimmed(rest.first(size));
+    rest = rest.subspan(std::min(size + 1, rest.size()));
+    if (line.empty() || line.front() == '#') continue;
+    if (const base::Status added = add_key(keys, line); !added) {
+      return base::Error{base::cat(path, ":", number, ": ", added.error())};
+    }
+  }
+  if (keys.empty()) return base::Error{path + ": holds no key"};
+  return keys;
+}
 
 base::Result<base::Secret> read_secret_file(const std::string& path) {
   const base::SecretFileState state = base::check_secret_file(path);
@@ -202,7 +200,8 @@ base::Result<std::unique_ptr<FileKeyRing>> FileKeyRing::load(const KeyFiles& fil
       {&ring->audit_, &files.audit_key_file, "audit key file"},
   };
   for (const auto& [keys, path, what] : wanted) {
-    auto loaded = load_keys(*path, what);
+    if (path->empty()) return base::Error{base::cat("no ", what, " is configured")};
+    auto loaded = read_key_file(*path);
     if (!loaded) return base::Error{loaded.error()};
     *keys = loaded.take();
   }

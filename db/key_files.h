@@ -17,6 +17,7 @@
 namespace db {
 
 using NumberedKeys = std::map<std::uint32_t, base::Secret>;
+inline constexpr std::uint32_t kHighestKeyNumber = 999'999'999;
 
 // Immutable after load; any thread.
 class FileKeyRing : public vault::KeyRing {
@@ -30,6 +31,7 @@ class FileKeyRing : public vault::KeyRing {
   std::string document_mac(const std::string& type, base::View number) const override;
 
   const NumberedKeys& master_keys() const { return master_; }
+  const NumberedKeys& peppers() const { return peppers_; }
 
  private:
   NumberedKeys master_;
@@ -40,6 +42,11 @@ class FileKeyRing : public vault::KeyRing {
 // Creates the files that do not exist, each with one random key under number 1 and mode 0600;
 // an existing file is left alone, a symbolic link refused. Returns the paths created.
 base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files);
+
+// The keys of one file.
+base::Result<NumberedKeys> read_key_file(const std::string& path);
+// A renamed or created entry survives a power cut only after this.
+base::Status sync_directory_of(const std::string& path);
 
 // A file with a secret (key, password): regular, owned by the caller, mode 0600 or 0400, at most
 // 64 KiB. Line ends at the end of the file are dropped.

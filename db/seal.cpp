@@ -90,17 +90,32 @@ Sealed Sealer::seal(const BlobId& id, base::View associated, base::View plain) c
 
 std::optional<base::Bytes> Sealer::open(const Sealed& sealed, base::View associated,
                                         std::size_t plain_size) const {
+  const auto key = data_key(sealed);
+  if (!key) return std::nullopt;
+  auto packed = base::gcm_open(key->view(), sealed.data, associated);
+  if (!packed) return std::nullopt;
+  auto plain = decompress(*packed, plain_size);
+  base::wipe(packed->data(), packed->size());
+  return plain;
+}
+
+std::optional<base::Secret> Sealer::data_key(const Sealed& sealed) const {
   const auto master = master_.find(sealed.master);
   if (master == master_.end()) return std::nullopt;
   auto unwrapped =
       base::gcm_open(master->second.view(), sealed.wrapped, key_binding(sealed.id, sealed.master));
   if (!unwrapped) return std::nullopt;
-  const base::Secret data_key(std::move(*unwrapped));
-  auto packed = base::gcm_open(data_key.view(), sealed.data, associated);
-  if (!packed) return std::nullopt;
-  auto plain = decompress(*packed, plain_size);
-  base::wipe(packed->data(), packed->size());
-  return plain;
+  return base::Secret(std::move(*unwrapped));
+}
+
+bool Sealer::rewrap(Sealed& sealed) const {
+  const auto key = data_key(sealed);
+  if (!key) return false;
+  const auto newest = master_.rbegin();
+  sealed.master = newest->first;
+  sealed.wrapped =
+      base::gcm_seal(newest->second.view(), key->view(), key_binding(sealed.id, sealed.master));
+  return true;
 }
 
 base::Bytes Sealer::image_binding(const vault::ImageInfo& image) {

@@ -35,6 +35,10 @@ class Sealer {
   std::optional<base::Bytes> open(const Sealed& sealed, base::View associated,
                                   std::size_t plain_size) const;
 
+  // Wraps the data key anew, under the newest master key; the content stays as it is. False: the
+  // old master key is missing, or something is not authentic.
+  bool rewrap(Sealed& sealed) const;
+
   // bound_record | image id | digest
   static base::Bytes image_binding(const vault::ImageInfo& image);
   // record | part id | offset
@@ -43,6 +47,8 @@ class Sealer {
 
  private:
   struct Compressor;
+
+  std::optional<base::Secret> data_key(const Sealed& sealed) const;
 
   const NumberedKeys& master_;
   std::unique_ptr<Compressor> compressor_;

@@ -46,6 +46,7 @@ LONG_FILES = set()
 SLEEPERS = {
     "db/sql_store.cpp",    # a moment of random length before a transaction is tried again
     "db/mysql_store.cpp",  # between two looks for a commit whose fate is unknown
+    "cli/keys_ops.cpp",    # between two batches, so that the vault's own work goes first
     "cli/sms_wait.cpp",    # until an instance has done it, which only its row tells
     "card/lab_clock.cpp",  # until other programs have read the laboratory's clock file
 }

@@ -1,0 +1,94 @@
+#include "db/key_file_edit.h"
+
+#include <sys/stat.h>
+
+#include "base/crypto.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "db/key_files.h"
+
+namespace db {
+
+namespace {
+
+constexpr std::size_t kKeySize = 32;
+constexpr unsigned kPrivate = 0600;
+
+base::Status editable(const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode)) {
+    return base::Error{path + " is a symbolic link; a key file is not changed through one"};
+  }
+  return {};
+}
+
+base::Status replace(const std::string& path, const base::Secret& content) {
+  const base::Status written =
+      base::write_file_atomically(path, base::as_text(content.view()), kPrivate);
+  if (!written) return written;
+  return sync_directory_of(path);
+}
+
+// The number at the beginning of a line; 0: none.
+std::uint32_t number_of(std::string_view line) {
+  std::uint32_t number = 0;
+  const std::size_t at = line.find_first_not_of(" \t");
+  if (at == std::string_view::npos) return 0;
+  for (const char c : line.substr(at)) {
+    if (c < '0' || c > '9') break;
+    number = number * 10 + static_cast<std::uint32_t>(c - '0');
+  }
+  return number;
+}
+
+}  // namespace
+
+base::Result<std::uint32_t> add_key(const std::string& path) {
+  if (const base::Status right = editable(path); !right) return base::Error{right.error()};
+  const auto keys = read_key_file(path);
+  if (!keys) return base::Error{keys.error()};
+  const std::uint32_t number = keys->rbegin()->first + 1;
+  if (number > kHighestKeyNumber) return base::Error{path + ": there is no higher number left"};
+  const auto before = read_secret_file(path);
+  if (!before) return base::Error{before.error()};
+  auto key = base::random_array<kKeySize>();
+  std::string hex = base::to_hex(key);
+  const std::string head = base::cat("\n", number, " ");
+  base::Bytes content;
+  content.reserve(before->size() + head.size() + hex.size() + 1);  // no copy is left behind
+  for (const base::View part : {before->view(), base::as_bytes(head), base::as_bytes(hex)}) {
+    content.insert(content.end(), part.begin(), part.end());
+  }
+  content.push_back('\n');
+  base::wipe(key.data(), key.size());
+  base::wipe(hex.data(), hex.size());
+  if (const base::Status done = replace(path, base::Secret(std::move(content))); !done) {
+    return base::Error{done.error()};
+  }
+  return number;
+}
+
+base::Status drop_key(const std::string& path, std::uint32_t number) {
+  if (const base::Status right = editable(path); !right) return right;
+  const auto keys = read_key_file(path);
+  if (!keys) return base::Error{keys.error()};
+  if (!keys->contains(number)) return base::Error{base::cat(path, ": holds no key ", number)};
+  if (number == keys->rbegin()->first) {
+    return base::Error{base::cat("key ", number, " is the newest: what is new is made with it")};
+  }
+  const auto before = read_secret_file(path);
+  if (!before) return base::Error{before.error()};
+  base::Bytes content;
+  content.reserve(before->size() + 1);
+  std::string_view rest = base::as_text(before->view());
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    if (number_of(line) == number) continue;
+    content.insert(content.end(), line.begin(), line.end());
+    content.push_back('\n');
+  }
+  return replace(path, base::Secret(std::move(content)));
+}
+
+}  // namespace db

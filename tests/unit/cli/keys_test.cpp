@@ -1,0 +1,41 @@
+// keys new, status, rotate and drop as an operator calls them, and what they refuse.
+#include "db/sqlite_connection.h"
+#include "tests/unit/cli/tools.h"
+
+using namespace tools;
+
+// Proves the whole life of a key on an empty store, and each refusal with its exit code.
+BOOST_AUTO_TEST_CASE(life_of_a_key) {
+  const Laboratory lab;
+  lab.set_up();
+  BOOST_TEST(lab.ops({"keys", "status"}).output ==
+             "master key 1: 0 data keys, newest\npepper 1: 0 subscribers' keys, newest\n");
+  BOOST_TEST(lab.ops({"keys", "new", "audit"}).code == 2);
+  BOOST_TEST(lab.ops({"keys", "new"}).code == 2);
+  BOOST_TEST(contains(lab.ops({"keys", "new", "master"}), "key 2 is in"));
+  BOOST_TEST(contains(lab.ops({"--json", "keys", "new", "pepper"}), "\"number\": 2"));
+  BOOST_TEST(contains(lab.ops({"keys", "status"}), "master key 1: 0 data keys\nmaster key 2: 0"));
+  BOOST_TEST(lab.ops({"keys", "rotate", "--batch", "0"}).code == 2);
+  BOOST_TEST(lab.ops({"keys", "rotate", "--pause", "1h"}).code == 2);
+  BOOST_TEST(contains(lab.ops({"keys", "rotate"}), "looked at 0 data keys, wrapped 0 anew"));
+  BOOST_TEST(lab.ops({"keys", "drop", "master", "2"}).code == 1);
+  BOOST_TEST(lab.ops({"keys", "drop", "master", "3"}).code == 1);
+  BOOST_TEST(lab.ops({"keys", "drop", "master", "x"}).code == 2);
+  BOOST_TEST(lab.ops({"keys", "drop", "audit", "1"}).code == 2);
+  BOOST_TEST(lab.ops({"keys", "drop", "master", "1"}).code == 0);
+  BOOST_TEST(contains(lab.ops({"--json", "keys", "drop", "pepper", "1"}), "\"dropped\": 1"));
+  BOOST_TEST(contains(lab.ops({"keys", "status"}), "master key 2: 0 data keys, newest\npepper 2"));
+}
+
+// Proves that a key that is needed and not in its file is told by keys status.
+BOOST_AUTO_TEST_CASE(key_that_is_missing) {
+  const Laboratory lab;
+  lab.set_up();
+  db::SqliteConnection(lab.path / "bipvault.db", db::SqliteMode::write, 5000)
+      .run("UPDATE records SET key_state = 2, pepper = 7");
+  const Ended status = lab.ops({"keys", "status"});
+  BOOST_TEST(status.code == 1);
+  BOOST_TEST(contains(status, "pepper 7: 2 subscribers' keys, NOT IN THE KEY FILE"), status.output);
+  BOOST_TEST(contains(lab.ops({"--json", "keys", "status"}), "\"in_file\": false"));
+  BOOST_TEST(contains(lab.ops({"db", "check"}), "pepper 7 is not in the key file"));
+}
