@@ -12,6 +12,7 @@
 #include "cli/instance_view.h"
 #include "cli/keys_ops.h"
 #include "cli/progress.h"
+#include "cli/retention.h"
 #include "cli/sms_ops.h"
 #include "vault/care_service.h"
 
@@ -253,6 +254,7 @@ int run_ops(Tool& tool) {
   if (name == "db upgrade") return schema(tool, "upgraded to ", db::schema_upgrade);
   if (name == "db status") return schema(tool, "", db::schema_status);
   if (is_key_command(name)) return run_key_ops(tool);
+  if (name == "retention") return run_retention(tool);
   if (name == "status") return show_status(tool);
   if (name == "db check") return db_check(tool);
   if (name == "config check") return config_check(tool);

@@ -2,6 +2,7 @@
 #include "cli/instance_view.h"
 #include "cli/keys_ops.h"
 #include "cli/ops.h"
+#include "cli/retention.h"
 #include "cli/sms_ops.h"
 
 namespace cli {
@@ -127,6 +128,7 @@ ProgramSpec make_program() {
                       {import_command()}};
   for (CommandSpec& command : other_commands()) program.commands.push_back(std::move(command));
   for (CommandSpec& command : key_commands()) program.commands.push_back(std::move(command));
+  program.commands.push_back(retention_command());
   program.commands.push_back(status_command());
   for (CommandSpec& command : sms_commands()) program.commands.push_back(std::move(command));
   return program;
