@@ -98,6 +98,9 @@ void Checks::store() {
             s.host.empty() ? "engine = mysql needs host or socket"
                            : "host and socket exclude each other");
   }
+  if (!db::parse_servers(s)) {
+    problem("store", "host", "must be words NAME, NAME:PORT or [ADDRESS]:PORT");
+  }
   if (s.socket.size() > kLongestSocketPath) {
     problem("store", "socket", cat("the path is longer than ", kLongestSocketPath, " octets"));
   }

@@ -289,6 +289,12 @@ void MySqlConnection::run(const std::string& sql) {
   }
 }
 
+void MySqlConnection::catch_up() {
+  try_run("SET SESSION wsrep_sync_wait = 1");
+  query("SELECT 1", {}, [](const Row&) {});
+  try_run("SET SESSION wsrep_sync_wait = 0");
+}
+
 void MySqlConnection::try_run(const std::string& sql) {
   try {
     run(sql);

@@ -40,6 +40,8 @@ class MySqlConnection : public SqlConnection {
   std::uint64_t execute(std::string_view sql, Params params) override;
   void query(std::string_view sql, Params params, const Visit& visit) override;
   void run(const std::string& sql) override;
+  // On a cluster: returns when what was committed anywhere before the call can be seen here.
+  void catch_up();
   // For settings that not every server knows.
   void try_run(const std::string& sql);
 

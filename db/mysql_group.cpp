@@ -96,8 +96,10 @@ MySqlGroup::Fate MySqlGroup::commit_together(const Members& members) {
   try {
     std::vector<const ChangeSet*> changes;
     for (const Member* member : members) changes.push_back(member->changes);
+    if (server_ != servers_.current()) bulk_.reset();
     if (!bulk_) {
-      auto made = std::make_unique<MySqlBulk>(settings_, password_);
+      server_ = servers_.current();
+      auto made = std::make_unique<MySqlBulk>(servers_.at(server_), password_);
       unable_ = !made->able();
       if (unable_) return Fate::alone;
       bulk_ = std::move(made);

@@ -12,15 +12,15 @@
 #include "base/secret.h"
 #include "db/change_set.h"
 #include "db/mysql_bulk.h"
-#include "db/settings.h"
+#include "db/mysql_servers.h"
 
 namespace db {
 
 class MySqlGroup {
  public:
   // Both outlive the group.
-  MySqlGroup(const Settings& settings, const base::Secret& password)
-      : settings_(settings), password_(password) {}
+  MySqlGroup(const MySqlServers& servers, const base::Secret& password)
+      : servers_(servers), password_(password) {}
 
   // Returns when the changes are durable: by a leader, or because `alone` has done it, which is
   // called when they could not be committed by the leader or the leader takes too long. Throws
@@ -42,9 +42,10 @@ class MySqlGroup {
   Member* hand_over();
   Fate commit_together(const Members& members);
 
-  const Settings& settings_;
+  const MySqlServers& servers_;
   const base::Secret& password_;
   std::unique_ptr<MySqlBulk> bulk_;  // the leader's alone
+  std::size_t server_ = 0;           // that it leads to
   bool unable_ = false;              // the leader's alone: the server does not know array binding
   std::mutex mutex_;
   std::deque<Member*> queue_;

@@ -17,6 +17,7 @@ constexpr std::uint32_t kLookUpPauseMs = 50;
 }  // namespace
 
 SqlConnection& MySqlStore::connection() {
+  if (connection_ && server_ != servers_.current()) connection_.reset();  // the others have left
   if (!connection_) {
     if (Clock::now() < not_before_) {
       throw *failure_;
@@ -28,15 +29,22 @@ SqlConnection& MySqlStore::connection() {
 
 void MySqlStore::connect() {
   try {
-    auto made = std::make_unique<MySqlConnection>(settings(), password_);
-    must_have_schema(*made);
-    connection_ = std::move(made);
+    auto made =
+        servers_.connect(password_, [&](MySqlConnection& fresh) { must_have_schema(fresh); });
+    connection_ = std::move(made.connection);
+    server_ = made.server;
   } catch (const SqlError& error) {
     not_before_ = Clock::now() + kPauseAfterFailure;
     failure_ = error;
     throw;
   }
   if (std::exchange(connected_before_, true)) health().count("db.reconnects");
+}
+
+// It was lost, or there is something wrong with it.
+void MySqlStore::disconnect() noexcept {
+  if (connection_) servers_.lost(server_);
+  connection_.reset();
 }
 
 void MySqlStore::write(const ChangeSet& changes) {

@@ -9,21 +9,25 @@
 #include "db/health.h"
 #include "db/mysql_connection.h"
 #include "db/mysql_group.h"
+#include "db/mysql_servers.h"
 #include "db/sql_store.h"
 
 namespace db {
 
 class MySqlStore : public SqlStore {
  public:
-  MySqlStore(const Settings& settings, const base::Secret& password, const FileKeyRing& keys,
-             Health& health, RecordMemory& memory, StagedTotal& staged_total, MySqlGroup& group)
+  // All but the settings are shared by the factory's stores.
+  MySqlStore(const Settings& settings, MySqlServers& servers, const base::Secret& password,
+             const FileKeyRing& keys, Health& health, RecordMemory& memory,
+             StagedTotal& staged_total, MySqlGroup& group)
       : SqlStore(settings, keys, health, memory, staged_total),
+        servers_(servers),
         password_(password),
         group_(group) {}
 
  protected:
   SqlConnection& connection() override;
-  void disconnect() noexcept override { connection_.reset(); }
+  void disconnect() noexcept override;
   void write(const ChangeSet& changes) override;
   Fate look_up(const RecordWrite& write, const vault::OpId& op) override;
 
@@ -34,9 +38,11 @@ class MySqlStore : public SqlStore {
   void write_statements(const ChangeSet& changes);
   Fate look_up_once(const RecordWrite& write, const vault::OpId& op);
 
+  MySqlServers& servers_;
   const base::Secret& password_;
   MySqlGroup& group_;
   std::unique_ptr<MySqlConnection> connection_;
+  std::size_t server_ = 0;  // that it leads to
   bool connected_before_ = false;
   Clock::time_point not_before_{};   // after a failure to connect: fail at once until then
   std::optional<SqlError> failure_;  // of that attempt
@@ -52,19 +58,20 @@ class MySqlStoreFactory : public vault::StoreFactory {
         health_(log, counters, settings.settled_after_ms, clock_) {}
 
   std::unique_ptr<vault::Store> open() override {
-    return std::make_unique<MySqlStore>(settings_, password_, keys_, health_, memory_,
+    return std::make_unique<MySqlStore>(settings_, servers_, password_, keys_, health_, memory_,
                                         staged_total_, group_);
   }
 
  private:
   const Settings settings_;
+  MySqlServers servers_{settings_};
   const base::Secret password_;
   const FileKeyRing& keys_;
   const base::SystemClock clock_;
   Health health_;
   RecordMemory memory_;
   StagedTotal staged_total_;
-  MySqlGroup group_{settings_, password_};
+  MySqlGroup group_{servers_, password_};
 };
 
 }  // namespace db

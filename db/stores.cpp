@@ -29,7 +29,8 @@ std::unique_ptr<SqlConnection> open_connection(const Settings& settings, SqliteM
 #ifdef BIPVAULT_MYSQL
   const auto password = mysql_password(settings);
   if (!password) throw SqlError(SqlError::Kind::other, 0, password.error());
-  return std::make_unique<MySqlConnection>(settings, *password);
+  MySqlServers servers(settings);
+  return std::move(servers.connect(*password, [](MySqlConnection&) {}).connection);
 #else
   throw SqlError(SqlError::Kind::other, 0, kNoMySql);
 #endif

@@ -283,6 +283,11 @@ def damm_ok(key):
     return interim == 0
 
 
+def damm_digit(digits):
+    """The check digit that makes a key of these digits."""
+    return next(last for last in "0123456789" if damm_ok(digits + last))
+
+
 def mistype(key):
     """The key with one wrong digit, as a slip of the finger: its check digit shows it."""
     return key[:2] + str((int(key[2]) + 1) % 10) + key[3:]
