@@ -45,8 +45,11 @@ bool is_auditors_call(const std::string& command) {
 }
 
 bool is_caller(const config::CareAccess& access, ::uid_t user) {
-  return among(access.auditors, user) || among(access.brokers, user) ||
-         !agent_of(access, user).empty();
+  return among(access.auditors, user) || is_broker(access, user) || !agent_of(access, user).empty();
+}
+
+bool is_broker(const config::CareAccess& access, ::uid_t user) {
+  return among(access.brokers, user);
 }
 
 std::optional<std::string> admit(const config::CareAccess& access, ::uid_t user,
@@ -63,7 +66,7 @@ std::optional<std::string> admit(const config::CareAccess& access, ::uid_t user,
     return std::nullopt;
   }
   const std::string named = line.get("agent");
-  if (!named.empty() && among(access.brokers, user)) return std::nullopt;
+  if (!named.empty() && is_broker(access, user)) return std::nullopt;
   const std::string own = agent_of(access, user);
   if (own.empty()) return base::cat("user ", login, " is no agent ([care] agents)");
   if (!named.empty() && named != own) {

@@ -17,6 +17,8 @@ bool is_auditors_call(const std::string& command);
 
 // May that user call at all? Who may not is not listened to.
 bool is_caller(const config::CareAccess& access, ::uid_t user);
+// A desk's own program: it calls for many agents.
+bool is_broker(const config::CareAccess& access, ::uid_t user);
 // Admits a call of that user and sets who it is in the line: agent, or operator. What the line says
 // itself of either is believed of brokers only. The string says why the call is refused.
 std::optional<std::string> admit(const config::CareAccess& access, ::uid_t user, CommandLine& line);

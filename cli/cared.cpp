@@ -7,8 +7,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <map>
+#include <optional>
 
 #include "cli/care_access.h"
 #include "cli/line_socket.h"
@@ -48,8 +51,19 @@ class Signals {
   int fd_ = -1;
 };
 
+constexpr const char* kTooMany = "too many calls at a time: try again";
+constexpr const char* kTooManyOwn = "too many calls of this user at a time: try again";
+
 unsigned seconds_of(std::int64_t ms) {
   return static_cast<unsigned>((ms + base::kSecondMs - 1) / base::kSecondMs);
+}
+
+// Who is at the other end, as the kernel says. Nothing: it cannot be told.
+std::optional<::uid_t> peer_of(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  return peer.uid;
 }
 
 // In the process of one call; the alarm ends it when it takes too long.
@@ -58,27 +72,27 @@ void serve(Tool& tool, const LineSocket& socket) {
   if (now == nullptr) return;
   const config::CareAccess& access = *now;
   ::alarm(seconds_of(2 * access.request_timeout + access.call_timeout));
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (::getsockopt(socket.fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
-  if (!is_caller(access, peer.uid)) {
-    tool.log().warning("care.refused", base::cat("user ", peer.uid, ": refused"));
+  const std::optional<::uid_t> peer = peer_of(socket.fd());
+  if (!peer) return;
+  const ::uid_t user = *peer;
+  if (!is_caller(access, user)) {
+    tool.log().warning("care.refused", base::cat("user ", user, ": refused"));
     const CareAnswer no =
-        refused(kFailed, base::cat("user ", peer.uid, " is neither agent nor auditor ([care])"));
+        refused(kFailed, base::cat("user ", user, " is neither agent nor auditor ([care])"));
     (void)socket.write(to_line(no), access.request_timeout).ok();
     return;
   }
   auto line = socket.read_line(kLongestRequest, access.request_timeout);
   if (!line) {
-    tool.log().warning("care.not_read", base::cat("user ", peer.uid, ": ", line.error()));
+    tool.log().warning("care.not_read", base::cat("user ", user, ": ", line.error()));
     return;
   }
-  std::string answer = to_line(serve_request(tool, peer.uid, *line));
+  std::string answer = to_line(serve_request(tool, user, *line));
   base::wipe(line->data(), line->size());
   const base::Status written = socket.write(answer, access.request_timeout);
   base::wipe(answer.data(), answer.size());
   if (!written) {
-    tool.log().warning("care.not_told", base::cat("user ", peer.uid, ": ", written.error()));
+    tool.log().warning("care.not_told", base::cat("user ", user, ": ", written.error()));
   }
 }
 
@@ -107,7 +121,10 @@ class Service {
     const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) return;
     const LineSocket socket(fd);
-    const pid_t child = calls_ < access_.calls ? ::fork() : -1;
+    const std::optional<::uid_t> user = peer_of(fd);
+    if (!user) return;
+    const char* const full = no_room_for(*user);
+    const pid_t child = full == nullptr ? ::fork() : -1;
     if (child == 0) {
       signals_.as_before();
       ::close(listener_);
@@ -115,23 +132,32 @@ class Service {
       ::_exit(0);
     }
     if (child > 0) {
-      ++calls_;
+      calls_.emplace(child, *user);
       return;
     }
-    const CareAnswer busy = refused(kUnavailable, "too many calls at a time: try again");
+    const CareAnswer busy = refused(kUnavailable, full != nullptr ? full : kTooMany);
     // Who does not read it learns it from the closed connection.
     (void)socket.write(to_line(busy), 1).ok();
   }
 
   void reap(int options) {
-    while (::waitpid(-1, nullptr, options) > 0) --calls_;
+    for (pid_t ended = 0; (ended = ::waitpid(-1, nullptr, options)) > 0;) calls_.erase(ended);
+  }
+
+  // Null: there is room for one more call of that user.
+  const char* no_room_for(::uid_t user) const {
+    const auto most = static_cast<std::size_t>(access_.calls);
+    if (calls_.size() >= most) return kTooMany;
+    const auto own = std::count_if(calls_.begin(), calls_.end(),
+                                   [&](const auto& call) { return call.second == user; });
+    return own < access_.calls_per_user || is_broker(access_, user) ? nullptr : kTooManyOwn;
   }
 
   Tool& tool_;
   const config::CareAccess& access_;
   int listener_;
   Signals signals_;
-  int calls_ = 0;
+  std::map<pid_t, ::uid_t> calls_;  // under way: the process of each, and whose it is
 };
 
 ProgramSpec make_program() {

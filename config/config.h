@@ -36,6 +36,15 @@ struct CareAccess {
   std::int64_t request_timeout = 10 * base::kSecondMs;
   std::int64_t call_timeout = base::kMinuteMs;
   int calls = 16;  // at a time
+  int calls_per_user = 4;
+};
+
+// Section [detail_records].
+struct DetailRecords {
+  std::string directory;  // empty: none are written
+  std::int64_t every = base::kHourMs;
+  std::int64_t size = 64 * 1024 * 1024;
+  int queue = 100'000;  // lines
 };
 
 struct Config {

@@ -154,6 +154,24 @@ def strangers(report, desk):
                     "is told to go at once")
 
 
+def one_user_too_often(report, desk, card):
+    """A user whose calls hang keeps no other one out; what he has too many is told so at once."""
+    script = ("import socket,sys\n"
+              "def line():\n s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); return s\n"
+              "hanging = [line(), line()]; third = line(); third.settimeout(30)\n"
+              "print(third.recv(4096).decode(), flush=True); sys.stdin.read()")
+    with subprocess.Popen(["/usr/bin/python3", "-c", script, desk.socket], text=True, user=MEI,
+                          group=MEI, extra_groups=[], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, cwd="/") as many:
+        told = json.loads(many.stdout.readline())
+        report.equal("a third call at a time", told["code"], 4, show="")
+        report.contains("and why", told["err"], "of this user",
+                        "too many of this user")
+        report.equal("another agent meanwhile",
+                     desk.care(LI, "show", card.iccid).returncode, 0, "is served")
+        many.stdin.close()
+
+
 def strange_requests(report, desk, service):
     request = {"version": 1, "command": "show", "options": {}, "arguments": ["1"],
                "document_number": "x"}
@@ -193,7 +211,7 @@ def care(report, lab, desk):
             channel.fetch(wire.other_key(key))
     lab.sections["care"] = {"socket": desk.socket, "agents": f"{MEI}=mei {LI}=li",
                             "brokers": BROKER, "auditors": f"{AUDITOR} root",
-                            "request_timeout": "2s"}
+                            "request_timeout": "4s", "calls_per_user": "2"}
     own = lab.config
     lab.config = lab.path("etc", "cared.ini")  # the laboratory itself goes on without the service
     lab.write_config()
@@ -207,6 +225,7 @@ def care(report, lab, desk):
         agents(report, desk, card, lab)
         auditors(report, desk, card)
         closed(report, desk, lab)
+        one_user_too_often(report, desk, card)
         export(report, desk, card, image)
         strangers(report, desk)
         strange_requests(report, desk, service)
