@@ -176,6 +176,7 @@ class Exchange {
       card_.fetch_max = message.fields.max_data.value_or(0);
     }
     const auto transaction = message.fields.transaction;
+    const std::uint32_t total = message.fields.total.value_or(0);
     auto request = to_command(message, card_.iccid, fetch_max());
     if (const auto* not_one = std::get_if<NotACommand>(&request)) {
       used(command);
@@ -188,9 +189,10 @@ class Exchange {
     if (begins_something(message.code) && must_wait()) {
       return put_off(command, message.code);
     }
+    const base::Now began = parts_.clock.now();
     vault::CardService::Served served =
         parts_.cards.handle(parts_.store, *card_.channel, std::get<vault::CardCommand>(request),
-                            command.counter, !command.bare, parts_.clock.now());
+                            command.counter, !command.bare, began);
     if (served.replay == vault::Replay::low) {
       return refuse(command, PacketStatus::counter_low, Fault::counter_low);
     }
@@ -201,6 +203,7 @@ class Exchange {
     used(command);
     card_.proven = true;
     note_transfer(message.code, served.answer.result);
+    note_detail(static_cast<Ins>(message.code), transaction, total, served.answer, began);
     note_error(command, message.code, transaction, served.answer);
     respond(command, message.code, served.answer);
   }
@@ -242,6 +245,28 @@ class Exchange {
     if (ins == Ins::store_end || ins == Ins::fetch_report || ins == Ins::erase) {
       card_.transfer = false;
     }
+  }
+
+  void note_detail(Ins ins, std::optional<std::uint32_t> transaction, std::uint32_t total,
+                   const CardAnswer& answer, base::Now began) {
+    if (parts_.details == nullptr) return;
+    if (ins == Ins::store_begin && answer.result == CardResult::done && transaction) {
+      card_.begun = Card::Begun{*transaction, total, began.mono_ms};
+    }
+    if (!has_detail(ins, answer.result)) return;
+    Detail detail{began.utc_ms,  card_.iccid, card_.transport, ins,
+                  answer.result, transaction, total,           0};
+    std::int64_t since = began.mono_ms;
+    if (ins == Ins::store_end && card_.begun && card_.begun->transaction == transaction) {
+      detail.octets = card_.begun->octets;
+      since = card_.begun->at;
+      card_.begun.reset();
+    } else if (ins == Ins::fetch_begin && answer.result == CardResult::done) {
+      detail.octets = answer.total.value_or(0);
+      detail.transaction = answer.transaction;
+    }
+    detail.took_ms = parts_.clock.now().mono_ms - since;
+    parts_.details->take(detail);
   }
 
   void note_error(const Command& command, std::uint8_t code,

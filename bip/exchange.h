@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "bip/details.h"
 #include "bip/faults.h"
 #include "bip/ports.h"
 #include "bip/settings.h"
@@ -44,6 +45,14 @@ struct Card {
     std::optional<std::uint32_t> offset;
   };
   std::optional<Dropping> dropping;
+
+  // The store that was begun on this channel, for its detail record.
+  struct Begun {
+    std::uint32_t transaction = 0;
+    std::uint32_t octets = 0;
+    std::int64_t at = 0;  // mono_ms
+  };
+  std::optional<Begun> begun;
 };
 
 struct Batch {
@@ -75,6 +84,7 @@ struct ExchangeParts {
   vault::CardService& cards;
   vault::Store& store;
   const base::Clock& clock;
+  DetailSink* details = nullptr;  // null: nobody wants them
 };
 
 // Fills the second half of the batch. What throws (out of memory) leaves the card's channel valid

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "bip/carried_inbox.h"
+#include "bip/details.h"
 #include "bip/ports.h"
 #include "bip/settings.h"
 #include "vault/card_service.h"
@@ -33,6 +34,7 @@ class Gateway {
     // Channels that a platform carries; both or neither.
     Platform* platform = nullptr;
     CarriedInbox* inbox = nullptr;
+    DetailSink* details = nullptr;  // null: nobody wants them
   };
   Gateway(const Settings& settings, const Parts& parts);
   ~Gateway();

@@ -157,7 +157,8 @@ void Gateway::Impl::serve(Worker& worker, Batch& batch) {
   const Timed timed(parts_, began);
   try {
     if (store_at_hand(worker)) {
-      return exchange(batch, {parts_.keys, parts_.cards, *worker.store, parts_.clock});
+      return exchange(batch, {parts_.keys, parts_.cards, *worker.store, parts_.clock,
+                              parts_.details});
     }
   } catch (...) {
   }

@@ -61,6 +61,7 @@ struct Config {
   bip::WakeUpSettings wake_up;
   CareAccess care;
   std::string metrics_listen;  // empty: none
+  DetailRecords detail_records;
 
   bool has_sms() const { return sms_by_host || !smscs.empty(); }
 };

@@ -2,7 +2,7 @@
 
 namespace plugin {
 
-void Alarms::set(const std::string& id, const std::string& text) {
+void Alarms::set(const std::string& id, const std::string& text, std::int32_t severity) {
   const bool changed = raised_.with([&](auto& map) {
     const auto found = map.find(id);
     if (text.empty()) return map.erase(id) > 0;
@@ -11,7 +11,7 @@ void Alarms::set(const std::string& id, const std::string& text) {
     return true;
   });
   // With no lock held: the host may call back.
-  if (changed) host_.alarm(id, text);
+  if (changed) host_.alarm(id, text, severity);
 }
 
 void Alarms::clear_all() {

@@ -14,8 +14,9 @@ class Alarms {
  public:
   explicit Alarms(const Host& host) : host_(host) {}
 
-  // An empty text: it is over. The host is told of changes only.
-  void set(const std::string& id, const std::string& text);
+  // An empty text: it is over. The host is told of changes only; `severity` is one of bv.alarm/1.
+  void set(const std::string& id, const std::string& text,
+           std::int32_t severity = BV_ALARM_CRITICAL);
   void clear_all();
   std::map<std::string, std::string> raised() const {
     return raised_.with([](const auto& map) { return map; });

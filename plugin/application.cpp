@@ -171,12 +171,16 @@ base::Status Application::start() {
   if (stores_ == nullptr) {
     if (const base::Status stores = open_stores(); !stores) return stores;
   }
+  if (const base::Status details = start_details(); !details) return details;
   auto gateway = std::make_unique<bip::Gateway>(
       config_.bip, bip::Gateway::Parts{*keys_, *cards_, *stores_, clock_, log_, counters_,
                                        psk_source_ ? psk_source_.get() : keys_file_.get(),
                                        host_.bip() != nullptr ? &platform_ : nullptr,
-                                       host_.bip() != nullptr ? &inbox_ : nullptr});
-  if (const base::Status started = gateway->start(); !started) return started;
+                                       host_.bip() != nullptr ? &inbox_ : nullptr, details_.get()});
+  if (const base::Status started = gateway->start(); !started) {
+    details_.reset();
+    return started;
+  }
   {
     const std::lock_guard lock(parts_mutex_);
     gateway_ = std::move(gateway);
@@ -197,6 +201,16 @@ base::Status Application::start() {
                                   ? base::cat("running; card channels over TCP on port ", port)
                                   : "running; no TCP listener is configured");
   return {};
+}
+
+base::Status Application::start_details() {
+  if (config_.detail_records.directory.empty()) return {};
+  details_ = std::make_unique<DetailRecords>(
+      config_.detail_records, config_.instance.empty() ? machine_name() : config_.instance,
+      DetailRecords::Parts{clock_, log_, counters_, [this](const std::string& text) {
+                             alarms_.set("detail_records", text, BV_ALARM_WARNING);
+                           }});
+  return details_->start();
 }
 
 base::Status Application::start_desk() {
@@ -322,6 +336,7 @@ bool Application::stop(std::int64_t deadline_ms) {
   if (desk_ != nullptr && !desk_->stop(left())) return false;
   if (!watch_gate_.empty_within(std::chrono::milliseconds(left()))) return false;
   watch_.join();
+  if (details_ != nullptr && !details_->stop(left())) return false;  // after the last card
   std::unique_ptr<bip::Gateway> gateway;
   std::unique_ptr<SmsDesk> desk;
   std::unique_ptr<MetricsEndpoint> metrics;
@@ -335,6 +350,7 @@ bool Application::stop(std::int64_t deadline_ms) {
   metrics.reset();
   desk.reset();
   gateway.reset();
+  details_.reset();
   stores_.reset();
   alarms_.clear_all();
   return true;

@@ -21,6 +21,7 @@
 #include "db/stores.h"
 #include "plugin/alarms.h"
 #include "plugin/card_keys_file.h"
+#include "plugin/detail_records.h"
 #include "plugin/host.h"
 #include "plugin/host_metrics.h"
 #include "plugin/host_sms.h"
@@ -66,6 +67,7 @@ class Application {
   base::Status open_stores();
   base::Status start_desk();
   base::Status start_metrics();
+  base::Status start_details();
   void watch(const std::string& name);
   void beat(vault::Store& store, vault::InstanceRow& row);
   bool rest_until(std::int64_t mono_ms);
@@ -87,6 +89,7 @@ class Application {
   std::unique_ptr<bip::DownlinkKeys> downlink_keys_;
   std::unique_ptr<bip::CardWakeUp> wake_up_;  // null: cards are not woken
   std::unique_ptr<vault::CardService> cards_;
+  std::unique_ptr<DetailRecords> details_;  // null: not asked for
   HostPlatform platform_;
   bip::CarriedInbox inbox_;  // stopped, while no gateway listens
 

@@ -131,13 +131,13 @@ void Host::sms_kept(std::uint64_t id, bv_status status) const {
   call([&] { return sms_->kept(handle_, id, status), BV_OK; });
 }
 
-void Host::alarm(const std::string& id, const std::string& text) const {
+void Host::alarm(const std::string& id, const std::string& text, std::int32_t severity) const {
   if (alarm_ == nullptr) return;
   call([&] {
     if (text.empty()) {
       alarm_->clear(handle_, id.c_str());
     } else {
-      alarm_->raise(handle_, id.c_str(), BV_ALARM_CRITICAL, text.c_str());
+      alarm_->raise(handle_, id.c_str(), severity, text.c_str());
     }
     return BV_OK;
   });

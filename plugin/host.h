@@ -47,8 +47,8 @@ class Host {
   bv_status sms_submit(const bv_sms_message& message) const;
   std::uint32_t sms_room() const;
   void sms_kept(std::uint64_t id, bv_status status) const;
-  // What the host throws is its own affair. Any thread.
-  void alarm(const std::string& id, const std::string& text) const;  // empty: over
+  // What the host throws is its own affair. Any thread. An empty text: it is over.
+  void alarm(const std::string& id, const std::string& text, std::int32_t severity) const;
   // Only with metrics().
   std::uint64_t define_metric(const std::string& name, int kind, const std::string& help) const;
   void add_metric(std::uint64_t handle, std::int64_t amount) const;

@@ -66,7 +66,8 @@ def logged_in(name, text):
 
 def without_identifiers(text):
     """The source without what it names to the log, so that counters can be looked for."""
-    for call in reversed([*CALL.finditer(text)]):
+    calls = [*CALL.finditer(text), *CALL_OF_TEMPORARY.finditer(text)]
+    for call in sorted(calls, key=lambda call: -call.start()):
         argument = first_argument(text, call.end())
         text = text[:call.end()] + text[call.end() + len(argument):]
     return text

@@ -332,7 +332,7 @@ def check_texts(source, ops, report):
                    "does not hold what `bipvault-ops config reference` prints")
 
 
-COUNTER = re.compile(r'"((?:bip|smsc|vault|db)\.[a-z_]+)"')
+COUNTER = re.compile(r'"((?:bip|smsc|vault|db|plugin)\.[a-z_]+)"')
 
 
 def counters_of(text):

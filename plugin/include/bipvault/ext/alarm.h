@@ -11,7 +11,8 @@
 #define BV_ALARM_CRITICAL 2 /* cards or subscribers are not served */
 
 typedef struct bv_alarm_1 {
-  /* [any] Must not block. `id`: "store", "smsc.NAME"; the same again replaces the text. */
+  /* [any] Must not block. `id`: "store", "smsc.NAME" and more (docs/messages.md); the same again
+   * replaces the text. */
   void (*raise)(const bv_host *host, const char *id, int32_t severity, const char *text);
   /* [any] It is over; also for what was never raised. All are cleared before stop returns. */
   void (*clear)(const bv_host *host, const char *id);
