@@ -1,5 +1,6 @@
 #include "host/log.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -30,13 +31,14 @@ int priority(base::Severity severity) {
   return 6;
 }
 
-void write_stderr(std::string_view text) {
+bool write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // nobody reads: there is no other place for the line
+    if (written <= 0) return false;
     text.remove_prefix(static_cast<std::size_t>(written));
   }
+  return true;
 }
 
 }  // namespace
@@ -90,9 +92,13 @@ std::string journal_fields(base::Severity severity, std::string_view component,
                    id.empty() ? "" : "\nBIPVAULT_MESSAGE=", id, "\nMESSAGE=", message, "\n");
 }
 
-Log::Log(LogTarget target, base::Severity level, const base::Clock& clock,
+Log::Log(LogTarget target, base::Severity level, const base::Clock& clock, std::string file,
          std::string journal_socket)
-    : target_(target), level_(level), clock_(clock), journal_socket_(std::move(journal_socket)) {}
+    : target_(target),
+      level_(level),
+      clock_(clock),
+      path_(std::move(file)),
+      journal_socket_(std::move(journal_socket)) {}
 
 bool Log::start() {
   return thread_.start("log", [this] { work(); });
@@ -105,8 +111,8 @@ void Log::stop() {
   }
   ready_.notify_one();
   thread_.join();
-  if (journal_ >= 0) ::close(journal_);
-  journal_ = -1;
+  if (journal_ >= 0) ::close(std::exchange(journal_, -1));
+  if (file_ >= 0) ::close(std::exchange(file_, -1));
 }
 
 void Log::write(base::Severity severity, std::string_view id, std::string_view text) {
@@ -145,7 +151,16 @@ void Log::work() {
 void Log::put(const Line& line) {
   const bool journal = target_ == LogTarget::journald;
   if (journal && to_journal(journal_fields(line.severity, line.component, line.text))) return;
-  write_stderr(stderr_line(line.utc_ms, line.severity, line.component, line.text));
+  const std::string text = stderr_line(line.utc_ms, line.severity, line.component, line.text);
+  if (target_ == LogTarget::file && to_file(text)) return;
+  (void)write_all(STDERR_FILENO, text);  // nobody reads: there is no other place for the line
+}
+
+// A file that cannot be opened is tried again at the next line: its disk may be back.
+bool Log::to_file(std::string_view line) {
+  if (reopen_.exchange(false) && file_ >= 0) ::close(std::exchange(file_, -1));
+  if (file_ < 0) file_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+  return file_ >= 0 && write_all(file_, line);
 }
 
 bool Log::to_journal(const std::string& fields) {

@@ -1,5 +1,5 @@
 // Where the lines of host and plugin go: one line "DATE SEVERITY COMPONENT TEXT [IDENTIFIER]" on
-// standard error, or a datagram with fields to journald's native socket.
+// standard error or in a file, or a datagram with fields to journald's native socket.
 #pragma once
 
 #include <atomic>
@@ -33,12 +33,14 @@ std::string journal_fields(base::Severity severity, std::string_view component,
 class Log : public base::Log {
  public:
   // The clock outlives the log.
-  Log(LogTarget target, base::Severity level, const base::Clock& clock,
+  Log(LogTarget target, base::Severity level, const base::Clock& clock, std::string file = {},
       std::string journal_socket = kJournalSocket);
   ~Log() override { stop(); }
 
   bool start();
   void stop();  // writes what is queued, joins
+  // The file is opened anew before the next line: it was renamed. Any thread.
+  void reopen() { reopen_ = true; }
 
   void write(base::Severity severity, std::string_view id, std::string_view text) override;
 
@@ -52,12 +54,17 @@ class Log : public base::Log {
   void work();
   void put(const Line& line);
   bool to_journal(const std::string& fields);
+  bool to_file(std::string_view line);
 
   const LogTarget target_;
   const base::Severity level_;
   const base::Clock& clock_;
+  const std::string path_;
   const std::string journal_socket_;
+  std::atomic<bool> reopen_{false};
+  // The log's own thread alone.
   int journal_ = -1;
+  int file_ = -1;
 
   std::mutex mutex_;
   std::condition_variable ready_;

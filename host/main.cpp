@@ -30,7 +30,7 @@ constexpr char kHelp[] =
     "Signals:\n"
     "  SIGTERM, SIGINT  drain (at most drain_deadline; a second one cuts it short), stop, end\n"
     "  SIGHUP           read card keys and the plugin's configuration again; what is refused is\n"
-    "                   logged, and the old one stays\n"
+    "                   logged, and the old one stays; log_file is opened anew\n"
     "  SIGUSR1          write the plugin's health to the log, as JSON\n"
     "\n"
     "Exit codes:\n"
@@ -128,12 +128,12 @@ int run(const Options& options) {
   const std::unique_ptr<base::Clock> clock = make_clock(settings);
   if (options.check) return check(settings, *clock);
 
-  host::Log log(settings.log, settings.log_level, *clock);
+  host::Log log(settings.log, settings.log_level, *clock, settings.log_file);
   if (!log.start()) {
     std::fprintf(stderr, "bipvault-host: no thread for the log\n");
     return host::kFailed;
   }
-  const host::ExitCode code = host::run(settings, log, *clock);
+  const host::ExitCode code = host::run(settings, log, *clock, [&log] { log.reopen(); });
   log.stop();
   // A plugin that did not stop may still run threads: nothing may be torn down under them.
   std::fflush(nullptr);

@@ -56,10 +56,12 @@ const char* signal_name(int number) { return number == SIGINT ? "SIGINT" : "SIGT
 
 class Runner {
  public:
-  Runner(const Settings& settings, base::Log& log, const base::Clock& clock)
+  Runner(const Settings& settings, base::Log& log, const base::Clock& clock,
+         std::function<void()> reopen_log = {})
       : settings_(settings),
         log_(log),
         clock_(clock),
+        reopen_log_(std::move(reopen_log)),
         carrier_(log),
         messenger_(log, clock),
         services_(log, clock, settings.carry_bip ? &carrier_ : nullptr,
@@ -232,9 +234,8 @@ class Runner {
     if (!settings_.carry_sms) return true;
     const auto* sink =
         static_cast<const bv_sms_sink_1*>(plugin_->get_extension(plugin_, BV_EXT_SMS_SINK));
-    const base::Status started = sink == nullptr
-                                     ? base::Error{"the plugin takes no messages"}
-                                     : messenger_.start(plugin_, sink);
+    const base::Status started = sink == nullptr ? base::Error{"the plugin takes no messages"}
+                                                 : messenger_.start(plugin_, sink);
     if (!started) log_.error("host.no_messages", "carry_sms: " + started.error());
     return started.ok();
   }
@@ -283,6 +284,7 @@ class Runner {
   }
 
   void reload() {
+    reopen_log_();
     const bool keys = load_card_keys();
     if (!keys) log_.error("host.card_keys_kept", "the card keys stay as they were");
     if (call("reload", [&](bv_buffer* why) {
@@ -352,7 +354,8 @@ class Runner {
   const Settings& settings_;
   base::Log& log_;
   const base::Clock& clock_;
-  Carrier carrier_;  // before the plugin can call it, until it cannot any more
+  const std::function<void()> reopen_log_;
+  Carrier carrier_;      // before the plugin can call it, until it cannot any more
   Messenger messenger_;  // the same
   Services services_;
   std::string name_;
@@ -382,8 +385,9 @@ void allow_descriptors() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-ExitCode run(const Settings& settings, base::Log& log, const base::Clock& clock) {
-  return Runner(settings, log, clock).run();
+ExitCode run(const Settings& settings, base::Log& log, const base::Clock& clock,
+             std::function<void()> reopen_log) {
+  return Runner(settings, log, clock, std::move(reopen_log)).run();
 }
 
 ExitCode check(const Settings& settings, base::Log& log, const base::Clock& clock,

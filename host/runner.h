@@ -1,6 +1,7 @@
 // One plugin from loading to its end, driven by the signals of this process.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,10 @@ void forbid_core_dumps();
 // As many descriptors as the hard limit allows: each channel is one.
 void allow_descriptors();
 
-// Loads, starts and serves until SIGTERM or SIGINT; SIGHUP reloads, SIGUSR1 logs the health.
-ExitCode run(const Settings& settings, base::Log& log, const base::Clock& clock);
+// Loads, starts and serves until SIGTERM or SIGINT; SIGHUP reloads, after `reopen_log`, and SIGUSR1
+// logs the health.
+ExitCode run(const Settings& settings, base::Log& log, const base::Clock& clock,
+             std::function<void()> reopen_log);
 // Everything that a start would refuse, without starting; one line each to `faults`.
 ExitCode check(const Settings& settings, base::Log& log, const base::Clock& clock,
                std::vector<std::string>& faults);

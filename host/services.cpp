@@ -111,8 +111,7 @@ const void* get_extension(const bv_host* host, const char* id) {
 
 }  // namespace
 
-Services::Services(base::Log& log, const base::Clock& clock, Carrier* carrier,
-                   Messenger* messenger)
+Services::Services(base::Log& log, const base::Clock& clock, Carrier* carrier, Messenger* messenger)
     : log_(log), clock_(clock), carrier_(carrier), messenger_(messenger) {
   host_.struct_size = sizeof host_;
   host_.abi_major = BV_ABI_MAJOR;

@@ -29,6 +29,7 @@ enum Key : std::size_t {
   kSmscPasswordFile,
   kSmscSource,
   kLog,
+  kLogFile,
   kLogLevel,
   kClock,
   kDrainDeadline,
@@ -90,8 +91,11 @@ constexpr KeySpec kTable[] = {
         "File with its password, at most 8 characters; mode 0600 or 0400. Empty: no password"),
     row("smsc_source", ValueType::text, Presence::optional, "", "",
         "The platform's own number, from which messages go out and to which answers come"),
-    row("log", ValueType::choice, Presence::optional, "stderr", "stderr journald",
+    row("log", ValueType::choice, Presence::optional, "stderr", "stderr journald file",
         "Where log lines go; journald gets PRIORITY and BIPVAULT_COMPONENT as fields"),
+    row("log_file", ValueType::path, Presence::optional, "", "",
+        "log = file: the file, opened anew on SIGHUP, as logrotate wants. What cannot be written "
+        "there goes to standard error"),
     row("log_level", ValueType::choice, Presence::optional, "info", "debug info warning error",
         "The least severe lines that are written"),
     row("clock", ValueType::text, Presence::optional, "system", "",
@@ -136,6 +140,7 @@ std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view
   settings.card_keys = values[kCardKeys].text;
   settings.ports_file = values[kPortsFile].text;
   settings.log = static_cast<LogTarget>(values[kLog].number);
+  settings.log_file = values[kLogFile].text;
   settings.log_level = static_cast<base::Severity>(values[kLogLevel].number);
   settings.carry_bip = values[kCarryBip].number != 0;
   settings.carry_bip_address = values[kCarryBipAddress].text;
@@ -147,6 +152,9 @@ std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view
   if (!read_clock(values[kClock].text, directory, settings.clock_file)) {
     faults.push_back({values[kClock].line, "host", "clock", "must be system or file:PATH"});
   }
+  if (settings.log == LogTarget::file && settings.log_file.empty()) {
+    faults.push_back({values[kLog].line, "host", "log", "file needs log_file"});
+  }
   if (!base::parse_host_port(settings.carry_bip_address)) {
     faults.push_back({values[kCarryBipAddress].line, "host", "carry_bip_address",
                       "must be an address and port, such as 127.0.0.1:7110"});
@@ -156,8 +164,8 @@ std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view
                       "must be an address and port, such as 127.0.0.1:2775, with carry_sms"});
   }
   if (settings.smsc.system_id.size() > 15) {
-    faults.push_back({values[kSmscSystemId].line, "host", "smsc_system_id",
-                      "is longer than 15 characters"});
+    faults.push_back(
+        {values[kSmscSystemId].line, "host", "smsc_system_id", "is longer than 15 characters"});
   }
   if (faults.empty()) return settings;
 

@@ -14,7 +14,7 @@
 
 namespace host {
 
-enum class LogTarget { stderr_lines, journald };
+enum class LogTarget { stderr_lines, journald, file };
 
 struct Settings {
   std::string plugin;         // the library
@@ -22,11 +22,12 @@ struct Settings {
   std::string card_keys;      // CSV; empty: bv.ota-keys/1 answers NOT_FOUND
   std::string ports_file;     // empty: none
   LogTarget log = LogTarget::stderr_lines;
+  std::string log_file;  // with LogTarget::file
   base::Severity log_level = base::Severity::info;
   bool carry_bip = false;
   std::string carry_bip_address;
   bool carry_sms = false;
-  SmscSettings smsc;  // for carry_sms
+  SmscSettings smsc;       // for carry_sms
   std::string clock_file;  // empty: the system's clock
   std::int64_t drain_deadline_ms = 0;
   bool core_dumps = false;

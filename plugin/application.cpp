@@ -206,7 +206,7 @@ base::Status Application::start() {
 base::Status Application::start_details() {
   if (config_.detail_records.directory.empty()) return {};
   details_ = std::make_unique<DetailRecords>(
-      config_.detail_records, config_.instance.empty() ? machine_name() : config_.instance,
+      config_.detail_records, instance_name(config_),
       DetailRecords::Parts{clock_, log_, counters_, [this](const std::string& text) {
                              alarms_.set("detail_records", text, BV_ALARM_WARNING);
                            }});

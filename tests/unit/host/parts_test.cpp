@@ -9,10 +9,12 @@
 #include <cstring>
 #include <fstream>
 
+#include "base/files.h"
 #include "host/json.h"
 #include "host/library.h"
 #include "host/log.h"
 #include "host/settings.h"
+#include "tests/support/until.h"
 
 // Proves that the example in config/ is what `--defaults` prints, and that it is accepted.
 BOOST_AUTO_TEST_CASE(the_example_is_the_defaults) {
@@ -93,7 +95,7 @@ BOOST_AUTO_TEST_CASE(journal_datagram) {
   BOOST_REQUIRE_EQUAL(::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
 
   const base::SystemClock clock;
-  host::Log log(host::LogTarget::journald, base::Severity::info, clock, path);
+  host::Log log(host::LogTarget::journald, base::Severity::info, clock, "", path);
   BOOST_REQUIRE(log.start());
   log.debug("bip", "not wanted");
   log.info("bip.stopped", "wanted");
@@ -106,6 +108,46 @@ BOOST_AUTO_TEST_CASE(journal_datagram) {
   ::close(socket);
   ::unlink(path.c_str());
   ::rmdir(directory);
+}
+
+// Proves that a file is gone on with, and opened anew when it was renamed and the log told so.
+BOOST_AUTO_TEST_CASE(log_in_a_file) {
+  char directory[] = "/tmp/bipvault-log-XXXXXX";
+  BOOST_REQUIRE(::mkdtemp(directory) != nullptr);
+  const std::string path = std::string(directory) + "/host.log";
+  const auto read = [](const std::string& file) {
+    const auto text = base::read_text_file(file, 4096);
+    return text ? *text : std::string();
+  };
+  std::ofstream(path) << "before\n";
+  const base::SystemClock clock;
+  host::Log log(host::LogTarget::file, base::Severity::info, clock, path);
+  BOOST_REQUIRE(log.start());
+  log.info("bip.stopped", "one");
+  BOOST_TEST(support::until([&] { return read(path).ends_with("info bip one [bip.stopped]\n"); }));
+  BOOST_TEST(read(path).starts_with("before\n"));
+  BOOST_TEST(::rename(path.c_str(), (path + ".1").c_str()) == 0);
+  log.info("bip.stopped", "two");
+  BOOST_TEST(support::until([&] { return read(path + ".1").ends_with("two [bip.stopped]\n"); }));
+  log.reopen();
+  log.info("bip.stopped", "three");
+  log.stop();
+  BOOST_TEST(read(path).ends_with("info bip three [bip.stopped]\n"));
+  BOOST_TEST(read(path + ".1").find("three") == std::string::npos);
+  for (const char* end : {"", ".1"}) ::unlink((path + end).c_str());
+  ::rmdir(directory);
+}
+
+BOOST_AUTO_TEST_CASE(log_file_needs_a_name) {
+  const auto parse = [](const std::string& keys) {
+    return host::parse_settings("[host]\nplugin = p\nplugin_config = c\n" + keys, "/lab/h.ini");
+  };
+  const auto good = parse("log = file\nlog_file = ../log/host.log\n");
+  BOOST_REQUIRE(std::holds_alternative<host::Settings>(good));
+  BOOST_TEST(std::get<host::Settings>(good).log_file == "/lab/../log/host.log");
+  const auto bad = parse("log = file\n");
+  BOOST_TEST(std::get<std::vector<std::string>>(bad).at(0) ==
+             "/lab/h.ini:4: [host] log: file needs log_file");
 }
 
 // Proves that a member is found whatever stands before it, and that broken texts give nothing.
