@@ -45,7 +45,7 @@ def park_command(lab, how, cards_file):
             "--server", f"127.0.0.1:{port}", "--channel", how.channel, "--size", how.size,
             "--sources", str(SOURCES), "--processes", str(processes),
             # What the warm-up has used up of the cards' counters the next park must know.
-            "--state", lab.path("etc", "cards.state")]
+            "--state", how.state]
 
 
 class Park:
@@ -89,6 +89,7 @@ def settings(how):
 def crowd(how, folder):
     with laboratory.Lab(how.build, keep=os.path.join(folder, "lab"), bip=settings(how)) as lab:
         cards_file = lab.path("etc", "cards.csv")
+        how.state = lab.path("etc", "cards.state")
         lab.run("bipvault-card", "park-cards", "--count", str(how.cards), cards_file)
         lab.ops("import", cards_file, seconds=600)
         lab.start(seconds=120)
