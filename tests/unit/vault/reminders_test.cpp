@@ -392,6 +392,13 @@ BOOST_AUTO_TEST_CASE(requests) {
   item.expires_at = 0;
   work(service());
   BOOST_TEST((data.state.outbox[night].state == State::failed));
+  // What a later version has put there is left undone, not taken for something else.
+  item = {};
+  item.kind = static_cast<Kind>(99);
+  const auto later = ask(item);
+  work(service());
+  BOOST_TEST((data.state.outbox[later].state == State::failed));
+  BOOST_TEST(data.state.outbox[later].result == "this instance knows no such work");
 }
 
 BOOST_AUTO_TEST_CASE(settings_are_checked) {
