@@ -43,7 +43,7 @@ struct Settings {
   std::uint32_t session_input = 24 * 1024;
   std::uint32_t session_output = 64 * 1024;
   std::uint32_t batch = 32;            // packets
-  std::uint32_t workers = 48;
+  std::uint32_t workers = 24;
   std::uint32_t queue_per_worker = 4;
   std::int64_t queue_wait = 2 * base::kSecondMs;
   std::uint32_t max_packet = 1400;

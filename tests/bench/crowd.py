@@ -2,7 +2,7 @@
 them so many visits a second (STATUS and a complete store). Storage on a file system in memory.
 
     crowd.py --build DIR [--channel cat_tp|tcp|tls_psk] [--cards 100000] [--rate 500]
-             [--seconds 60] [--size 2K] [--workers 48]
+             [--seconds 60] [--size 2K] [--workers 24]
 
 Memory is the growth of the host's resident set since a warm-up of as many visits that come and go,
 without what the kernel holds for sockets. Prints JSON, the park's summary in it; ends with 1 when
@@ -132,7 +132,7 @@ def main():
     parser.add_argument("--open-rate", type=float, default=2500)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--size", default="2K")
-    parser.add_argument("--workers", type=int, default=48,
+    parser.add_argument("--workers", type=int, default=24,
                         help="of the host; each keeps pages of the store in memory")
     how = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="bvcrowd-", dir="/dev/shm")

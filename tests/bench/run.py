@@ -29,7 +29,7 @@ ENGINES = {"sqlite": "sqlite", "mariadb": "mysql"}
 AT_ONCE = (1, 8, 64)
 THREADS = (1, 4, 16)
 PACKETS = (64, 256, 700)  # octets of a packet's data
-WORKERS = 48  # as the default of [bip] workers
+WORKERS = 24  # as the default of [bip] workers
 CARDS = 1000
 # Durable, and large enough that neither side waits for pages: what is measured is the program.
 SERVER = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1", "--skip-networking",

@@ -18,7 +18,7 @@ CHANNELS = {"tcp": ["--cut", "5"], "tls_psk": ["--cut", "5"],
 WARM_SECONDS = 10  # before the first look: worker's pages, buffers
 GROWTH = 8 << 20   # octets that the memory may grow afterwards
 # A worker opens the store when it is first needed: database, log and index, each.
-STORE_FILES = 3 * 50
+STORE_FILES = 3 * 32
 
 
 def state_of(pid):
