@@ -123,6 +123,18 @@ def crowd(how, folder):
         return code
 
 
+def in_memory(run, how):
+    """Ends the program with what `run` gives back; its folder is on a file system in memory."""
+    folder = tempfile.mkdtemp(prefix="bvcrowd-", dir="/dev/shm")
+    try:
+        sys.exit(run(how, folder))
+    except (laboratory.CheckFailed, ProcessError, OSError) as failure:
+        print(f"FAILED: {failure}", file=sys.stderr)
+        sys.exit(1)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--build", required=True, metavar="DIR")
@@ -134,17 +146,8 @@ def main():
     parser.add_argument("--size", default="2K")
     parser.add_argument("--workers", type=int, default=24,
                         help="of the host; each keeps pages of the store in memory")
-    how = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="bvcrowd-", dir="/dev/shm")
-    try:
-        sys.exit(crowd(how, folder))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    in_memory(crowd, parser.parse_args())
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (laboratory.CheckFailed, ProcessError, OSError) as failure:
-        print(f"FAILED: {failure}", file=sys.stderr)
-        sys.exit(1)
+    main()

@@ -9,10 +9,7 @@ JSON; ends with 1 when a channel did not open or a visit has failed.
 import argparse
 import json
 import os
-import shutil
 import signal
-import sys
-import tempfile
 
 import crowd
 from crowd import laboratory
@@ -99,17 +96,8 @@ def main():
     parser.add_argument("--open-rate", type=float, default=500)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--workers", type=int, default=8)
-    how = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="bvcrowds-", dir="/dev/shm")
-    try:
-        sys.exit(crowds(how, folder))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    crowd.in_memory(crowds, parser.parse_args())
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (laboratory.CheckFailed, ProcessError, OSError) as failure:
-        print(f"FAILED: {failure}", file=sys.stderr)
-        sys.exit(1)
+    main()
