@@ -1,6 +1,5 @@
 #include "cli/db_check.h"
 
-#include <Poco/JSON/Array.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -59,18 +58,10 @@ int report(const Tool& tool, const CheckState& state) {
     out.set("parts", state.parts);
     out.set("entries", state.entries);
     out.set("faults", state.faults);
-    Poco::JSON::Array list;
-    for (const CheckFault& fault : state.listed) {
-      JsonObject item = json_object();
-      item.set("where", fault.where);
-      item.set("what", fault.what);
-      list.add(item);
-    }
-    out.set("listed", list);
+    out.set("listed", faults_json(state.listed));
     tool.print(out);
   } else {
-    std::string text;
-    for (const CheckFault& fault : state.listed) text += fault.where + ": " + fault.what + "\n";
+    std::string text = faults_text(state.listed);
     if (state.faults > state.listed.size()) {
       text += "... and " + with_commas(state.faults - state.listed.size()) + " more\n";
     }
@@ -126,6 +117,23 @@ int run(Tool& tool, const Plan& plan, db::StoreCheck& check) {
 }
 
 }  // namespace
+
+Poco::JSON::Array faults_json(const std::vector<db::CheckFault>& faults) {
+  Poco::JSON::Array list;
+  for (const db::CheckFault& fault : faults) {
+    JsonObject item = json_object();
+    item.set("where", fault.where);
+    item.set("what", fault.what);
+    list.add(item);
+  }
+  return list;
+}
+
+std::string faults_text(const std::vector<db::CheckFault>& faults) {
+  std::string text;
+  for (const db::CheckFault& fault : faults) text += fault.where + ": " + fault.what + "\n";
+  return text;
+}
 
 CommandSpec db_check_command() {
   return {

@@ -2,15 +2,22 @@
 // file that keeps how far it has come.
 #pragma once
 
+#include <Poco/JSON/Array.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/tool.h"
 #include "db/store_check.h"
 
 namespace cli {
+
+// What a check or a rotation of keys has found: for --json, and a line each.
+Poco::JSON::Array faults_json(const std::vector<db::CheckFault>& faults);
+std::string faults_text(const std::vector<db::CheckFault>& faults);
 
 CommandSpec db_check_command();
 int db_check(Tool& tool);

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "cli/db_check.h"
 #include "cli/instance_view.h"
 #include "cli/progress.h"
 #include "db/key_file_edit.h"
@@ -92,21 +93,12 @@ int report_rotation(const Tool& tool, const db::Rotation& state, std::uint32_t n
     out.set("newest", newest);
     out.set("seen", state.seen);
     out.set("rewrapped", state.rewrapped);
-    Poco::JSON::Array list;
-    for (const db::CheckFault& fault : state.faults) {
-      JsonObject item = json_object();
-      item.set("where", fault.where);
-      item.set("what", fault.what);
-      list.add(item);
-    }
-    out.set("faults", list);
+    out.set("faults", faults_json(state.faults));
     tool.print(out);
   } else {
-    for (const db::CheckFault& fault : state.faults) {
-      tool.print(fault.where + ": " + fault.what + "\n");
-    }
-    tool.print(cat("looked at ", with_commas(state.seen), " data keys, wrapped ",
-                   with_commas(state.rewrapped), " anew under master key ", newest, "\n"));
+    tool.print(cat(faults_text(state.faults), "looked at ", with_commas(state.seen),
+                   " data keys, wrapped ", with_commas(state.rewrapped),
+                   " anew under master key ", newest, "\n"));
   }
   return state.faults.empty() ? kDone : kFailed;
 }

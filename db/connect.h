@@ -3,7 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
+#include "base/bytes.h"
+#include "db/key_files.h"
+#include "db/seal.h"
 #include "db/settings.h"
 #include "db/sql.h"
 #include "db/sqlite_connection.h"
@@ -14,5 +18,25 @@ namespace db {
 std::unique_ptr<SqlConnection> open_connection(const Settings& settings, SqliteMode mode);
 // The same, when the schema is the one of this build.
 std::unique_ptr<SqlConnection> open_current(const Settings& settings, SqliteMode mode);
+
+// What goes through a whole store holds. One thread at a time; the keys outlive it.
+struct WholeStore {
+  WholeStore(const Settings& s, const FileKeyRing& k, SqliteMode m)
+      : settings(s), keys(k), sealer(k.master_keys()), mode(m) {}
+
+  const Settings settings;
+  const FileKeyRing& keys;
+  const Sealer sealer;
+  const SqliteMode mode;
+  std::unique_ptr<SqlConnection> connection;  // null: to be made anew
+
+  SqlConnection& connected() {
+    if (!connection) connection = open_current(settings, mode);
+    return *connection;
+  }
+};
+
+// How a record is called whose ICCID is not at hand.
+inline std::string record_name(base::View id) { return "record " + base::to_hex(id); }
 
 }  // namespace db

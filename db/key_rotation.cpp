@@ -40,22 +40,10 @@ std::vector<WrappedKey> keys_behind(SqlConnection& use, const base::Bytes& recor
   return keys;
 }
 
-std::string name_of(const WrappedKey& key) { return "record " + base::to_hex(key.record); }
-
 }  // namespace
 
-struct KeyRotation::Parts {
-  Parts(const Settings& s, const FileKeyRing& k) : settings(s), keys(k), sealer(k.master_keys()) {}
-
-  const Settings settings;
-  const FileKeyRing& keys;
-  const Sealer sealer;
-  std::unique_ptr<SqlConnection> connection;  // null: to be made anew
-
-  SqlConnection& connected() {
-    if (!connection) connection = open_current(settings, SqliteMode::write);
-    return *connection;
-  }
+struct KeyRotation::Parts : WholeStore {
+  Parts(const Settings& s, const FileKeyRing& k) : WholeStore(s, k, SqliteMode::write) {}
 
   // The id to which a key is bound is that of the content beside it. False: there is none.
   bool find_id(WrappedKey& key) {
@@ -94,7 +82,7 @@ struct KeyRotation::Parts {
     for (WrappedKey& key : found) {
       if (key.sealed.master == newest) continue;
       const std::string fault = rewrap(key, state.rewrapped);
-      if (!fault.empty()) state.faults.push_back({name_of(key), fault});
+      if (!fault.empty()) state.faults.push_back({record_name(key.record), fault});
     }
     use.commit();
     state.seen += found.size();

@@ -48,7 +48,6 @@ struct Head {
 
 Id id_in(const Row& row, int column) { return Id(base::as_text(row.blob(column))); }
 Id id_from(const RecordId& id) { return Id(base::as_text(id)); }
-std::string record_name(const Id& id) { return "record " + base::to_hex(base::as_bytes(id)); }
 
 // What is wrong with content as it lies there; empty: nothing.
 std::string fault_of(const FileKeyRing& keys, const Sealer& sealer, const Sealed& sealed,
@@ -64,18 +63,8 @@ std::string fault_of(const FileKeyRing& keys, const Sealer& sealer, const Sealed
 
 }  // namespace
 
-struct StoreCheck::Parts {
-  Parts(const Settings& s, const FileKeyRing& k) : settings(s), keys(k), sealer(k.master_keys()) {}
-
-  const Settings settings;
-  const FileKeyRing& keys;
-  const Sealer sealer;
-  std::unique_ptr<SqlConnection> connection;  // null: to be made anew
-
-  SqlConnection& connected() {
-    if (!connection) connection = open_current(settings, SqliteMode::read);
-    return *connection;
-  }
+struct StoreCheck::Parts : WholeStore {
+  Parts(const Settings& s, const FileKeyRing& k) : WholeStore(s, k, SqliteMode::read) {}
 };
 
 // All that belongs to the ids of one stretch.
@@ -103,7 +92,7 @@ class StoreCheck::Page {
   }
   std::string name_of(const Id& id) const {
     const auto known = names_.find(id);
-    return known == names_.end() ? record_name(id) : known->second;
+    return known == names_.end() ? record_name(base::as_bytes(id)) : known->second;
   }
 
   void load_records() {
@@ -127,7 +116,7 @@ class StoreCheck::Page {
       heads_[record.id] = {record.history_count, record.history_mac};
     } catch (const SqlError& error) {
       unreadable_.insert(id);
-      fault(record_name(id), "the record cannot be read: " + error.text());
+      fault(record_name(base::as_bytes(id)), "the record cannot be read: " + error.text());
     }
   }
 
