@@ -209,7 +209,7 @@ class Cmac {
     const bool carry = (subkey_[0] & 0x80) != 0;
     for (std::size_t i = 0; i < subkey_.size(); ++i) {
       const unsigned next = i + 1 < subkey_.size() ? subkey_[i + 1] >> 7 : 0u;
-      subkey_[i] = static_cast<std::uint8_t>(subkey_[i] << 1 | next);
+      subkey_[i] = static_cast<std::uint8_t>(unsigned{subkey_[i]} << 1 | next);
     }
     subkey_[15] = static_cast<std::uint8_t>(subkey_[15] ^ (0x87u & (0u - unsigned{carry})));
   }

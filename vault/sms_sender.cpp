@@ -203,7 +203,7 @@ void SmsSender::adopt_claimed(const std::vector<SmsRef>& refs, base::Now now) {
   for (const SmsRef ref : taken) {
     if (std::find(ready_.begin(), ready_.end(), ref) == ready_.end()) ready_.push_back(ref);
   }
-  world_.counters.add("vault.sms_taken_over", taken.size());
+  world_.counters.add("vault.sms_taken_over", static_cast<std::int64_t>(taken.size()));
 }
 
 void SmsSender::end_interrupted(const std::vector<SmsRef>& refs, base::Now now) {
@@ -224,7 +224,9 @@ void SmsSender::end_interrupted(const std::vector<SmsRef>& refs, base::Now now) 
     }
     return true;
   });
-  if (outcome != Outcome::unavailable) world_.counters.add("vault.sms_uncertain", over.size());
+  if (outcome != Outcome::unavailable) {
+    world_.counters.add("vault.sms_uncertain", static_cast<std::int64_t>(over.size()));
+  }
 }
 
 bool SmsSender::submit(base::Now now) {
