@@ -3,7 +3,12 @@
 //
 //   prepare PORT            every card stores once and confirms its key
 //   run SIDE PORT N SECONDS N cards at once, each doing complete stores in a loop; SIDE is `real`
-//                           or `bare`
+//                           for the product, any other name for a limit
+//   arrive SIDE PORT RATE SECONDS
+//                           open loop: complete stores that begin at random moments, RATE a second
+//                           on average, whether those before have ended or not; the same moments
+//                           for each side. A store's time counts from the moment at which it was
+//                           due, also when it began late
 //
 // over TCP, or what the third argument says (tls_psk, cat_tp).
 //
@@ -14,6 +19,7 @@
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <sys/resource.h>
 
@@ -23,6 +29,7 @@
 #include <deque>
 #include <iostream>
 #include <memory>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -31,135 +38,24 @@
 #include "bip/message.h"
 #include "tests/bench/cards.h"
 #include "tests/bench/images.h"
+#include "tests/bench/parcels.h"
 #include "tests/bench/wire.h"
 #include "tests/support/test_card.h"
 #include "vault/record.h"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr std::size_t kBlock = 700;
+using bench::BenchCard;
+using bench::Clock;
+using bench::make_confirm;
+using bench::make_parcel;
+using bench::Parcel;
+using bench::Slot;
 
 [[noreturn]] void die(const std::string& what) {
   std::fprintf(stderr, "bench_load: %s\n", what.c_str());
   std::exit(1);
 }
-
-// One card's state over all runs.
-struct BenchCard {
-  explicit BenchCard(const std::string& digits) : card(digits) {}
-  support::TestCard card;
-  std::string key;
-  std::uint32_t transaction = 0;
-  bool busy = false;  // a parcel of it is under way: its next one waits, for the counters' sake
-};
-
-// One complete store, ready to be sent, and what came back.
-struct Parcel {
-  BenchCard* owner = nullptr;
-  base::Bytes octets;
-  std::vector<std::size_t> ends;  // of the pieces; the first two go before the first answer
-  base::Bytes answers[2];
-  double took_ms = 0;
-  bool cut = false;  // the connection failed
-  bool sent = false;
-};
-
-// Only TCP begins with an identification packet: the other channels tell by themselves.
-Parcel make_parcel(BenchCard& owner, base::View image, bool identify) {
-  Parcel parcel;
-  parcel.owner = &owner;
-  const auto piece = [&](const base::Bytes& packet) {
-    parcel.octets.insert(parcel.octets.end(), packet.begin(), packet.end());
-    parcel.ends.push_back(parcel.octets.size());
-  };
-  support::TestCard& card = owner.card;
-  const std::uint32_t transaction = ++owner.transaction;
-  if (identify) piece(card.identification());
-  bip::Message begin = card.store_begin(image, transaction);
-  if (!owner.key.empty()) begin.fields.key = base::Secret(base::as_bytes(owner.key));
-  piece(card.packet(begin));
-  for (std::size_t at = 0; at < image.size(); at += kBlock) {
-    const auto offset = static_cast<std::uint32_t>(at);
-    piece(card.packet(card.store_data(image, transaction, offset, kBlock), 0x1A));
-  }
-  piece(card.packet(card.plain(bip::Ins::store_end, transaction)));
-  return parcel;
-}
-
-Parcel make_confirm(BenchCard& owner, bool identify) {
-  Parcel parcel;
-  parcel.owner = &owner;
-  if (identify) {
-    parcel.octets = owner.card.identification();
-    parcel.ends.push_back(parcel.octets.size());
-  }
-  bip::Message confirm = owner.card.plain(bip::Ins::key_confirm, owner.transaction);
-  confirm.fields.key = base::Secret(base::as_bytes(owner.key));
-  const base::Bytes packet = owner.card.packet(confirm);
-  parcel.octets.insert(parcel.octets.end(), packet.begin(), packet.end());
-  parcel.ends.push_back(parcel.octets.size());
-  return parcel;
-}
-
-// One of the N cards at once: sends the next parcel whenever it has finished one.
-class Slot {
- public:
-  using Next = std::function<Parcel*()>;
-  using Connect = std::function<std::shared_ptr<bench::Wire>(const Parcel& parcel)>;
-
-  Slot(std::size_t head, Connect connect, Next next)
-      : head_(head), connect_(std::move(connect)), next_(std::move(next)) {}
-
-  void go() {
-    parcel_ = next_();
-    if (parcel_ == nullptr) return;
-    began_ = Clock::now();
-    answer_ = piece_ = 0;
-    wire_ = connect_(*parcel_);
-    wire_->open([this] { on_event(); });
-  }
-
- private:
-  void on_event() {
-    if (wire_->failed()) return finish(true);
-    if (!wire_->is_open()) return;
-    if (piece_ == 0) send(head_);
-    while (answer_ < 2) {
-      auto answer = wire_->answer();
-      if (!answer) return;
-      parcel_->answers[answer_++] = std::move(*answer);
-      if (piece_ == parcel_->ends.size()) return finish(false);
-      send(parcel_->ends.size());
-    }
-  }
-
-  void send(std::size_t last_piece) {
-    for (; piece_ < last_piece; ++piece_) {
-      const std::size_t begin = piece_ == 0 ? 0 : parcel_->ends[piece_ - 1];
-      wire_->send(base::View(parcel_->octets).subspan(begin, parcel_->ends[piece_] - begin));
-    }
-  }
-
-  void finish(bool cut) {
-    parcel_->cut = cut;
-    parcel_->owner->busy = false;
-    parcel_->took_ms = std::chrono::duration<double, std::milli>(Clock::now() - began_).count();
-    const std::shared_ptr<bench::Wire> done = std::move(wire_);  // it is calling us
-    done->close();
-    go();
-  }
-
-  const std::size_t head_;  // pieces before the first answer
-  Connect connect_;
-  Next next_;
-  std::shared_ptr<bench::Wire> wire_;
-  Parcel* parcel_ = nullptr;
-  Clock::time_point began_;
-  std::size_t piece_ = 0;
-  std::size_t answer_ = 0;
-};
 
 double cpu_seconds() {
   rusage usage{};
@@ -227,6 +123,19 @@ class Load {
     report(real, took, cpu_used, ran_out);
   }
 
+  void arrive(bool real, std::uint16_t port, double rate, double seconds) {
+    std::mt19937 generator(1);
+    std::exponential_distribution<double> gap(rate);
+    std::vector<double> moments;
+    for (double at = gap(generator); at < seconds; at += gap(generator)) moments.push_back(at);
+    make_parcels(moments.size());
+    const auto started = Clock::now();
+    const double cpu = cpu_seconds();
+    drive_open(real, port, moments);
+    const double took = std::chrono::duration<double>(Clock::now() - started).count();
+    report(real, took, cpu_seconds() - cpu, false);
+  }
+
  private:
   void make_parcels(std::size_t count) {
     parcels_.clear();
@@ -240,32 +149,71 @@ class Load {
   std::size_t head() const { return identifies() ? 2 : 1; }
   Parcel make_store(BenchCard& owner) { return make_parcel(owner, images_.make(), identifies()); }
 
+  // Marks the next parcel whose card is free as sent; null: there is none.
+  Parcel* take() {
+    while (first_ < parcels_.size() && parcels_[first_].sent) ++first_;
+    for (std::size_t i = first_; i < parcels_.size(); ++i) {
+      Parcel& parcel = parcels_[i];
+      if (parcel.sent || parcel.owner->busy) continue;
+      return parcel.sent = parcel.owner->busy = true, &parcel;
+    }
+    return nullptr;
+  }
+
+  Slot::Connect connector(boost::asio::io_context& context, bool real, std::uint16_t port,
+                          bench::Recording* recording = nullptr) {
+    const bool replay = !real && channel_ == bench::Channel::cat_tp;
+    return [=, this, &context](const Parcel& parcel) {
+      return replay ? bench::make_replay(context, port, recording_)
+                    : bench::make_wire(context, channel_, port, parcel.owner->card, recording);
+    };
+  }
+
   // Sends the parcels in their order as long as `more` says so; how many were sent.
   std::size_t drive(bool real, std::uint16_t port, std::size_t at_once,
                     const std::function<bool()>& more, bench::Recording* recording = nullptr) {
     boost::asio::io_context context(1);
+    first_ = 0;
     std::size_t sent = 0;
-    std::size_t first = 0;  // that was not sent yet
     const auto next = [&]() -> Parcel* {
-      if (!more()) return nullptr;
-      while (first < parcels_.size() && parcels_[first].sent) ++first;
-      for (std::size_t i = first; i < parcels_.size(); ++i) {
-        Parcel& parcel = parcels_[i];
-        if (parcel.sent || parcel.owner->busy) continue;
-        ++sent;
-        return parcel.sent = parcel.owner->busy = true, &parcel;
-      }
-      return nullptr;
+      Parcel* const parcel = more() ? take() : nullptr;
+      if (parcel != nullptr) ++sent;
+      return parcel;
     };
-    const bool replay = !real && channel_ == bench::Channel::cat_tp;
-    const auto connect = [&](const Parcel& parcel) {
-      return replay ? bench::make_replay(context, port, recording_)
-                    : bench::make_wire(context, channel_, port, parcel.owner->card, recording);
-    };
+    const Slot::Connect connect = connector(context, real, port, recording);
     std::deque<Slot> slots;
     for (std::size_t i = 0; i < at_once; ++i) slots.emplace_back(head(), connect, next).go();
     context.run();
     return sent;
+  }
+
+  // Sends a parcel at each of the moments, in seconds from now.
+  void drive_open(bool real, std::uint16_t port, const std::vector<double>& moments) {
+    boost::asio::io_context context(1);
+    boost::asio::steady_timer timer(context);
+    first_ = 0;
+    const auto started = Clock::now();
+    const auto moment = [&](std::size_t i) {
+      return started +
+             std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(moments[i]));
+    };
+    const Slot::Connect connect = connector(context, real, port);
+    std::deque<Slot> slots;
+    const std::function<void()> go_on = [&] {
+      for (; slots.size() < moments.size() && moment(slots.size()) <= Clock::now();
+           slots.back().go()) {
+        Parcel* parcel = take();
+        if (parcel == nullptr) die("arrive: every card is busy");
+        parcel->due = moment(slots.size());
+        slots.emplace_back(head(), connect,
+                           [parcel]() mutable { return std::exchange(parcel, nullptr); });
+      }
+      if (slots.size() == moments.size()) return;
+      timer.expires_at(moment(slots.size()));
+      timer.async_wait([&](const boost::system::error_code&) { go_on(); });
+    };
+    go_on();
+    context.run();
   }
 
   static std::optional<bip::Message> verified(const Parcel& parcel, std::size_t which) {
@@ -324,6 +272,7 @@ class Load {
   const bench::Channel channel_;
   bench::Recording recording_;  // of one store over CAT_TP
   std::deque<Parcel> parcels_;
+  std::size_t first_ = 0;              // of the parcels: those before it were sent
   double expected_[2] = {2000, 5000};  // stores per second of the last block of each side
 };
 
@@ -342,12 +291,15 @@ int main(int count, char** arguments) {
     std::string side;
     std::uint16_t port = 0;
     std::size_t at_once = 0;
+    double rate = 0;
     double seconds = 0;
     words >> command;
     if (command == "prepare" && words >> port) {
       load.prepare(port);
     } else if (command == "run" && words >> side >> port >> at_once >> seconds) {
       load.run(side == "real", port, at_once, seconds);
+    } else if (command == "arrive" && words >> side >> port >> rate >> seconds) {
+      load.arrive(side == "real", port, rate, seconds);
     } else {
       die("not understood: " + line);
     }

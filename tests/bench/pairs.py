@@ -1,4 +1,5 @@
-"""Blocks of complete stores by bench_load: two servers in turn, their rates and processor time."""
+"""Blocks of complete stores by bench_load: the product and its limits in turn, their rates and
+processor time."""
 import os
 import statistics
 import sys
@@ -17,17 +18,21 @@ def cpu_of(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def check(what, seen):
+    if seen["cut"] or seen["try_later"] or seen["refused"]:
+        raise BenchFailed(f"{what}: {seen}")
+
+
 def store_pairs(how, load, ports, pids, at_once):
-    rates, cpu = {"real": [], "bare": []}, {"real": [], "bare": []}
-    latency = {"real": [], "bare": []}
+    """Rates of the blocks by side, and lines about latency and processor time."""
+    rates, cpu, latency = ({side: [] for side in ports} for _ in range(3))
     for side in ports:
         load.ask("run", side, ports[side], at_once, how.seconds / 2)
     for _ in range(how.pairs):
         for side in ports:
             before = [cpu_of(pid) for pid in pids[side]]
             seen = load.ask("run", side, ports[side], at_once, how.seconds)
-            if seen["cut"] or seen["try_later"] or seen["refused"]:
-                raise BenchFailed(f"{side}, {at_once} at once: {seen}")
+            check(f"{side}, {at_once} at once", seen)
             if seen["ran_out"]:
                 print(f"note: the load ran out of prepared stores: {seen}", file=sys.stderr)
             rates[side].append(seen["rate"])
@@ -41,8 +46,8 @@ def store_pairs(how, load, ports, pids, at_once):
               f"{total['real']:.0f} us a store beside {total['bare']:.0f} us"]
     for side in ports:
         parts = [statistics.median(column) for column in zip(*cpu[side])]
-        names = ["load", "vault" if side == "real" else "bare", "server"]
+        names = ["load", "vault" if side == "real" else side, "server"]
         p50, p99 = (statistics.median(column) for column in zip(*latency[side]))
         detail.append(f"{side}: p50 {p50:.2f} ms, p99 {p99:.2f} ms, processor us/store: " +
                       ", ".join(f"{n} {p:.0f}" for n, p in zip(names, parts)))
-    return "stores/s", rates["real"], rates["bare"], detail
+    return rates, detail

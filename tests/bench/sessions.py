@@ -39,7 +39,8 @@ def one(how, build, channel):
         ports["bare"] = start("bare", "bench_echo", *(str(sizes[name]) for name in
                                                       ("first", "store", "answer1", "answer2")))
         pids = {side: [server.pid] for side, server in servers.items()}
-        return store_pairs(how, load, ports, pids, AT_ONCE)
+        rates, detail = store_pairs(how, load, ports, pids, AT_ONCE)
+        return "stores/s", rates["real"], rates["bare"], detail
     finally:
         load.stop()
         for server in servers.values():
