@@ -164,11 +164,6 @@ class Lab:
     def port(self):
         return self.ports["tcp"]
 
-    @property
-    def card_port(self):
-        """Where cards in phones call."""
-        return self.ports[self.speaks]
-
     def stop(self):
         """A clean end; returns the host's code."""
         return self.host.stop(signal.SIGTERM)
@@ -283,12 +278,12 @@ def options(description, **extra):
                         help="an empty or new folder: data, logs and configuration stay there")
     parser.add_argument("--carried", action="store_true",
                         help="the host carries the channels, not the plugin")
-    parser.add_argument("--channel", choices=["tcp", "tls_psk", "cat_tp"], default="tcp",
-                        help="what cards in phones speak (tcp)")
+    parser.add_argument("--channel", choices=["tcp", "tls_psk", "cat_tp"],
+                        help="what cards in phones speak (tcp; in the story: each in turn)")
     for name, how in extra.items():
         parser.add_argument("--" + name.replace("_", "-"), **how)
     parsed = parser.parse_args()
-    Lab.carried, Lab.speaks = parsed.carried, parsed.channel
+    Lab.carried, Lab.speaks = parsed.carried, parsed.channel or "tcp"
     return parsed
 
 

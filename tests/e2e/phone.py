@@ -9,13 +9,18 @@ from process import write_secret
 class Sim:
     """One card. It goes into phones by name; a phone that does not exist is a new one."""
 
-    def __init__(self, lab, iccid, contacts=250, msisdn=None, server=None):
-        self.lab, self.iccid = lab, iccid
+    def __init__(self, lab, iccid, contacts=250, msisdn=None, server=None, channel=None):
+        self.lab, self.iccid, self.channel = lab, iccid, channel or lab.speaks
         self.file = lab.path("cards", iccid + ".card")
         options = ["--msisdn", msisdn] if msisdn else []
         self._card("create", "--iccid", iccid, "--keys", lab.path("etc", "cards.csv"),
-                   "--size", str(contacts), "--server", server or f"127.0.0.1:{lab.card_port}",
-                   "--channel", lab.speaks, *options)
+                   "--size", str(contacts), "--server", server or self.server,
+                   "--channel", self.channel, *options)
+
+    @property
+    def server(self):
+        """Where it calls."""
+        return f"127.0.0.1:{self.lab.ports[self.channel]}"
 
     def _card(self, command, *arguments, **how):
         return self.lab.run("bipvault-card", command, "--card", self.file, *arguments, **how)
@@ -48,7 +53,7 @@ class Sim:
         self.lab.lives += 1
         trace = self.lab.path("trace", f"{self.lab.lives:03d}-{self.iccid}.pcap")
         done = self._card("run", "--phone", self.lab.path("cards", phone + ".phone"), "--json",
-                          *(["--server", f"127.0.0.1:{self.lab.card_port}"] if server else []),
+                          *(["--server", self.server] if server else []),
                           "--script", "-",
                           "--pcap", trace, "--clock-file", self.lab.clock_file,
                           "--timeout", f"{seconds}s", *(["--radio", radio] if radio else []),

@@ -5,7 +5,8 @@ memos go up and come back; keys are asked for, mistyped, wrong and locked; a lin
 upload goes on; SIMs and phones change; customer care unlocks; the history shows who did what. Two
 months later users are reminded by SMS, and an answer wakes a card.
 Every step runs through a BIP channel that the card's proactive commands open, through the plugin
-loaded by bipvault-host, and through the command line tools.
+loaded by bipvault-host, and through the command line tools. SIMs speak TCP, CAT_TP and TLS-PSK in
+turn, unless --channel or --carried says otherwise.
 """
 import signal
 
@@ -34,7 +35,7 @@ ACTS = [
 SERVE = """
 The platform runs. Ctrl-C ends it.
 
-  card channel        127.0.0.1:{port}, {channel}
+  card channel        {server}, {channel}
   configuration       {config}
                       {host_config}
   log                 {log}
@@ -43,7 +44,7 @@ The platform runs. Ctrl-C ends it.
                       {care} --config {config} --clock-file {clock} \\
                         show --agent me --reason look --document passport {iccid}
   the user's phone    {card} run --card {card_file} \\
-                        --phone {phone_file} --server 127.0.0.1:{port} \\
+                        --phone {phone_file} --server {server} \\
                         --clock-file {clock} --interactive
   its key             in {key_file}
 """
@@ -51,7 +52,7 @@ The platform runs. Ctrl-C ends it.
 
 def serve(story):
     lab, sim = story.lab, story.sims["new"]
-    print(SERVE.format(port=lab.card_port, channel=lab.speaks, config=lab.config,
+    print(SERVE.format(server=sim.server, channel=sim.channel, config=lab.config,
                        host_config=lab.host_config, log=lab.host.log_path,
                        ops=lab.program("bipvault-ops"), care=lab.program("bipvault-care"),
                        card=lab.program("bipvault-card"), clock=lab.clock_file,
@@ -66,8 +67,13 @@ def serve(story):
 
 def main(options):
     report = Report(f"The story of Bipvault, on {options.engine}")
-    with Lab(options.build, options.engine, options.keep) as lab:
-        story = Story(lab, report)
+    channels = [options.channel or "tcp"]
+    if not options.channel and not options.carried:
+        channels = ["tcp", "cat_tp", "tls_psk"]
+    listen = {name: "127.0.0.1:0" for name in channels}
+    with Lab(options.build, options.engine, options.keep,
+             **({} if options.carried else {"bip": listen})) as lab:
+        story = Story(lab, report, channels)
         for title, act in ACTS:
             report.chapter(title)
             act(story)

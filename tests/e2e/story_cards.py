@@ -34,11 +34,11 @@ def set_up(s):
         r.equal(f"{name} card", (record["state"], record["versions"]), ("empty", []),
                 f"{iccid} {record['state']}")
 
-    r.step("bipvault-host, the OTA platform, loads the plugin and opens the card channel.")
+    r.step("bipvault-host, the OTA platform, loads the plugin and opens the card channels.")
     lab.start()
     r.true("the plugin is loaded", wait_until(lambda: "loaded Bipvault" in lab.host.log(), 10,
                                               "the host's log says what it loaded"))
-    r.evidence("channel", f"127.0.0.1:{lab.card_port}, {lab.speaks}")
+    r.evidence("channels", ", ".join(s.turn))
 
 
 def first_report(s):
@@ -131,7 +131,7 @@ def broken_line(s):
     record = lab.show(sim.iccid)
     got, total = record["upload"]["received"], record["upload"]["total"]
     # Nobody tells the vault that a CAT_TP link has gone: the part is kept when the next one comes.
-    told = lab.speaks != "cat_tp"
+    told = sim.channel != "cat_tp"
     r.true("a part has come", 0 < got < total if told else got < total, record["upload"],
            f"{got} of {total} octets")
     r.equal("the stored image", record["versions"], before, "unchanged")

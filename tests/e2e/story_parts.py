@@ -4,16 +4,19 @@ from phone import KeyFile, Sim
 
 
 class Story:
-    """The laboratory, the report, and who has what: SIMs and keys by a name of the story."""
+    """The laboratory, the report, and who has what: SIMs and keys by a name of the story. SIMs
+    speak `channels` in turn."""
 
-    def __init__(self, lab, report):
-        self.lab, self.report = lab, report
+    def __init__(self, lab, report, channels):
+        self.lab, self.report, self.turn = lab, report, channels
         self.sims, self.keys, self.iccids = {}, {}, {}
         self.traces = []
 
     def new_sim(self, name, **how):
         """The SIM that operations have imported under this name of the story."""
-        self.sims[name] = Sim(self.lab, self.iccids[name], **how)
+        channel = self.turn[len(self.sims) % len(self.turn)]
+        self.sims[name] = Sim(self.lab, self.iccids[name], channel=channel, **how)
+        self.report.evidence("its channel", f"{channel}, {self.sims[name].server}")
         return self.sims[name]
 
     def key_file(self, name, key=None):
