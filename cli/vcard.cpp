@@ -48,7 +48,7 @@ std::string uid_of(const std::string& origin, const Contact& contact) {
   digest[6] = static_cast<std::uint8_t>(0x80 | (digest[6] & 0x0F));
   digest[8] = static_cast<std::uint8_t>(0x80 | (digest[8] & 0x3F));
   std::string hex = base::to_hex(base::View(digest).first(16));
-  for (const std::size_t at : {20, 16, 12, 8}) hex.insert(at, "-");
+  for (const std::size_t at : {20u, 16u, 12u, 8u}) hex.insert(at, "-");
   std::transform(hex.begin(), hex.end(), hex.begin(),
                  [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; });
   return "urn:uuid:" + hex;

@@ -13,7 +13,8 @@ namespace db {
 
 namespace {
 
-constexpr const char* kNoMySql = "this build has no MySQL store (built with BIPVAULT_MYSQL=OFF)";
+[[maybe_unused]] constexpr const char* kNoMySql =
+    "this build has no MySQL store (built with BIPVAULT_MYSQL=OFF)";
 
 bool no_file_yet(const SqlError& error) { return error.kind() == SqlError::Kind::schema; }
 
