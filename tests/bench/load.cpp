@@ -28,6 +28,7 @@
 #include <cstdio>
 #include <deque>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <random>
 #include <sstream>
@@ -108,8 +109,9 @@ class Load {
         ends[head() - 1], ends[1] - ends[0], ends.back(), sizes[0], sizes[1], ends.size());
   }
 
-  void run(bool real, std::uint16_t port, std::size_t at_once, double seconds) {
-    double& expected = expected_[real ? 0 : 1];
+  void run(const std::string& side, std::uint16_t port, std::size_t at_once, double seconds) {
+    const bool real = side == "real";
+    double& expected = expected_.try_emplace(side, real ? 2000 : 5000).first->second;
     make_parcels(static_cast<std::size_t>(seconds * expected * 2) + 4 * at_once);
     const auto started = Clock::now();
     const auto until = started + std::chrono::duration<double>(seconds);
@@ -273,7 +275,7 @@ class Load {
   bench::Recording recording_;  // of one store over CAT_TP
   std::deque<Parcel> parcels_;
   std::size_t first_ = 0;              // of the parcels: those before it were sent
-  double expected_[2] = {2000, 5000};  // stores per second of the last block of each side
+  std::map<std::string, double> expected_;  // stores per second of the last block of each side
 };
 
 }  // namespace
@@ -297,7 +299,7 @@ int main(int count, char** arguments) {
     if (command == "prepare" && words >> port) {
       load.prepare(port);
     } else if (command == "run" && words >> side >> port >> at_once >> seconds) {
-      load.run(side == "real", port, at_once, seconds);
+      load.run(side, port, at_once, seconds);
     } else if (command == "arrive" && words >> side >> port >> rate >> seconds) {
       load.arrive(side == "real", port, rate, seconds);
     } else {
