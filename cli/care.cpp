@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/care_access.h"
 #include "cli/care_client.h"
+#include "cli/care_intent.h"
 #include "cli/care_view.h"
 #include "cli/export.h"
 #include "cli/terminal.h"
@@ -26,6 +27,7 @@ std::string option_or_answer(const Tool& tool, const char* option, const char* q
 // the user who calls.
 std::optional<vault::CareCall> care_call(const Tool& tool, bool known, int& code) {
   vault::CareCall call;
+  tell_what_happens(tool.line());
   const std::tuple<const char*, const char*, std::string*> texts[] = {
       {"agent", "Agent", &call.agent},
       {"reason", "Reason", &call.reason},
