@@ -139,6 +139,24 @@ def completions(unpacked):
           str(offered("db")))
 
 
+def zsh_completions(unpacked):
+    """The same in zsh: its function, with what it offers printed instead."""
+    functions = unpacked + "/usr/share/zsh/vendor-completions/_bipvault"
+    def offered(*typed):
+        words = " ".join(f"'{word}'" for word in (unpacked + "/usr/bin/" + typed[0], *typed[1:]))
+        return run(["zsh", "-f", "-c",
+                    'compadd() { shift; print -l -- "$@" }; _files() { print FILES }; '
+                    f"f() {{ local -a words; words=({words}); local CURRENT=$#words; "
+                    f"source {functions} }}; f"])[1].split()
+    check("zsh: commands", {"import", "keys", "db", "config", "swap"} <=
+          set(offered("bipvault-ops", "")), str(offered("bipvault-ops", "")))
+    check("zsh: second words", set(offered("bipvault-ops", "db", "")) ==
+          {"init", "upgrade", "status", "check"}, str(offered("bipvault-ops", "db", "")))
+    check("zsh: options", {"--agent", "--document", "--json"} <=
+          set(offered("bipvault-care", "erase", "--")), str(offered("bipvault-care", "erase", "--")))
+    check("zsh: files", offered("bipvault-care", "--config", "") == ["FILES"])
+
+
 def interface(unpacked, work):
     """A host finds the headers by pkg-config and by CMake."""
     source = os.path.join(work, "host.c")
@@ -189,6 +207,7 @@ def main():
         pages(unpacked)
         pages_tell_all(unpacked)
         completions(unpacked)
+        zsh_completions(unpacked)
         interface(unpacked, work)
         materials(work, unpacked)
         scripts(how.source)
