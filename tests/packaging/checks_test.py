@@ -152,8 +152,8 @@ def zsh_completions(unpacked):
           set(offered("bipvault-ops", "")), str(offered("bipvault-ops", "")))
     check("zsh: second words", set(offered("bipvault-ops", "db", "")) ==
           {"init", "upgrade", "status", "check"}, str(offered("bipvault-ops", "db", "")))
-    check("zsh: options", {"--agent", "--document", "--json"} <=
-          set(offered("bipvault-care", "erase", "--")), str(offered("bipvault-care", "erase", "--")))
+    options = offered("bipvault-care", "erase", "--")
+    check("zsh: options", {"--agent", "--document", "--json"} <= set(options), str(options))
     check("zsh: files", offered("bipvault-care", "--config", "") == ["FILES"])
 
 
