@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/care_access.h"
+#include "cli/care_approval.h"
 #include "cli/care_client.h"
 #include "cli/care_intent.h"
 #include "cli/care_view.h"
@@ -23,8 +24,14 @@ std::string option_or_answer(const Tool& tool, const char* option, const char* q
   return ask(question).value_or("");
 }
 
-// Who calls and why. Nothing: refused, and `code` says how. `known`: the service knows the agent by
-// the user who calls.
+bool takes(const Tool& tool, const std::string& option) {
+  const std::vector<OptionSpec>& options = tool.line().command->options;
+  return std::any_of(options.begin(), options.end(),
+                     [&](const OptionSpec& spec) { return spec.name == option; });
+}
+
+// Who calls and why, as far as the command takes it. Nothing: refused, and `code` says how.
+// `known`: the service knows the agent by the user who calls.
 std::optional<vault::CareCall> care_call(const Tool& tool, bool known, int& code) {
   vault::CareCall call;
   tell_what_happens(tool.line());
@@ -33,12 +40,14 @@ std::optional<vault::CareCall> care_call(const Tool& tool, bool known, int& code
       {"reason", "Reason", &call.reason},
       {"document", "Kind of identity document", &call.document_type}};
   for (const auto& [option, question, place] : texts) {
+    if (!takes(tool, option)) continue;
     if (known && place == &call.agent && !tool.line().has(option)) continue;
     *place = option_or_answer(tool, option, question);
     if (!base::trim(*place).empty() && base::valid_utf8(*place)) continue;
     code = tool.fail(kUsage, base::cat("--", option, " is missing or not readable"));
     return std::nullopt;
   }
+  if (!takes(tool, "document")) return call;
   auto number = ask_secret("Number of the document");
   if (!number || number->empty()) {
     code = tool.fail(kUsage,
@@ -150,17 +159,34 @@ int check_receipt(Tool& tool, vault::CareService& care) {
 }
 
 // Whoever sits at a terminal says once more that he means it.
-bool meant(const Tool& tool) {
-  if (!interactive()) return true;
+bool erase_meant(const Tool& tool) {
   const std::string question = base::cat("Erase everything that is stored for ",
                                          tool.line().arguments[0], ", for good? Type yes");
   return ask(question) == "yes";
+}
+
+// He sees what it is that he approves. False: `code` says why not.
+bool approval_meant(const Tool& tool, const vault::CareCall& call, int& code) {
+  CommandLine line = tool.line();
+  const auto& commands = care_program().commands;
+  const auto pending = std::find_if(commands.begin(), commands.end(),
+                                    [](const CommandSpec& c) { return c.name == "pending"; });
+  line.command = &*pending;
+  for (const char* option : {"reason", "document", "json"}) line.options.erase(option);
+  if (!call.agent.empty()) line.options["agent"] = call.agent;
+  Tool look(care_program().name, std::move(line));
+  code = run_care(look);
+  if (code != kDone) return false;
+  if (ask("Approve it? Type yes") == "yes") return true;
+  code = tool.fail(kFailed, "nothing was approved");
+  return false;
 }
 
 // The calls of agents.
 int by_agent(const Tool& tool, vault::CareService& care, const vault::CareCall& call,
              const ContentSink& sink) {
   const std::string& name = tool.line().command->name;
+  if (is_approvals_call(name)) return run_approvals_call(tool, care, call);
   const std::string& who = tool.line().arguments[0];
   const base::Now now = tool.now();
   if (name == "show") return report(tool, care.show(call, who, now), report_view);
@@ -215,12 +241,16 @@ int run_care(Tool& tool) {
   // The configuration first: nobody types a number for nothing.
   if (!service && tool.config(false) == nullptr) return tool.code();
   if (name == "export" && !export_options_ok(tool, code)) return code;
+  if (is_approvals_call(name) && !approval_options_ok(tool, code)) return code;
   std::optional<vault::CareCall> call;
   if (!is_auditors_call(name)) {
     call = care_call(tool, service, code);
     if (!call) return code;
   }
-  if (name == "erase" && !meant(tool)) return tool.fail(kFailed, "nothing was erased");
+  if (interactive()) {
+    if (name == "erase" && !erase_meant(tool)) return tool.fail(kFailed, "nothing was erased");
+    if (name == "approve" && !approval_meant(tool, *call, code)) return code;
+  }
   // The file first: nothing is taken from the vault for a place where it cannot go.
   std::optional<ExportFile> file;
   if (name == "export") {

@@ -17,9 +17,12 @@ CareRequest request_of(const Tool& tool, const vault::CareCall* call) {
   const auto output = request.options.find("output");
   if (output != request.options.end() && output->second != "-") output->second = "file";
   if (call == nullptr) return request;
-  if (!call->agent.empty()) request.options["agent"] = call->agent;
-  request.options["reason"] = call->reason;
-  request.options["document"] = call->document_type;
+  // Not every command takes all of them.
+  for (const auto& [option, value] : {std::pair{"agent", &call->agent},
+                                      {"reason", &call->reason},
+                                      {"document", &call->document_type}}) {
+    if (!value->empty()) request.options[option] = *value;
+  }
   request.document_number = call->document_number.clone();
   return request;
 }

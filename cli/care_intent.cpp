@@ -23,11 +23,13 @@ std::string what_happens(const CommandLine& line) {
        "The service of % ends: the card is told so, and what is stored is erased after "
        "the retention time."},
       {"resume", "The service of % is on again, with what is stored."},
+      {"request", "Another agent is asked to approve it (%); nothing is done until then."},
+      {"reject", "Request % ends, and nothing is done by it."},
       {"erase", "Everything that is stored for % is erased, for good."}};
   const auto found = sentences.find(line.command->name);
   if (found == sentences.end() || line.arguments.empty()) return "";
   std::string text = found->second;
-  if (line.has("reset-key")) {
+  if (line.command->name == "unlock" && line.has("reset-key")) {
     text += " Its next session within 24 hours is given a new key; the old one ends.";
   }
   const std::size_t place = text.find('%');

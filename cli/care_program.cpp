@@ -12,18 +12,22 @@ constexpr char kProof[] =
     "line of standard input when that is no terminal; it is kept as a keyed digest and its last\n"
     "four characters. What is missing of the rest is asked for on a terminal, refused otherwise.";
 
-std::vector<OptionSpec> proof_options() {
-  return {{"agent", "NAME", "who calls: letters, digits and . _ - @"},
-          {"reason", "TEXT", "why"},
-          {"document", "TYPE", "kind of identity document shown: passport, id-card, ..."}};
+OptionSpec agent_option() { return {"agent", "NAME", "who calls: letters, digits and . _ - @"}; }
+OptionSpec reason_option() { return {"reason", "TEXT", "why"}; }
+
+std::vector<OptionSpec> with_proof(const std::vector<OptionSpec>& more) {
+  std::vector<OptionSpec> options{
+      agent_option(),
+      reason_option(),
+      {"document", "TYPE", "kind of identity document shown: passport, id-card, ..."}};
+  options.insert(options.end(), more.begin(), more.end());
+  return options;
 }
 
 CommandSpec proven(std::string name, std::string arguments, std::string summary, std::string text,
-                   std::vector<OptionSpec> more = {}) {
-  std::vector<OptionSpec> options = proof_options();
-  options.insert(options.end(), more.begin(), more.end());
+                   const std::vector<OptionSpec>& more = {}) {
   return {std::move(name), std::move(arguments), 1, 1, std::move(summary),
-          text + kProof,   std::move(options)};
+          text + kProof,   with_proof(more)};
 }
 
 ProgramSpec make_program() {
@@ -67,6 +71,42 @@ ProgramSpec make_program() {
            "Erases content, all its versions, numbers, customer, key and reminder of the record\n"
            "of WHO. Nobody can bring it back. Prints a receipt, which erase verify checks. On a\n"
            "terminal it asks once more."),
+       {"request", "CALL WHO", 2, 2, "ask for a call that a second agent has to approve",
+        std::string(
+            "CALL is unlock, export, erase or confirm-move; WHO is as there. Where the\n"
+            "configuration wants it ([vault] two_person, [care] approve), these calls are made "
+            "when\n"
+            "another agent has approved them. Prints the number of the request, which ends after\n"
+            "[care] request_life. If the record is locked, unlocked, moved or erased meanwhile, "
+            "it\n"
+            "cannot be approved any more.") +
+            kProof,
+        with_proof({{"reset-key", "", "unlock: the customer has lost the key: give a new one"},
+                    {"format", "FORM", "export: vcard4, vcard3, text, raw or csv"},
+                    {"copy", "N", "export: an older version, as show lists them"}})},
+       proven(
+           "approve", "NUMBER", "approve another agent's request",
+           "Approves the request NUMBER, as pending lists them, and by that makes the call, once.\n"
+           "Nobody approves his own request. The document is the one of the request: the customer\n"
+           "has shown it, or its number was read out. Of an export, who has asked takes the\n"
+           "content then, by export. On a terminal it shows the request and asks once more."),
+       {"reject",
+        "NUMBER",
+        1,
+        1,
+        "end a request",
+        "Who has asked withdraws the request NUMBER by it, any other agent rejects it.",
+        {agent_option(), reason_option()}},
+       {"pending",
+        "[NUMBER]",
+        0,
+        1,
+        "list the requests that wait",
+        "Lists all requests that wait for an approval, and approved exports that were not taken;\n"
+        "or the request NUMBER, also when it is over, with what came of it. Looking is kept in "
+        "the\n"
+        "vault's own history.",
+        {agent_option()}},
        {"erase verify",
         "RECEIPT",
         1,

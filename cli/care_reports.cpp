@@ -22,6 +22,11 @@ int report_service(const Tool& tool, const vault::CareService::Service& done) {
   return kDone;
 }
 
+std::string erased_text(const vault::CareService::Erased& done) {
+  return cat("erased: ", done.iccid.digits(), ", ", done.versions, " versions, ", done.octets,
+             " octets. Receipt:\n", done.receipt);
+}
+
 int report_erased(const Tool& tool, const vault::CareService::Erased& done) {
   if (tool.json()) {
     JsonObject out = json_object();
@@ -31,8 +36,7 @@ int report_erased(const Tool& tool, const vault::CareService::Erased& done) {
     out.set("receipt", done.receipt);
     tool.print(out);
   } else {
-    tool.print(cat("erased: ", done.iccid.digits(), ", ", done.versions, " versions, ", done.octets,
-                   " octets. Receipt:\n", done.receipt, "\n"));
+    tool.print(erased_text(done) + "\n");
   }
   return kDone;
 }

@@ -252,6 +252,19 @@ int report_view(const Tool& tool, const vault::CareView& view) {
   return kDone;
 }
 
+std::string unlocked_text(const vault::CareService::Unlocked& done) {
+  std::string text = cat(done.iccid.digits(), done.was_locked ? " unlocked" : ": attempts reset");
+  if (done.key_reset) {
+    text += cat("; the card's next session until ", date(done.reset_until),
+                " is given a new key. Ask the customer to back up or to restore now.");
+  }
+  return text;
+}
+
+std::string moved_text(const vault::CareService::Moved& done) {
+  return cat(done.how, ": ", done.old_iccid.digits(), " -> ", done.new_iccid.digits());
+}
+
 int report_unlocked(const Tool& tool, const vault::CareService::Unlocked& done) {
   if (tool.json()) {
     JsonObject out = json_object();
@@ -262,12 +275,7 @@ int report_unlocked(const Tool& tool, const vault::CareService::Unlocked& done) 
     tool.print(out);
     return kDone;
   }
-  std::string text = cat(done.iccid.digits(), done.was_locked ? " unlocked" : ": attempts reset");
-  if (done.key_reset) {
-    text += cat("; the card's next session until ", date(done.reset_until),
-                " is given a new key. Ask the customer to back up or to restore now.");
-  }
-  tool.print(text + "\n");
+  tool.print(unlocked_text(done) + "\n");
   return kDone;
 }
 
@@ -295,8 +303,7 @@ int report_moved(const Tool& tool, const vault::CareResult<vault::CareService::M
     out.set("how", moved.how);
     tool.print(out);
   } else {
-    tool.print(
-        cat(moved.how, ": ", moved.old_iccid.digits(), " -> ", moved.new_iccid.digits(), "\n"));
+    tool.print(moved_text(moved) + "\n");
   }
   return kDone;
 }

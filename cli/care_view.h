@@ -30,5 +30,9 @@ int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& ent
 int report_audit(const Tool& tool, const std::vector<vault::AuditFault>& faults);
 
 std::string view_text(const vault::CareView& view);
+// Without a line's end.
+std::string unlocked_text(const vault::CareService::Unlocked& done);
+std::string moved_text(const vault::CareService::Moved& done);
+std::string erased_text(const vault::CareService::Erased& done);
 
 }  // namespace cli

@@ -118,17 +118,30 @@ base::Status ExportFile::write(base::View octets) {
   return {};
 }
 
-bool export_options_ok(const Tool& tool, int& code) {
+bool export_form_ok(const Tool& tool, int& code) {
   const std::string form = tool.line().get("format");
   const std::string copy = tool.line().get("copy");
   if (std::find(std::begin(kForms), std::end(kForms), form) == std::end(kForms)) {
     code = tool.fail(kUsage, base::cat("--format must be one of ", kExportForms));
-  } else if (tool.line().get("output").empty()) {
+  } else if (!copy.empty() && base::parse_integer(copy).value_or(-1) < 0) {
+    code = tool.fail(kUsage, "--copy must be the number of a stored version, from 0");
+  } else {
+    return true;
+  }
+  return false;
+}
+
+std::size_t export_copy(const Tool& tool) {
+  const std::string copy = tool.line().has("copy") ? tool.line().get("copy") : "0";
+  return static_cast<std::size_t>(base::parse_integer(copy).value_or(0));
+}
+
+bool export_options_ok(const Tool& tool, int& code) {
+  if (!export_form_ok(tool, code)) return false;
+  if (tool.line().get("output").empty()) {
     code = tool.fail(kUsage, "--output FILE is missing");
   } else if (tool.line().get("output") == "-" && ::isatty(STDOUT_FILENO) == 1) {
     code = tool.fail(kUsage, "content is never shown on a terminal: --output FILE");
-  } else if (!copy.empty() && base::parse_integer(copy).value_or(-1) < 0) {
-    code = tool.fail(kUsage, "--copy must be the number of a stored version, from 0");
   } else {
     return true;
   }
@@ -140,10 +153,8 @@ int run_export(const Tool& tool, vault::CareService& care, const vault::CareCall
   int code = kDone;
   if (!export_options_ok(tool, code)) return code;
   const std::string form = tool.line().get("format");
-  const std::string copy = tool.line().has("copy") ? tool.line().get("copy") : "0";
   auto result =
-      care.export_content(call, tool.line().arguments[0], form,
-                          static_cast<std::size_t>(*base::parse_integer(copy)), tool.now());
+      care.export_content(call, tool.line().arguments[0], form, export_copy(tool), tool.now());
   if (const auto* failure = std::get_if<vault::CareFailure>(&result)) {
     return report_failure(tool, *failure);
   }

@@ -31,6 +31,8 @@ class ExportFile {
 };
 
 // False: the options say nothing sensible, and `code` how the program ends.
+bool export_form_ok(const Tool& tool, int& code);  // --format and --copy
+std::size_t export_copy(const Tool& tool);
 bool export_options_ok(const Tool& tool, int& code);
 int run_export(const Tool& tool, vault::CareService& care, const vault::CareCall& call,
                const ContentSink& sink);

@@ -94,7 +94,7 @@ void assign(std::tuple<bool&, bool&> field, const IniValue& value) {
   }
 }
 
-// [vault] notify
+// [vault] notify, [care] approve
 void assign(std::tuple<bool&, bool&, bool&, bool&> field, const IniValue& value) {
   const auto has = [&](const char* word) {
     return std::find(value.items.begin(), value.items.end(), word) != value.items.end();

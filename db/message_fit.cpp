@@ -32,6 +32,13 @@ void fit(MessageWrites& writes) {
     write.row.asked_by = base::cut_text(write.row.asked_by, kName);
     write.row.result = base::cut_text(write.row.result, kLine);
   }
+  for (auto& write : writes.care_requests) {
+    write.row.asked_by = base::cut_text(write.row.asked_by, kName);
+    write.row.decided_by = base::cut_text(write.row.decided_by, kName);
+    write.row.reason = base::cut_text(write.row.reason, kLine);
+    write.row.document_type = base::cut_text(write.row.document_type, kLine);
+    write.row.result = base::cut_text(write.row.result, kUserData);
+  }
   for (auto& write : writes.incoming) {
     write.row.smsc = base::cut_text(write.row.smsc, kShort);
     write.row.to = base::cut_text(write.row.to, 32);

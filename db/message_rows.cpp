@@ -7,6 +7,7 @@
 
 namespace db {
 
+using vault::CareRequest;
 using vault::Iccid;
 using vault::IncomingSms;
 using vault::InstanceRow;
@@ -121,6 +122,30 @@ struct Table<OutboxItem> {
       column<&OutboxItem::asked_by>("asked_by"),   date<&OutboxItem::created_at>("created_at"),
       date<&OutboxItem::expires_at>("expires_at"), column<&OutboxItem::next_at>("next_at"),
       column<&OutboxItem::result>("result"),       date<&OutboxItem::done_at>("done_at"),
+  };
+};
+
+template <>
+struct Table<CareRequest> {
+  static constexpr const char* kName = "care_requests";
+  static constexpr Column<CareRequest> kKey = column<&CareRequest::id>("id");
+  static constexpr Column<CareRequest> kColumns[] = {
+      column<&CareRequest::record>("record_id"),
+      column<&CareRequest::epoch>("epoch"),
+      column<&CareRequest::action>("action"),
+      column<&CareRequest::state>("state"),
+      column<&CareRequest::asked_by>("asked_by"),
+      date<&CareRequest::asked_at>("asked_at"),
+      column<&CareRequest::expires_at>("expires_at"),
+      column<&CareRequest::reason>("reason"),
+      column<&CareRequest::document_type>("document_type"),
+      column<&CareRequest::document_tail>("document_tail"),
+      column<&CareRequest::document_mac>("document_mac"),
+      column<&CareRequest::detail>("detail"),
+      column<&CareRequest::image>("image_id"),
+      column<&CareRequest::decided_by>("decided_by"),
+      date<&CareRequest::decided_at>("decided_at"),
+      column<&CareRequest::result>("result"),
   };
 };
 
@@ -241,19 +266,24 @@ void drop_rows(SqlConnection& connection, const vault::EndedMessages& drops) {
   for (const std::uint64_t id : drops.incoming) {
     connection.execute("DELETE FROM sms_in WHERE id = ?", {number(id)});
   }
+  for (const std::uint64_t id : drops.care_requests) {
+    connection.execute("DELETE FROM care_requests WHERE id = ?", {number(id)});
+  }
 }
 
 }  // namespace
 
 bool MessageWrites::empty() const {
   return reminders.empty() && wake_ups.empty() && jobs.empty() && instances.empty() &&
-         sms.empty() && outbox.empty() && incoming.empty() && downlink.empty() && drops.empty();
+         sms.empty() && outbox.empty() && incoming.empty() && care_requests.empty() &&
+         downlink.empty() && drops.empty();
 }
 
 // In one order for all, and within a table in the order of the keys: two updates that touch the
 // same rows do not wait for each other in a circle.
 void apply(SqlConnection& connection, const MessageWrites& writes) {
   write_rows(connection, writes.jobs);
+  write_rows(connection, writes.care_requests);
   write_rows(connection, writes.incoming);
   write_rows(connection, writes.outbox);
   write_rows(connection, writes.reminders);
@@ -291,6 +321,7 @@ template const std::string& select_message<InstanceRow>();
 template const std::string& select_message<Sms>();
 template const std::string& select_message<OutboxItem>();
 template const std::string& select_message<IncomingSms>();
+template const std::string& select_message<CareRequest>();
 template Reminder read_message<Reminder>(const Row&);
 template WakeUpRow read_message<WakeUpRow>(const Row&);
 template JobRow read_message<JobRow>(const Row&);
@@ -298,5 +329,6 @@ template InstanceRow read_message<InstanceRow>(const Row&);
 template Sms read_message<Sms>(const Row&);
 template OutboxItem read_message<OutboxItem>(const Row&);
 template IncomingSms read_message<IncomingSms>(const Row&);
+template CareRequest read_message<CareRequest>(const Row&);
 
 }  // namespace db

@@ -1,5 +1,6 @@
-// Rows of reminders, messages and wake-ups as SQL: one table of columns for each. What an update
-// has changed of them is a MessageWrites, applied with the rest of its ChangeSet.
+// Rows of reminders, messages, wake-ups and requests of customer care as SQL: one table of columns
+// for each. What an update has changed of them is a MessageWrites, applied with the rest of its
+// ChangeSet.
 #pragma once
 
 #include <optional>
@@ -8,6 +9,7 @@
 
 #include "db/guarded_writes.h"
 #include "db/sql.h"
+#include "vault/care_request.h"
 #include "vault/sms_rows.h"
 
 namespace db {
@@ -33,6 +35,7 @@ struct MessageWrites {
   std::vector<SmsWrite> sms;
   std::vector<MessageWrite<vault::OutboxItem>> outbox;
   std::vector<MessageWrite<vault::IncomingSms>> incoming;
+  std::vector<MessageWrite<vault::CareRequest>> care_requests;
   std::vector<CounterWrite> downlink;
   vault::EndedMessages drops;
 
@@ -57,6 +60,7 @@ extern template const std::string& select_message<vault::InstanceRow>();
 extern template const std::string& select_message<vault::Sms>();
 extern template const std::string& select_message<vault::OutboxItem>();
 extern template const std::string& select_message<vault::IncomingSms>();
+extern template const std::string& select_message<vault::CareRequest>();
 extern template vault::Reminder read_message<vault::Reminder>(const Row&);
 extern template vault::WakeUpRow read_message<vault::WakeUpRow>(const Row&);
 extern template vault::JobRow read_message<vault::JobRow>(const Row&);
@@ -64,5 +68,6 @@ extern template vault::InstanceRow read_message<vault::InstanceRow>(const Row&);
 extern template vault::Sms read_message<vault::Sms>(const Row&);
 extern template vault::OutboxItem read_message<vault::OutboxItem>(const Row&);
 extern template vault::IncomingSms read_message<vault::IncomingSms>(const Row&);
+extern template vault::CareRequest read_message<vault::CareRequest>(const Row&);
 
 }  // namespace db

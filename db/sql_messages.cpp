@@ -7,6 +7,7 @@
 
 namespace db {
 
+using vault::CareRequest;
 using vault::Iccid;
 using vault::IncomingSms;
 using vault::InstanceRow;
@@ -25,6 +26,13 @@ constexpr std::size_t kCandidates = 10;  // of a receipt, of a number
 void set_key(Sms& row, std::uint64_t id) { row.ref = id; }
 void set_key(OutboxItem& row, std::uint64_t id) { row.id = id; }
 void set_key(IncomingSms& row, std::uint64_t id) { row.id = id; }
+void set_key(CareRequest& row, std::uint64_t id) { row.id = id; }
+
+// People read it out to each other.
+std::uint64_t eight_digits() {
+  constexpr std::uint32_t kFirst = 10'000'000;
+  return kFirst + base::random_below(9 * kFirst);
+}
 
 template <class T>
 std::string select_where(const char* column) {
@@ -67,8 +75,7 @@ T* SqlMessageTx::perhaps(Cache<std::uint64_t, T>& cache, std::uint64_t id, const
 }
 
 template <class T>
-T& SqlMessageTx::add(Cache<std::uint64_t, T>& cache) {
-  const std::uint64_t id = random_id();
+T& SqlMessageTx::add(Cache<std::uint64_t, T>& cache, std::uint64_t id) {
   Known<T> made{};
   set_key(made.row, id);
   return cache.emplace(id, std::move(made)).first->second.row;
@@ -126,8 +133,18 @@ Sms* SqlMessageTx::sms(SmsRef ref) { return perhaps(sms_, ref, "ref"); }
 OutboxItem* SqlMessageTx::outbox(std::uint64_t id) { return perhaps(outbox_, id, "id"); }
 IncomingSms* SqlMessageTx::incoming(std::uint64_t id) { return perhaps(incoming_, id, "id"); }
 
-Sms& SqlMessageTx::add_sms() { return add(sms_); }
-OutboxItem& SqlMessageTx::add_outbox() { return add(outbox_); }
+CareRequest* SqlMessageTx::care_request(std::uint64_t id) {
+  return perhaps(care_requests_, id, "id");
+}
+
+Sms& SqlMessageTx::add_sms() { return add(sms_, random_id()); }
+OutboxItem& SqlMessageTx::add_outbox() { return add(outbox_, random_id()); }
+
+CareRequest& SqlMessageTx::add_care_request() {
+  std::uint64_t id = eight_digits();
+  while (care_request(id) != nullptr) id = eight_digits();
+  return add(care_requests_, id);
+}
 
 bool SqlMessageTx::add_incoming(const IncomingSms& sms) {
   bool there = std::any_of(incoming_.begin(), incoming_.end(),
@@ -138,7 +155,7 @@ bool SqlMessageTx::add_incoming(const IncomingSms& sms) {
                       [&](const Row&) { there = true; });
   });
   if (there) return false;
-  IncomingSms& row = add(incoming_);
+  IncomingSms& row = add(incoming_, random_id());
   const std::uint64_t id = row.id;
   row = sms;
   row.id = id;
@@ -161,6 +178,7 @@ MessageWrites SqlMessageTx::take_changes() {
   collect(instances_, out.instances);
   collect(outbox_, out.outbox);
   collect(incoming_, out.incoming);
+  collect(care_requests_, out.care_requests);
   for (auto& [ref, known] : sms_) {
     if (known.before && known.row == *known.before) continue;
     std::vector<vault::SmsSegment> before;
@@ -194,7 +212,9 @@ base::Result<std::vector<vault::MessageScan::Dated>> SqlMessageScan::records_by(
                                                                                 const Dated& after,
                                                                                 std::int64_t until,
                                                                                 std::size_t limit) {
-  const std::string column = what == Date::updated ? "updated_at" : "identity_at";
+  const std::string column = what == Date::updated    ? "updated_at"
+                             : what == Date::identity ? "identity_at"
+                                                      : "suspended_at";
   const auto take = [](const Row& row) { return Dated{octets<16>(row, 0), row.number(1)}; };
   const std::string select = "SELECT id, " + column + " FROM records WHERE " + column;
   auto same = collect<Dated>(select + " = ? AND id > ? ORDER BY id LIMIT ?",
@@ -319,7 +339,29 @@ base::Result<vault::EndedMessages> SqlMessageScan::ended_before(std::int64_t utc
   if (!outbox) return base::Error{outbox.error()};
   auto incoming = keys("id FROM sms_in WHERE at < ? AND next_at IS NULL ORDER BY at");
   if (!incoming) return base::Error{incoming.error()};
-  return vault::EndedMessages{sms.take(), outbox.take(), incoming.take()};
+  return vault::EndedMessages{sms.take(), outbox.take(), incoming.take(), {}};
+}
+
+base::Result<std::vector<CareRequest>> SqlMessageScan::care_requests(const RecordId* record,
+                                                                     std::int64_t now,
+                                                                     std::size_t limit) {
+  std::string sql = select_message<CareRequest>() + " WHERE expires_at > ? AND state <= 1";
+  std::vector<Param> params{number(now)};
+  if (record != nullptr) {
+    sql += " AND record_id = ?";
+    params.emplace_back(base::View(*record));
+  }
+  params.emplace_back(number(limit));
+  return collect<CareRequest>(sql + " ORDER BY asked_at, id LIMIT ?", params,
+                              read_message<CareRequest>);
+}
+
+base::Result<std::vector<std::uint64_t>> SqlMessageScan::care_requests_over(std::int64_t before,
+                                                                            std::size_t limit) {
+  return collect<std::uint64_t>(
+      "SELECT id FROM care_requests WHERE expires_at < ? ORDER BY expires_at LIMIT ?",
+      {number(before), number(limit)},
+      [](const Row& row) { return static_cast<std::uint64_t>(row.number(0)); });
 }
 
 base::Result<std::vector<InstanceRow>> SqlMessageScan::instances() {

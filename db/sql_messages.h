@@ -28,8 +28,10 @@ class SqlMessageTx : public vault::MessageTx {
   vault::Sms* sms(vault::SmsRef ref) override;
   vault::OutboxItem* outbox(std::uint64_t id) override;
   vault::IncomingSms* incoming(std::uint64_t id) override;
+  vault::CareRequest* care_request(std::uint64_t id) override;
   vault::Sms& add_sms() override;
   vault::OutboxItem& add_outbox() override;
+  vault::CareRequest& add_care_request() override;
   bool add_incoming(const vault::IncomingSms& sms) override;
   void drop(const vault::EndedMessages& ended) override { drops_ = ended; }
 
@@ -57,7 +59,7 @@ class SqlMessageTx : public vault::MessageTx {
   template <class T>
   T* perhaps(Cache<std::uint64_t, T>& cache, std::uint64_t id, const char* column);
   template <class T>
-  T& add(Cache<std::uint64_t, T>& cache);
+  T& add(Cache<std::uint64_t, T>& cache, std::uint64_t id);
   template <class T, class Key>
   static void collect(Cache<Key, T>& cache, std::vector<MessageWrite<T>>& out);
   std::vector<vault::SmsSegment> segments_of(vault::SmsRef ref);
@@ -71,6 +73,7 @@ class SqlMessageTx : public vault::MessageTx {
   Cache<std::uint64_t, vault::Sms> sms_;
   Cache<std::uint64_t, vault::OutboxItem> outbox_;
   Cache<std::uint64_t, vault::IncomingSms> incoming_;
+  Cache<std::uint64_t, vault::CareRequest> care_requests_;
   std::map<std::pair<vault::Iccid, std::uint8_t>, Downlink> downlink_;
   vault::EndedMessages drops_;
 };
@@ -99,6 +102,11 @@ class SqlMessageScan : public vault::MessageScan {
       const vault::SmsReceipt& receipt, std::int64_t since) override;
   base::Result<std::vector<vault::InstanceRow>> instances() override;
   base::Result<vault::EndedMessages> ended_before(std::int64_t utc_ms, std::size_t limit) override;
+  base::Result<std::vector<vault::CareRequest>> care_requests(const vault::RecordId* record,
+                                                              std::int64_t now,
+                                                              std::size_t limit) override;
+  base::Result<std::vector<std::uint64_t>> care_requests_over(std::int64_t before,
+                                                              std::size_t limit) override;
   base::Result<std::vector<vault::IncomingSms>> parts_of(const vault::IncomingSms& part) override;
 
  private:

@@ -18,13 +18,23 @@ bool plain_name(const std::string& name) {
          });
 }
 
-std::optional<CareFailure> fault_of(const CareCall& call) {
-  if (!plain_name(call.agent)) {
-    return fail(CareError::bad_call,
-                "the agent's name is missing or holds other characters than "
-                "letters, digits and . _ - @");
-  }
+}  // namespace
+
+std::optional<CareFailure> agent_name_fault(const std::string& name) {
+  if (plain_name(name)) return std::nullopt;
+  return fail(CareError::bad_call,
+              "the agent's name is missing or holds other characters than "
+              "letters, digits and . _ - @");
+}
+
+std::optional<CareFailure> agent_fault(const CareCall& call) {
+  if (auto fault = agent_name_fault(call.agent)) return fault;
   if (call.reason.size() < 3) return fail(CareError::bad_call, "a reason must be given");
+  return std::nullopt;
+}
+
+std::optional<CareFailure> call_fault(const CareCall& call) {
+  if (auto fault = agent_fault(call)) return fault;
   if (call.document_type.empty()) {
     return fail(CareError::bad_call, "the type of the identity document must be given");
   }
@@ -34,6 +44,8 @@ std::optional<CareFailure> fault_of(const CareCall& call) {
   }
   return std::nullopt;
 }
+
+namespace {
 
 // A number when it is written as one, else an ICCID in any spelling; digits may be both.
 struct Who {
@@ -72,6 +84,13 @@ std::optional<CareFailure> operator_fault(const std::string& name) {
               "than letters, digits and . _ - @");
 }
 
+std::string detail_of(const Grounds& grounds, const std::string& extra) {
+  return (grounds.approval.empty() ? "" : grounds.approval + "; ") +
+         tidy(extra + (extra.empty() ? "" : "; ") + "reason: " + grounds.reason) +
+         "; document: " + grounds.document_type + " ..." + grounds.document_tail + " (" +
+         grounds.document_mac + ")";
+}
+
 std::variant<Record, CareFailure> CareService::Call::resolve(const std::string& text) {
   const Who who = read_who(text);
   if (who.spellings.empty() && !who.number) {
@@ -90,17 +109,19 @@ std::variant<Record, CareFailure> CareService::Call::resolve(const std::string& 
 
 std::optional<CareFailure> CareService::Call::run(const Record& target, const std::string& actor,
                                                   const Body& body) {
+  return transact(actor, [&](RecordTx& tx) -> std::optional<CareFailure> {
+    Record* record = tx.find(target.id);
+    if (record == nullptr) return fail(CareError::not_found, "the record has just been removed");
+    return body(tx, *record);
+  });
+}
+
+std::optional<CareFailure> CareService::Call::transact(const std::string& actor, const Work& work) {
   std::optional<CareFailure> failure;
   const Outcome outcome = service_.store_.update(now_, [&](RecordTx& tx) {
-    failure.reset();
-    Record* record = tx.find(target.id);
-    if (record == nullptr) {
-      failure = fail(CareError::not_found, "the record has just been removed");
-    } else if (over_limit(tx, actor)) {
-      failure = fail(CareError::limit, "the agent's calls for today are used up");
-    } else {
-      failure = body(tx, *record);
-    }
+    failure = over_limit(tx, actor)
+                  ? fail(CareError::limit, "the agent's calls for today are used up")
+                  : work(tx);
     return !failure;
   });
   if (outcome == Outcome::unavailable) {
@@ -111,18 +132,25 @@ std::optional<CareFailure> CareService::Call::run(const Record& target, const st
 
 std::optional<CareFailure> CareService::Call::by_agent(const CareCall& call, const std::string& who,
                                                        const Body& body) {
-  if (auto fault = fault_of(call)) return fault;
+  if (auto fault = call_fault(call)) return fault;
   auto target = resolve(who);
   if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
   return run(std::get<Record>(target), "agent:" + call.agent, body);
 }
 
-std::string CareService::Call::detail(const CareCall& call, const std::string& extra) const {
+Grounds CareService::Call::grounds(const CareCall& call) const {
   const base::View number = call.document_number.view();
-  return tidy(extra + (extra.empty() ? "" : "; ") + "reason: " + tidy(call.reason)) +
-         "; document: " + tidy(call.document_type) + " ..." +
-         tidy(std::string(base::as_text(number.last(kDocumentTail)))) + " (" +
-         service_.keys_.document_mac(call.document_type, number) + ")";
+  const std::size_t kept = std::min(kDocumentTail, number.size());
+  return {"agent:" + call.agent,
+          tidy(call.reason),
+          tidy(call.document_type),
+          tidy(std::string(base::as_text(number.last(kept)))),
+          service_.keys_.document_mac(call.document_type, number),
+          ""};
+}
+
+std::string CareService::Call::detail(const CareCall& call, const std::string& extra) const {
+  return detail_of(grounds(call), extra);
 }
 
 bool CareService::Call::over_limit(RecordTx& tx, const std::string& actor) const {

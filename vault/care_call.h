@@ -12,6 +12,23 @@ CareFailure fail(CareError error, std::string text);
 // Text that goes into the history: valid UTF-8, no control characters, no unbounded length.
 std::string tidy(std::string text);
 std::optional<CareFailure> operator_fault(const std::string& name);
+// What is missing of a call: all of it, without the document, of the name alone.
+std::optional<CareFailure> call_fault(const CareCall& call);
+std::optional<CareFailure> agent_fault(const CareCall& call);
+std::optional<CareFailure> agent_name_fault(const std::string& name);
+bool needs_approval(const TwoPerson& policy, CareAction action);
+
+// What is kept of who calls, why, and what the customer has shown.
+struct Grounds {
+  std::string actor;  // "agent:NAME"
+  std::string reason;
+  std::string document_type;
+  std::string document_tail;  // the last characters of its number
+  std::string document_mac;
+  std::string approval;  // "request 12345678, approved by agent:li"; empty: none was asked for
+};
+// For the history.
+std::string detail_of(const Grounds& grounds, const std::string& extra);
 
 class CareService::Call {
  public:
@@ -22,12 +39,57 @@ class CareService::Call {
   // Runs `body` on the record in one transaction; what it returns as failure undoes everything.
   using Body = std::function<std::optional<CareFailure>(RecordTx&, Record&)>;
   std::optional<CareFailure> run(const Record& target, const std::string& actor, const Body& body);
+  // The frame of run: one transaction, undone by a failure, within the agent's limit.
+  using Work = std::function<std::optional<CareFailure>(RecordTx&)>;
+  std::optional<CareFailure> transact(const std::string& actor, const Work& work);
   // The frame of every call of an agent: who calls, which record, then `body` in one transaction.
   std::optional<CareFailure> by_agent(const CareCall& call, const std::string& who,
                                       const Body& body);
+  Grounds grounds(const CareCall& call) const;
   std::string detail(const CareCall& call, const std::string& extra) const;
 
+  // Why that call cannot be made without a request; nothing: it can.
+  std::optional<CareFailure> approval_missing(CareAction action) const;
+  // The calls that may need a second agent (care_actions.cpp): each is a body. `done` is what is
+  // told to who has called.
+  std::optional<CareFailure> unlock(RecordTx& tx, Record& record, const Grounds& grounds,
+                                    bool reset_key, std::optional<Unlocked>& done);
+  std::optional<CareFailure> erase(RecordTx& tx, Record& record, const Grounds& grounds,
+                                   std::optional<Erased>& done);
+  // `from`: only the claim on this card's record; empty: whichever waits.
+  std::optional<CareFailure> confirm_move(RecordTx& tx, Record& record, const Grounds& grounds,
+                                          const std::string& from, std::optional<Moved>& done);
+  std::optional<CareFailure> hand_over(RecordTx& tx, Record& record, const Grounds& grounds,
+                                       const std::string& form, std::size_t copy,
+                                       std::optional<Exported>& done);
+  // The faults that they would meet, without a change (care_actions.cpp).
+  static std::optional<CareFailure> unlock_fault(const Record& record, bool reset_key);
+  static CareFailure nothing_to_erase();
+  static CareFailure no_claim();
+  std::optional<CareFailure> version_of(RecordTx& tx, const Record& record, std::size_t copy,
+                                        ImageInfo& image) const;
+  // The claim of that card that waits; `from` as of confirm_move.
+  std::optional<PendingMove> claim_of(RecordTx& tx, const Record& record,
+                                      const std::string& from) const;
+
+  // Requests of them (care_approval.cpp). `request` gets what it is about.
+  std::optional<CareFailure> prepare(RecordTx& tx, const Record& record, const Wish& wish,
+                                     CareRequest& request) const;
+  std::optional<CareFailure> carry_out(RecordTx& tx, Record& record, CareRequest& request,
+                                       Approved& done);
+  // The request by which that agent may take the record's content; 0: none.
+  base::Result<std::uint64_t> approved_export(const RecordId& record,
+                                              const std::string& actor) const;
+  std::optional<CareFailure> hand_over_approved(RecordTx& tx, std::uint64_t request,
+                                                const Grounds& grounds, const std::string& form,
+                                                std::optional<Exported>& done);
+
  private:
+  void hand_over(RecordTx& tx, Record& record, const Grounds& grounds, const std::string& form,
+                 const ImageInfo& image, std::optional<Exported>& done);
+  static std::optional<ImageInfo> requested_version(RecordTx& tx, const Record& record,
+                                                    const CareRequest& request);
+  static CareFailure version_gone();
   bool over_limit(RecordTx& tx, const std::string& actor) const;
 
   CareService& service_;

@@ -1,9 +1,5 @@
 // The content handed over at the counter.
-#include <algorithm>
-
 #include "vault/care_call.h"
-#include "vault/move.h"
-#include "vault/subscriber_notice.h"
 
 namespace vault {
 
@@ -11,27 +7,26 @@ CareResult<CareService::Exported> CareService::export_content(const CareCall& ca
                                                               const std::string& who,
                                                               const std::string& form,
                                                               std::size_t copy, base::Now now) {
+  if (auto fault = call_fault(call)) return *fault;
   Call care(*this, now);
+  auto target = care.resolve(who);
+  if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
+  const Record& meant = std::get<Record>(target);
+  const Grounds grounds = care.grounds(call);
+  std::uint64_t request = 0;
+  if (auto missing = care.approval_missing(CareAction::hand_over)) {
+    const auto approved = care.approved_export(meant.id, grounds.actor);
+    if (!approved) return fail(CareError::unavailable, approved.error());
+    request = *approved;
+    if (request == 0) return *missing;
+  }
   std::optional<Exported> done;
-  RecordId owner{};
-  const auto failure =
-      care.by_agent(call, who, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
-        const std::vector<ImageInfo> versions = versions_of(tx, record);
-        if (versions.empty()) return fail(CareError::wrong_state, "nothing is stored");
-        if (copy >= versions.size()) {
-          return fail(CareError::bad_call, base::cat("there is no version ", copy, ": ",
-                                                     versions.size(), " are stored, from 0"));
-        }
-        owner = record.id;
-        done = Exported{record.iccid, versions[copy], {}};
-        tx.note(record, {"exported", "agent:" + call.agent,
-                         care.detail(call, base::cat("as ", form, ", version of ",
-                                                     base::iso_date(done->image.stored_at)))});
-        tell(tx, subscriber_of(record), record, Notice::exported, policy_.notices, now);
-        return std::nullopt;
-      });
+  const auto failure = care.run(meant, grounds.actor, [&](RecordTx& tx, Record& record) {
+    return request == 0 ? care.hand_over(tx, record, grounds, form, copy, done)
+                        : care.hand_over_approved(tx, request, grounds, form, done);
+  });
   if (failure) return *failure;
-  auto content = store_.image(owner, done->image);
+  auto content = store_.image(meant.id, done->image);
   if (!content) return fail(CareError::unavailable, content.error());
   done->content = base::Secret(content.take());
   log_.info("vault.exported",

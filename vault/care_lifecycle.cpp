@@ -3,7 +3,6 @@
 #include "vault/erasure.h"
 #include "vault/move.h"
 #include "vault/reminder_rules.h"
-#include "vault/subscriber_notice.h"
 
 namespace vault {
 
@@ -48,21 +47,11 @@ CareResult<CareService::Service> CareService::set_suspended(const CareCall& call
 CareResult<CareService::Erased> CareService::erase(const CareCall& call, const std::string& who,
                                                    base::Now now) {
   Call care(*this, now);
+  if (auto missing = care.approval_missing(CareAction::erase)) return *missing;
   std::optional<Erased> done;
-  const auto failure =
-      care.by_agent(call, who, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
-        const Subscriber subscriber = subscriber_of(record);
-        const auto receipt = erase_content(tx, record, keys_, now);
-        if (!receipt) return fail(CareError::wrong_state, "there is nothing to erase");
-        tx.note(record,
-                {"erased", "agent:" + call.agent,
-                 base::cat(care.detail(call, ""), "; ", receipt->versions, " versions, ",
-                           receipt->octets, " octets, content ", base::to_hex(receipt->content))});
-        tell(tx, subscriber, record, Notice::erased, policy_.notices, now);
-        done = Erased{receipt->iccid, receipt->versions, receipt->octets,
-                      receipt_line(keys_, *receipt)};
-        return std::nullopt;
-      });
+  const auto failure = care.by_agent(call, who, [&](RecordTx& tx, Record& record) {
+    return care.erase(tx, record, care.grounds(call), done);
+  });
   if (failure) return *failure;
   log_.info("vault.erased",
             base::cat("card ", done->iccid.digits(), " erased by agent ", call.agent));

@@ -9,23 +9,29 @@ namespace vault {
 
 namespace {
 
-constexpr std::int64_t kResetWindow = base::kDayMs;
+// The call as the agent has to make it.
+std::string call_for(const TwoPerson& policy, CareAction action) {
+  return std::string(needs_approval(policy, action) ? "request " : "") + name_of(action);
+}
 
-std::string advice_for(const Record& record, RecordState state, bool claims, base::Now now) {
+std::string advice_for(const Record& record, RecordState state, bool claims,
+                       const TwoPerson& policy, base::Now now) {
   if (claims) {
-    return "The new card claims the record of another card. After the identity check: "
-           "confirm-move, or reject-move.";
+    return "The new card claims the record of another card. After the identity check: " +
+           call_for(policy, CareAction::confirm_move) + ", or reject-move.";
   }
+  const std::string unlock = call_for(policy, CareAction::unlock);
   switch (state) {
     case RecordState::locked:
       return record.locked_until != 0
                  ? "Locked after three wrong keys; opens by itself at " +
-                       base::iso_date(record.locked_until) + ", or by unlock."
-                 : "Locked after three wrong keys. After the identity check: unlock; if the key "
-                   "is lost: unlock --reset-key.";
+                       base::iso_date(record.locked_until) + ", or by " + unlock + "."
+                 : "Locked after three wrong keys. After the identity check: " + unlock +
+                       "; if the key is lost: " + unlock + " --reset-key.";
     case RecordState::suspended:
       return "The service has ended for this card; the data are kept for the retention time. On "
-             "again: resume. Gone for good: erase.";
+             "again: resume. Gone for good: " +
+             call_for(policy, CareAction::erase) + ".";
     case RecordState::empty:
       return "Nothing is stored yet. The customer chooses \"Back up\" in the card's menu.";
     case RecordState::held:
@@ -79,7 +85,7 @@ CareResult<CareView> CareService::show(const CareCall& call, const std::string& 
   const bool claims = std::any_of(view->moves.begin(), view->moves.end(), [&](const auto& move) {
     return move.new_iccid == view->record.iccid;
   });
-  view->advice = advice_for(view->record, view->state, claims, now);
+  view->advice = advice_for(view->record, view->state, claims, policy_.two_person, now);
   view->record.key_mac = {};
   view->record.history_mac = {};
   return *view;
@@ -88,27 +94,11 @@ CareResult<CareView> CareService::show(const CareCall& call, const std::string& 
 CareResult<CareService::Unlocked> CareService::unlock(const CareCall& call, const std::string& who,
                                                       bool reset_key, base::Now now) {
   Call care(*this, now);
+  if (auto missing = care.approval_missing(CareAction::unlock)) return *missing;
   std::optional<Unlocked> done;
-  const auto failure =
-      care.by_agent(call, who, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
-        done = Unlocked{record.iccid, record.locked_at != 0, reset_key, 0};
-        if (!done->was_locked && record.wrong_keys == 0 && record.foreign_wrong == 0 &&
-            !reset_key) {
-          return fail(CareError::wrong_state, "the record is not locked and no attempt is used");
-        }
-        if (reset_key && record.key_state == KeyState::none) {
-          return fail(CareError::wrong_state, "no key has been issued yet: nothing to reset");
-        }
-        vault::unlock(record);
-        record.timed_once = false;
-        record.foreign_wrong = 0;
-        record.reset_until = reset_key ? now.utc_ms + kResetWindow : record.reset_until;
-        done->reset_until = record.reset_until;
-        tx.note(record, {reset_key ? "unlocked_key_reset" : "unlocked", "agent:" + call.agent,
-                         care.detail(call, "")});
-        tell(tx, subscriber_of(record), record, Notice::unlocked, policy_.notices, now);
-        return std::nullopt;
-      });
+  const auto failure = care.by_agent(call, who, [&](RecordTx& tx, Record& record) {
+    return care.unlock(tx, record, care.grounds(call), reset_key, done);
+  });
   if (failure) return *failure;
   log_.info("vault.unlocked", base::cat("card ", done->iccid.digits(), " unlocked by agent ",
                                         call.agent, reset_key ? ", key reset" : ""));
@@ -119,23 +109,11 @@ CareResult<CareService::Moved> CareService::confirm_move(const CareCall& call,
                                                          const std::string& new_iccid,
                                                          base::Now now) {
   Call care(*this, now);
+  if (auto missing = care.approval_missing(CareAction::confirm_move)) return *missing;
   std::optional<Moved> done;
-  const auto failure = care.by_agent(
-      call, new_iccid, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
-        for (const PendingMove& move : tx.moves_to(record.iccid)) {
-          Record* old_record = tx.find(move.old_record);
-          if (old_record == nullptr || move_expired(move, policy_, now)) continue;
-          done = Moved{old_record->iccid, record.iccid, "moved"};
-          const Subscriber subscriber = subscriber_of(*old_record);
-          const MoveOutcome outcome =
-              move_record(tx, *old_record, done->new_iccid,
-                          {true, "agent:" + call.agent, care.detail(call, "")}, now);
-          if (outcome == MoveOutcome::merged) done->how = "merged";
-          tell_moved(tx, subscriber, done->new_iccid, policy_.notices, now);
-          return std::nullopt;
-        }
-        return fail(CareError::wrong_state, "no change of card is pending for this card");
-      });
+  const auto failure = care.by_agent(call, new_iccid, [&](RecordTx& tx, Record& record) {
+    return care.confirm_move(tx, record, care.grounds(call), "", done);
+  });
   if (failure) return *failure;
   log_.info("vault.change_of_card", base::cat("record of ", done->old_iccid.digits(), " moved to ",
                                               done->new_iccid.digits(), " by agent ", call.agent));

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "vault/care_request.h"
 #include "vault/policy.h"
 #include "vault/ports.h"
 #include "vault/sms_ports.h"
@@ -133,6 +134,39 @@ class CareService {
   };
   CareResult<ReceiptCheck> check_receipt(const std::string& operator_name, const std::string& line,
                                          base::Now now);
+
+  // With Policy::two_person, what it names is refused unless another agent has approved it: one
+  // requests, another approves, and by that it is done, once, if the record is still as it was. An
+  // approved export is taken by who has asked, by export_content. All of it is in the record's
+  // history; care_approval.cpp.
+  struct Wish {
+    CareAction action = CareAction::unlock;
+    bool reset_key = false;  // unlock
+    std::string form;        // hand_over, as of export_content
+    std::size_t copy = 0;
+  };
+  struct Requested {
+    CareRequest request;
+    std::string iccid;  // of the card that the record belongs to now; empty: it is gone
+  };
+  CareResult<Requested> request(const CareCall& call, const std::string& who, const Wish& wish,
+                                base::Now now);
+  // What has been done; of an export nothing yet.
+  struct Approved {
+    Requested asked;
+    std::optional<Unlocked> unlocked;
+    std::optional<Moved> moved;
+    std::optional<Erased> erased;
+  };
+  // Of another agent, who must name the same document.
+  CareResult<Approved> approve(const CareCall& call, std::uint64_t request, base::Now now);
+  // Ends a request: who has asked withdraws it, anybody else rejects it. Needs no document.
+  CareResult<Requested> reject(const CareCall& call, std::uint64_t request, base::Now now);
+  // All that wait, oldest first, at most kMostPending; or one, also when it is over. Needs the
+  // agent only; an entry in the vault's own history.
+  static constexpr std::size_t kMostPending = 200;
+  CareResult<std::vector<Requested>> pending(const CareCall& call,
+                                             std::optional<std::uint64_t> request, base::Now now);
 
   // Provisioning's order: the customer's card was changed. Needs no document; actor "ops:NAME".
   CareResult<Moved> swap(const std::string& operator_name, const std::string& old_iccid,

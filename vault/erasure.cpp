@@ -95,11 +95,15 @@ std::optional<ErasureReceipt> read_receipt(const KeyRing& keys, std::string_view
   return found;
 }
 
+bool holds_anything(RecordTx& tx, const Record& record) {
+  return !tx.images(record).empty() || !is_blank(record, tx.messages().reminder(record.id));
+}
+
 std::optional<ErasureReceipt> erase_content(RecordTx& tx, Record& record, const KeyRing& keys,
                                             base::Now now) {
+  if (!holds_anything(tx, record)) return std::nullopt;
   Reminder& reminder = tx.messages().reminder(record.id);
   const std::vector<ImageInfo> images = tx.images(record);
-  if (images.empty() && is_blank(record, reminder)) return std::nullopt;
   ErasureReceipt receipt{record.iccid, now.utc_ms - now.utc_ms % base::kSecondMs, images.size(), 0,
                          content_of(keys, record, images)};
   for (const ImageInfo& image : images) {

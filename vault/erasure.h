@@ -29,6 +29,8 @@ std::string receipt_line(const KeyRing& keys, const ErasureReceipt& receipt);
 // made it.
 std::optional<ErasureReceipt> read_receipt(const KeyRing& keys, std::string_view line);
 
+// Whether there is anything to erase.
+bool holds_anything(RecordTx& tx, const Record& record);
 // Images, staged octets, numbers, customer, key and reminder; inside an update. ICCID, id, history,
 // replay counters and the end of service (suspended_at) stay. Nothing: there is nothing to erase.
 // No history entry: that is the caller's.

@@ -40,6 +40,16 @@ struct NoticeSettings {
       {"zh", "您的卡备份已被删除。如非本人要求，请联系我们。"}};
 };
 
+// Which calls of customer care a second agent has to approve.
+struct TwoPerson {
+  bool on = false;  // `two_person`
+  bool unlock = true;
+  bool move = false;
+  bool erase = true;
+  bool handed_over = true;  // `export`
+  std::int64_t request_life = base::kHourMs;
+};
+
 struct Policy {
   bool accept_unknown = false;           // create a record for an ICCID never imported
   int key_digits = 8;                    // random digits, 6..15; a Damm digit follows
@@ -57,8 +67,9 @@ struct Policy {
   std::int64_t move_window = 30 * base::kDayMs;
   std::int64_t swap_hold = base::kDayMs;
   std::int64_t retention = 150 * base::kDayMs;  // of a suspended record
-  int agent_daily_limit = 100;                  // care calls per agent and day; 0: no limit
-  NoticeSettings notices;                       // all off unless there is an SMSC
+  int agent_daily_limit = 100;  // care calls per agent and day; 0: no limit
+  TwoPerson two_person;
+  NoticeSettings notices;  // all off unless there is an SMSC
 };
 
 }  // namespace vault

@@ -1,6 +1,6 @@
-// What the vault needs for reminders, answers and wake-ups. SmsOut is implemented by smsc (or by a
-// host that carries messages itself) and calls an SmsSink; WakeUp by bip; MessageTx and MessageScan
-// by db. Each function says which threads may call it.
+// What the vault needs for reminders, answers and wake-ups, and for requests of customer care.
+// SmsOut is implemented by smsc (or by a host that carries messages itself) and calls an SmsSink;
+// WakeUp by bip; MessageTx and MessageScan by db. Each function says which threads may call it.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "vault/care_request.h"
 #include "vault/sms_rows.h"
 #include "vault/types.h"
 
@@ -173,9 +174,11 @@ class MessageTx {
   virtual Sms* sms(SmsRef ref) = 0;  // null: none, also below
   virtual OutboxItem* outbox(std::uint64_t id) = 0;
   virtual IncomingSms* incoming(std::uint64_t id) = 0;
+  virtual CareRequest* care_request(std::uint64_t id) = 0;
 
   virtual Sms& add_sms() = 0;  // with a fresh ref
   virtual OutboxItem& add_outbox() = 0;
+  virtual CareRequest& add_care_request() = 0;
   // False: its mark is there already, nothing is added.
   virtual bool add_incoming(const IncomingSms& sms) = 0;
   virtual void drop(const EndedMessages& ended) = 0;
@@ -187,7 +190,7 @@ class MessageScan {
  public:
   virtual ~MessageScan() = default;
 
-  enum class Date : std::uint8_t { updated, identity };  // of the record
+  enum class Date : std::uint8_t { updated, identity, suspended };  // of the record
   struct Dated {
     RecordId record{};
     std::int64_t date = 0;
@@ -216,6 +219,14 @@ class MessageScan {
   virtual base::Result<std::vector<InstanceRow>> instances() = 0;
   // What was over before that moment: oldest first, at most `limit` of each kind.
   virtual base::Result<EndedMessages> ended_before(std::int64_t utc_ms, std::size_t limit) = 0;
+  // Requests of customer care, open or approved, that are not over: of a record, or of all (null);
+  // oldest first.
+  virtual base::Result<std::vector<CareRequest>> care_requests(const RecordId* record,
+                                                               std::int64_t now,
+                                                               std::size_t limit) = 0;
+  // Those that were over before that moment, at most `limit`.
+  virtual base::Result<std::vector<std::uint64_t>> care_requests_over(std::int64_t before,
+                                                                      std::size_t limit) = 0;
   // All parts that are there of the message of which `part` is one, in no order.
   virtual base::Result<std::vector<IncomingSms>> parts_of(const IncomingSms& part) = 0;
 };

@@ -166,7 +166,10 @@ struct EndedMessages {
   std::vector<SmsRef> sms;
   std::vector<std::uint64_t> outbox;
   std::vector<std::uint64_t> incoming;
-  bool empty() const { return sms.empty() && outbox.empty() && incoming.empty(); }
+  std::vector<std::uint64_t> care_requests;
+  bool empty() const {
+    return sms.empty() && outbox.empty() && incoming.empty() && care_requests.empty();
+  }
 };
 
 // One per running instance; silent for 20 s: gone.

@@ -5,7 +5,7 @@ _bipvault_words() {
   # Commands and options as --help lists them: two blanks, then the word or words.
   "$@" --help 2>/dev/null | sed -nE \
     -e 's/^  (-h, )?(--[a-z-]+).*/\2/p' \
-    -e 's/^  ([a-z][a-z-]*( [a-z][a-z-]*)?)( (FILE|OLD NEW|CARD|WHO|\[WHO\]|NEW|ICCID|[A-Z]+))* {2,}.*/\1/p'
+    -e 's/^  ([a-z][a-z-]*( [a-z][a-z-]*)?)( (FILE|OLD NEW|CARD|WHO|NEW|ICCID|[A-Z]+|\[[A-Z]+\]))* {2,}.*/\1/p'
 }
 
 _bipvault() {
@@ -35,6 +35,8 @@ _bipvault() {
       _bipvault_words "$program" "${typed[@]:0:1}")" -- "$current")
   elif [ ${#typed[@]} -eq 0 ]; then
     mapfile -t COMPREPLY < <(compgen -W "$(cut -d' ' -f1 <<<"$commands" | grep -v '^-')" -- "$current")
+  elif [ ${#typed[@]} -eq 1 ] && [ "${typed[0]}" = request ]; then
+    mapfile -t COMPREPLY < <(compgen -W "unlock export erase confirm-move" -- "$current")
   elif [ ${#typed[@]} -eq 1 ]; then
     mapfile -t COMPREPLY < <(compgen -W "$(sed -n "s/^${typed[0]} //p" <<<"$commands")" -- "$current")
   fi

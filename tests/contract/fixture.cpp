@@ -137,7 +137,7 @@ void Database::use_again() {
     connection->run(std::string("DELETE FROM ") + table);
   }
   for (const char* table : {"reminders", "sms_out", "sms_segments", "sms_in", "wake_ups",
-                            "downlink_counters", "outbox", "instances", "jobs"}) {
+                            "downlink_counters", "outbox", "instances", "jobs", "care_requests"}) {
     connection->run(std::string("DELETE FROM ") + table);
   }
 #endif

@@ -135,9 +135,11 @@ BOOST_FIXTURE_TEST_CASE(too_old, FreshFixture) {
   raw("DROP TABLE own_history");
   raw(on_sqlite() ? "DROP INDEX staged_part" : "DROP INDEX staged_part ON staged");
   for (const char* table : {"reminders", "sms_out", "sms_segments", "sms_in", "wake_ups",
-                            "downlink_counters", "outbox", "instances", "jobs"}) {
+                            "downlink_counters", "outbox", "instances", "jobs", "care_requests"}) {
     raw(std::string("DROP TABLE ") + table);
   }
+  raw(on_sqlite() ? "DROP INDEX records_suspended_at"
+                  : "DROP INDEX records_suspended_at ON records");
   raw(on_sqlite() ? "DROP INDEX records_identity_at" : "DROP INDEX records_identity_at ON records");
   raw("DELETE FROM schema_version WHERE version > 1");
   const auto fresh = db::make_store_factory(database.settings(), keys(), log, counters).take();

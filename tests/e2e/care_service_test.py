@@ -1,6 +1,7 @@
 """Proves what an agent's account can do and what it cannot: with bipvault-cared it unlocks, exports
 and is named by the kernel; it opens neither database nor keys, does not read the history, and calls
-in nobody else's name. What is no request is answered or dropped, and the service goes on."""
+in nobody else's name, and a call that two agents have to make is made by two. What is no request is
+answered or dropped, and the service goes on."""
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 
+import care_approval
 import lab as laboratory
 import wire
 from checks import Report
@@ -51,8 +53,8 @@ class Desk:
         return path
 
     def care(self, user, call, *arguments, config=None, document=DOCUMENT):
-        proof = [] if call in ("audit", "erase verify") else ["--reason", "e2e test", "--document",
-                                                              "passport"]
+        reason = [] if call in ("audit", "erase verify", "pending") else ["--reason", "e2e test"]
+        proof = reason + (["--document", "passport"] if reason and call != "reject" else [])
         return self.as_user(user, self.program, "--config", config or self.config, *call.split(),
                             *proof, *arguments, stdin=document + "\n")
 
@@ -201,9 +203,21 @@ def main(options):
     report.end()
 
 
+def service_config(lab):
+    return lab.path("etc", "cared.ini")
+
+
+def write_service(lab):
+    """What the service reads at each call; the laboratory itself goes on without it."""
+    own = lab.config
+    lab.config = service_config(lab)
+    lab.write_config()
+    lab.config = own
+
+
 def care(report, lab, desk):
     lab.start()
-    card, = lab.new_cards(1)
+    card, shared = lab.new_cards(2)
     image = an_image(300, 1)
     with lab.channel(card) as channel:
         key = channel.store(image).key
@@ -213,8 +227,8 @@ def care(report, lab, desk):
                             "brokers": BROKER, "auditors": f"{AUDITOR} root",
                             "request_timeout": "4s", "calls_per_user": "2"}
     own = lab.config
-    lab.config = lab.path("etc", "cared.ini")  # the laboratory itself goes on without the service
-    lab.write_config()
+    write_service(lab)
+    lab.config = service_config(lab)
     desk.config = desk._config("bipvault.ini")
     service = Process([lab.program("bipvault-cared"), "--config", lab.config, "--clock-file",
                        lab.clock_file, "serve"], lab.path("log", "cared.log"))
@@ -227,6 +241,10 @@ def care(report, lab, desk):
         closed(report, desk, lab)
         one_user_too_often(report, desk, card)
         export(report, desk, card, image)
+        lab.sections["vault"] = {"two_person": "yes"}
+        write_service(lab)
+        care_approval.two_agents(report, desk, lab, shared, MEI, LI)
+        care_approval.history(report, lab, shared)
         strangers(report, desk)
         strange_requests(report, desk, service)
         log = service.log()

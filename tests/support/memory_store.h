@@ -28,6 +28,7 @@ struct MemoryState {
   std::map<vault::SmsRef, vault::Sms> sms;
   std::map<std::uint64_t, vault::OutboxItem> outbox;
   std::map<std::uint64_t, vault::IncomingSms> incoming;
+  std::map<std::uint64_t, vault::CareRequest> care_requests;
 };
 
 // Reported as unavailable, because it has not happened or (`after`) although it has; or the process
@@ -117,6 +118,15 @@ class MemoryTx : public vault::RecordTx, public vault::MessageTx {
   vault::Sms* sms(vault::SmsRef ref) override { return look(state_.sms, ref); }
   vault::OutboxItem* outbox(std::uint64_t id) override { return look(state_.outbox, id); }
   vault::IncomingSms* incoming(std::uint64_t id) override { return look(state_.incoming, id); }
+  vault::CareRequest* care_request(std::uint64_t id) override {
+    return look(state_.care_requests, id);
+  }
+  vault::CareRequest& add_care_request() override {
+    const std::uint64_t id = ++data_.next;
+    vault::CareRequest& row = state_.care_requests[id];
+    row.id = id;
+    return row;
+  }
   vault::Sms& add_sms() override {
     const vault::SmsRef ref = ++data_.next;
     vault::Sms& row = state_.sms[ref];
@@ -133,6 +143,7 @@ class MemoryTx : public vault::RecordTx, public vault::MessageTx {
     for (const vault::SmsRef ref : ended.sms) state_.sms.erase(ref);
     for (const std::uint64_t id : ended.outbox) state_.outbox.erase(id);
     for (const std::uint64_t id : ended.incoming) state_.incoming.erase(id);
+    for (const std::uint64_t id : ended.care_requests) state_.care_requests.erase(id);
   }
   bool add_incoming(const vault::IncomingSms& sms) override {
     for (const auto& [id, row] : state_.incoming) {
@@ -215,7 +226,9 @@ class MemoryStore : public vault::Store, public vault::MessageScan {
                                               std::size_t limit) override {
     std::vector<Dated> found;
     for (const auto& [id, record] : data_.state.records) {
-      const std::int64_t date = what == Date::updated ? record.updated_at : record.identity_at;
+      const std::int64_t date = what == Date::updated    ? record.updated_at
+                                : what == Date::identity ? record.identity_at
+                                                         : record.suspended_at;
       const bool behind = std::tie(date, id) > std::tie(after.date, after.record);
       if (date != 0 && date <= until && behind) found.push_back({id, date});
     }
@@ -254,6 +267,20 @@ class MemoryStore : public vault::Store, public vault::MessageScan {
     return rows<vault::IncomingSms>(data_.state.incoming, limit, [&](const vault::IncomingSms& s) {
       return s.next_at != 0 && s.next_at <= now;
     });
+  }
+  base::Result<std::vector<vault::CareRequest>> care_requests(const vault::RecordId* record,
+                                                              std::int64_t now,
+                                                              std::size_t limit) override {
+    return rows<vault::CareRequest>(
+        data_.state.care_requests, limit, [&](const vault::CareRequest& r) {
+          return r.expires_at > now && r.state <= vault::CareRequest::State::approved &&
+                 (record == nullptr || r.record == *record);
+        });
+  }
+  base::Result<std::vector<std::uint64_t>> care_requests_over(std::int64_t before,
+                                                              std::size_t limit) override {
+    return keys<std::uint64_t>(data_.state.care_requests, limit,
+                               [&](const vault::CareRequest& r) { return r.expires_at < before; });
   }
   base::Result<std::vector<vault::IncomingSms>> parts_of(const vault::IncomingSms& part) override {
     return rows<vault::IncomingSms>(data_.state.incoming, 1000, [&](const vault::IncomingSms& s) {
@@ -326,6 +353,7 @@ class MemoryStore : public vault::Store, public vault::MessageScan {
     raise_versions(now.sms, data_.state.sms);
     raise_versions(now.outbox, data_.state.outbox);
     raise_versions(now.incoming, data_.state.incoming);
+    raise_versions(now.care_requests, data_.state.care_requests);
   }
   template <class Key, class Map, class F>
   static std::vector<Key> keys(const Map& map, std::size_t limit, F&& wanted) {

@@ -30,6 +30,7 @@ cli::CommandLine line_for(const std::string& command) {
   cli::CareRequest request;
   request.command = command;
   request.arguments = {"8986"};
+  if (command == "request") request.arguments = {"unlock", "8986"};
   return std::get<cli::CommandLine>(cli::command_line_of(request, cli::care_program()));
 }
 
@@ -120,6 +121,11 @@ BOOST_AUTO_TEST_CASE(who_may_call) {
   BOOST_TEST(admitted(kMei, "unlock", "", "mei"));
   BOOST_TEST(admitted(kMei, "erase", "mei", "mei"));
   BOOST_TEST(!admitted(kMei, "unlock", "li", "li"));
+  for (const char* call : {"request", "approve", "reject", "pending"}) {
+    BOOST_TEST(admitted(kMei, call, "", "mei"), call);
+    BOOST_TEST(!admitted(kMei, call, "li", "li"), call);
+    BOOST_TEST(!admitted(kAuditor, call, "", ""), call);
+  }
   BOOST_TEST(!admitted(kMei, "audit", "", ""));
   BOOST_TEST(!admitted(kMei, "erase verify", "", ""));
   BOOST_TEST(admitted(kBroker, "unlock", "li", "li"));
