@@ -15,13 +15,36 @@ constexpr std::size_t kSweepPage = 100;
 // commit_deadline together are shorter), so that the sum of that date stays true for ever.
 constexpr std::int64_t kSettled = 15 * base::kMinuteMs;
 constexpr int kPagesPerStep = 10;
+constexpr std::int64_t kRequestsKept = 30 * base::kDayMs;  // after their end
 
 }  // namespace
 
 bool Housekeeping::step(Store& store, const Policy& policy, base::Now now) {
   const bool more_to_sweep = sweep(store, policy, now);
   const bool more_to_sum = seal(store, now);
-  return more_to_sweep || more_to_sum;
+  const bool more_to_forget = forget_requests(store, now);
+  const bool more_to_erase = retention_.step(store, policy, now);
+  return more_to_sweep || more_to_sum || more_to_forget || more_to_erase;
+}
+
+// Their entries in the history stay.
+bool Housekeeping::forget_requests(Store& store, base::Now now) {
+  constexpr std::size_t kPortion = 200;
+  if (now.mono_ms < next_forget_) return false;
+  auto over = store.messages().care_requests_over(now.utc_ms - kRequestsKept, kPortion);
+  if (!over) return false;
+  const bool more = over->size() >= kPortion;
+  EndedMessages ended;
+  ended.care_requests = over.take();
+  if (!ended.empty()) {
+    const Outcome outcome = store.update(now, [&](RecordTx& tx) {
+      tx.messages().drop(ended);
+      return true;
+    });
+    if (outcome == Outcome::unavailable) return false;
+  }
+  if (!more) next_forget_ = now.mono_ms + base::kHourMs;
+  return more;
 }
 
 bool Housekeeping::sweep(Store& store, const Policy& policy, base::Now now) {

@@ -67,6 +67,7 @@ struct Policy {
   std::int64_t move_window = 30 * base::kDayMs;
   std::int64_t swap_hold = base::kDayMs;
   std::int64_t retention = 150 * base::kDayMs;  // of a suspended record
+  int retention_hour = 3;       // of the day in UTC, from which it is erased by itself; -1: never
   int agent_daily_limit = 100;  // care calls per agent and day; 0: no limit
   TwoPerson two_person;
   NoticeSettings notices;  // all off unless there is an SMSC

@@ -259,4 +259,19 @@ BOOST_AUTO_TEST_CASE(the_agents_limit_is_exact) {
   BOOST_TEST(other == 0);
 }
 
+// A request of customer care goes 30 days after its end, not before.
+BOOST_AUTO_TEST_CASE(old_requests_are_forgotten) {
+  for (int days : {1, 10}) {
+    commit([&](RecordTx& tx) {
+      tx.messages().add_care_request().expires_at = now.utc_ms + days * base::kDayMs;
+    });
+  }
+  pass(31 * base::kDayMs);
+  keep_house();
+  BOOST_TEST(ask("SELECT COUNT(*) FROM care_requests") == "2");
+  pass(base::kHourMs);
+  keep_house();
+  BOOST_TEST(ask("SELECT COUNT(*) FROM care_requests") == "1");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,6 +4,7 @@
 #include "db/suspended_scan.h"
 #include "tests/contract/fixture.h"
 #include "vault/erasure.h"
+#include "vault/retention_job.h"
 
 using namespace contract;
 using vault::RecordTx;
@@ -90,6 +91,109 @@ BOOST_AUTO_TEST_CASE(back_in_time) {
   BOOST_TEST(due().empty());
   BOOST_TEST(!erase(1).has_value());
   BOOST_TEST(images(iccid(1)).size() == 1u);
+}
+
+namespace {
+
+struct Daily : Suspended {
+  // Due are the first, for a moment, and the third; the hour is the present one.
+  Daily() {
+    policy.retention_hour = static_cast<int>(now.utc_ms / base::kHourMs % 24);
+    suspend(3, now.utc_ms - policy.retention - base::kHourMs);
+  }
+  void pass(std::int64_t ms) {
+    now.mono_ms += ms;
+    now.utc_ms += ms;
+  }
+  // Steps of an instance until it has nothing to do; what it has erased.
+  std::int64_t run(vault::RetentionJob& instance, vault::Store& with) {
+    const std::int64_t before = erased();
+    for (int steps = 1; instance.step(with, policy, now); ++steps) BOOST_REQUIRE(steps < 100);
+    return erased() - before;
+  }
+  std::int64_t run(vault::RetentionJob& instance) { return run(instance, *store); }
+  std::int64_t erased() { return value("vault.retention_erased"); }
+  std::int64_t runs() { return value("vault.retention_runs"); }
+  std::int64_t value(const std::string& name) {
+    for (const auto& [counter, count] : counters.snapshot()) {
+      if (counter == name) return count;
+    }
+    return 0;
+  }
+  vault::RetentionJob job{keys(), log, counters};
+  vault::RetentionJob other{keys(), log, counters};
+};
+
+}  // namespace
+
+// Proves that a day's run erases what is due, as nobody's call, and that there is one a day, over
+// all instances.
+BOOST_FIXTURE_TEST_CASE(once_a_day, Daily) {
+  BOOST_TEST(run(job) == 2);
+  BOOST_TEST(log.count("retention: what 2 suspended cards had stored is erased") == 1u);
+  vault::HistoryQuery query;
+  query.record = read(iccid(1))->id;
+  BOOST_TEST(store->history(query)->back().note.actor == "vault");
+  BOOST_TEST(images(iccid(2)).size() == 1u);
+  pass(23 * base::kHourMs);
+  BOOST_TEST(run(job) == 0);
+  BOOST_TEST(run(other) == 0);
+  BOOST_TEST(runs() == 1);
+  pass(base::kHourMs);
+  BOOST_TEST(run(other) == 1, "the second is due");
+  BOOST_TEST(run(job) == 0);
+  BOOST_TEST(runs() == 2);
+  const auto faults = vault::verify_audit(*store, keys());
+  BOOST_TEST((faults.ok() && faults->empty()));
+}
+
+// Proves that the hour is waited for, that a day without a run is made up for, and that -1 is off.
+BOOST_FIXTURE_TEST_CASE(from_its_hour_on, Daily) {
+  policy.retention_hour = -1;
+  BOOST_TEST(run(job) == 0);
+  policy.retention_hour = static_cast<int>(now.utc_ms / base::kHourMs % 24);
+  commit([&](RecordTx& tx) {
+    vault::JobRow& row = tx.messages().job(vault::RetentionJob::kJob);
+    row.ran_at = now.utc_ms - now.utc_ms % base::kHourMs;  // today's
+  });
+  BOOST_TEST(run(job) == 0);
+  BOOST_TEST(runs() == 0);
+  pass(3 * base::kDayMs);  // nobody ran
+  BOOST_TEST(run(job) == 3);
+  BOOST_TEST(runs() == 1);
+}
+
+// Proves that the run belongs to one instance while that works, and goes on where it was when it
+// is gone.
+BOOST_FIXTURE_TEST_CASE(taken_over, Daily) {
+  constexpr int kMore = 25;  // than a portion has
+  for (unsigned i = 4; i < 4 + kMore; ++i) {
+    create(iccid(i));
+    suspend(i, now.utc_ms - policy.retention);
+    commit([&](RecordTx& tx) { tx.find(iccid(i))->customer = "C"; });
+  }
+  const auto elsewhere = open();
+  BOOST_TEST(job.step(*store, policy, now), "a portion, and there may be more");
+  const std::int64_t first = erased();
+  BOOST_TEST((first > 0 && first < 2 + kMore));
+  BOOST_TEST(run(other, *elsewhere) == 0);
+  BOOST_TEST(runs() == 0, "not its run");
+  pass(vault::RetentionJob::kLease + 10 * base::kMinuteMs);
+  BOOST_TEST(run(other, *elsewhere) == 2 + kMore - first);
+  BOOST_TEST(runs() == 1);
+  BOOST_TEST(run(job) == 0);
+  BOOST_TEST(runs() == 1);
+}
+
+// Proves that a store that is away ends nothing and loses nothing.
+BOOST_FIXTURE_TEST_CASE(store_away, Daily) {
+  raw("INSERT INTO schema_version (version, installed_at) VALUES (9999, 1)");
+  const auto fresh = db::make_store_factory(database.settings(), keys(), log, counters).take();
+  const auto away = fresh->open();
+  BOOST_TEST(!job.step(*away, policy, now));
+  raw("DELETE FROM schema_version WHERE version = 9999");
+  pass(10 * base::kMinuteMs);
+  BOOST_TEST(run(job) == 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,7 @@
 """Proves what the plugin does unasked, by its log and its counters: an upload that was given up is
 dropped after its window, and every hour the head of the history is sealed. `audit verify` takes
-the sealed line from the log and finds what was removed together with a record's own head."""
+the sealed line from the log and finds what was removed together with a record's own head. What a
+suspended card has stored is erased when its time is over."""
 import os
 import re
 import sqlite3
@@ -12,6 +13,7 @@ from peer import an_image
 from process import wait_until
 
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 def sealed_lines(lab):
@@ -48,6 +50,26 @@ def wind_back(lab, iccid):
             "WHERE record_id = ? AND seq = ?) WHERE id = ?", (count - 1, record, count - 1, record))
 
 
+def kept_no_longer(lab, report):
+    """Suspended, and nobody calls anything for half a year."""
+    card, other = lab.new_cards(2)
+    for each in (card, other):
+        with lab.channel(each) as channel:
+            report.equal("a store", channel.store(an_image(300, 2)).name, "done", show="")
+    lab.care("suspend", card.iccid)
+    runs = lab.counter("vault.retention_runs")
+    lab.move_clock(149 * DAY_MS)
+    wait_until(lambda: lab.counter("vault.retention_runs") > runs, 30, "a day's run")
+    report.equal("after 149 days", len(lab.show(card.iccid)["versions"]), 1, "all is there")
+    lab.move_clock(2 * DAY_MS)
+    wait_until(lambda: lab.counter("vault.retention_erased") == 1, 30, "the erasure")
+    report.equal("after 151 days", lab.show(card.iccid)["versions"], [], "erased by itself")
+    report.contains("history", lab.care("audit", card.iccid).out,
+                    "erased  vault  retention: suspended since", show="")
+    report.equal("another card", len(lab.show(other.iccid)["versions"]), 1, "is as it was")
+    wait_until(lambda: "suspended cards had stored is erased" in lab.host.log(), 20, "the line")
+
+
 def main(options):
     report = Report("Housekeeping")
     with Lab(options.build, "sqlite", options.keep) as lab:
@@ -74,6 +96,7 @@ def main(options):
                      "the history is whole", "the removed entry is not missed")
         report.contains("with the line", lab.care(*verify, code=1).out, "not the history of",
                         "it is")
+        kept_no_longer(lab, report)
         report.equal("the host runs", lab.host.running(), True)
     report.end()
 
