@@ -2,7 +2,10 @@
 
 #include <zstd.h>
 
+#include <algorithm>
+#include <array>
 #include <new>
+#include <span>
 
 #include "base/crypto.h"
 
@@ -12,9 +15,28 @@ namespace {
 
 // Content that hardly shrinks is not worth the time that finding it out in full would take.
 constexpr int kLevel = 1;
-constexpr int kHastyLevel = -20;
 constexpr std::size_t kSample = 2048;
 constexpr std::size_t kKeySize = 32;
+
+// RFC 8878, 3.1.1: a frame of one segment whose blocks are raw, for content that is kept as it is.
+constexpr std::size_t kRawBlock = 128 * 1024 - 1;  // Block_Maximum_Size is 128 KiB
+constexpr std::uint8_t kSingleSegment = 0xA0;      // content size in four octets
+base::Bytes raw_frame(base::View plain) {
+  base::Bytes frame{0x28, 0xB5, 0x2F, 0xFD, kSingleSegment};
+  const auto little_endian = [&](std::size_t value, int octets) {
+    for (; octets > 0; --octets, value >>= 8) frame.push_back(static_cast<std::uint8_t>(value));
+  };
+  frame.reserve(frame.size() + 4 + (plain.size() / kRawBlock + 1) * 3 + plain.size());
+  little_endian(plain.size(), 4);
+  bool last = false;
+  for (std::size_t at = 0; !last; at += kRawBlock) {
+    const base::View block = plain.subspan(at, std::min(kRawBlock, plain.size() - at));
+    last = at + block.size() == plain.size();
+    little_endian(block.size() << 3 | (last ? 1 : 0), 3);  // Block_Type 0
+    frame.insert(frame.end(), block.begin(), block.end());
+  }
+  return frame;
+}
 
 std::optional<base::Bytes> decompress(base::View packed, std::size_t plain_size) {
   if (ZSTD_getFrameContentSize(packed.data(), packed.size()) != plain_size) return std::nullopt;
@@ -47,23 +69,24 @@ struct Sealer::Compressor {
   ~Compressor() { ZSTD_freeCCtx(context); }
 
   base::Bytes operator()(base::View plain) const {
+    if (!worth_it(plain)) return raw_frame(plain);
     base::Bytes packed(ZSTD_compressBound(plain.size()));
-    packed.resize(compress(packed, plain, worth_it(packed, plain) ? kLevel : kHastyLevel));
+    packed.resize(compress(packed, plain));
     return packed;
   }
 
  private:
   // From a sample out of the middle: it must lose a fifth.
-  bool worth_it(base::Bytes& room, base::View plain) const {
+  bool worth_it(base::View plain) const {
     if (plain.size() < 2 * kSample) return true;
-    const base::View sample = plain.subspan(plain.size() / 2, kSample);
-    const std::size_t size = compress(room, sample, kLevel);
+    std::array<std::uint8_t, ZSTD_COMPRESSBOUND(kSample)> room;
+    const std::size_t size = compress(room, plain.subspan(plain.size() / 2, kSample));
     base::wipe(room.data(), size);
     return size < kSample * 4 / 5;
   }
-  std::size_t compress(base::Bytes& into, base::View plain, int level) const {
+  std::size_t compress(std::span<std::uint8_t> into, base::View plain) const {
     const std::size_t size =
-        ZSTD_compressCCtx(context, into.data(), into.size(), plain.data(), plain.size(), level);
+        ZSTD_compressCCtx(context, into.data(), into.size(), plain.data(), plain.size(), kLevel);
     if (ZSTD_isError(size) != 0) throw std::bad_alloc();  // with this bound only memory can fail
     return size;
   }

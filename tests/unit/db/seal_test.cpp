@@ -37,6 +37,18 @@ BOOST_AUTO_TEST_CASE(round_trip) {
   BOOST_TEST(sealer.seal(id, place, base::Bytes(100'000, 'a')).data.size() < 1000u);
 }
 
+// What cannot be compressed comes back too, and takes hardly more room than it has.
+BOOST_AUTO_TEST_CASE(incompressible) {
+  for (const std::size_t size : {4096, 16'384, 131'071, 131'072, 262'142, 262'143, 300'000}) {
+    base::Bytes plain(size);
+    base::fill_random(plain);
+    const auto sealed = sealer.seal(id, place, plain);
+    BOOST_TEST((sealer.open(sealed, place, size) == plain));
+    BOOST_TEST(!sealer.open(sealed, place, size + 1).has_value());
+    BOOST_TEST(sealed.data.size() < size + 64);
+  }
+}
+
 // Two seals of the same content share neither key nor octets.
 BOOST_AUTO_TEST_CASE(fresh_each_time) {
   const auto plain = text(100);
