@@ -56,6 +56,7 @@ void MySqlStore::write(const ChangeSet& changes) {
 }
 
 void MySqlStore::write_statements(const ChangeSet& changes) {
+  (void)connection();  // another update may have lost it while this one waited for its group
   MySqlConnection& use = *connection_;
   use.begin();
   try {

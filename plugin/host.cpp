@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "base/fiber.h"
+
 namespace plugin {
 
 namespace {
@@ -28,14 +30,19 @@ int severity_of(base::Severity severity) {
   return BV_LOG_ERROR;
 }
 
-// A host in C++ may throw; that must not travel through our threads.
+// A host in C++ may throw; that must not travel through our threads. One in Java looks for the
+// bounds of its thread's stack.
 template <class F>
 bv_status call(F&& f) {
-  try {
-    return f();
-  } catch (...) {
-    return BV_E_INTERNAL;
-  }
+  bv_status status = BV_E_INTERNAL;
+  base::Fiber::on_thread_stack([&] {
+    try {
+      status = f();
+    } catch (...) {
+      status = BV_E_INTERNAL;
+    }
+  });
+  return status;
 }
 
 bool size_fits(std::uint32_t algorithm, std::size_t size) {

@@ -9,6 +9,7 @@
 #include "tests/host/loopback.h"
 #include "tests/host/test_card.h"
 #include "tests/host/workspace.h"
+#include "tests/support/thread_stack.h"
 
 namespace {
 
@@ -71,12 +72,14 @@ struct WithKeys : Fixture {
   using Defect = bv_status (*)(const TestCard& card, bv_ota_key_set* keys);
   std::atomic<Defect> defect{nullptr};
   std::atomic<int> asked{0};
+  std::atomic<int> off_the_stack{0};
 
   WithKeys() {
     workspace.without_card_keys();
     host.give_keys();
     host.on_keys = [this](const uint8_t* iccid, uint8_t key_set, bv_ota_key_set* keys) {
       ++asked;
+      if (!support::on_thread_stack()) ++off_the_stack;
       const bool same = std::equal(card.iccid.begin(), card.iccid.end(), iccid);
       if (!same || key_set != card.key_set) return BV_E_NOT_FOUND;
       const Defect now = defect;
@@ -264,6 +267,14 @@ BOOST_FIXTURE_TEST_CASE(log_gets_no_secret, Fixture) {
 }
 
 // ---- bv.ota-keys/1 ----------------------------------------------------------------------------
+
+// A host may be written in a language whose runtime looks for the bounds of its stack.
+BOOST_FIXTURE_TEST_CASE(keys_are_asked_for_on_the_stack_of_a_thread, WithKeys) {
+  run();
+  serves_the_card();
+  BOOST_TEST(asked > 0);
+  BOOST_TEST(off_the_stack == 0);
+}
 
 BOOST_FIXTURE_TEST_CASE(keys_throw, WithKeys) {
   suffers([](const TestCard&, bv_ota_key_set*) -> bv_status { throw std::runtime_error("hsm"); });
