@@ -61,7 +61,7 @@ void Fibers::expire(Time now) {
   }
 }
 
-void Fibers::sleep() {
+void Fibers::rest() {
   Time until = Time::max();
   {
     const std::lock_guard lock(mutex_);

@@ -1,4 +1,4 @@
-// The fibers of one thread: which of them wait, which can go on, and where the thread sleeps when
+// The fibers of one thread: which of them wait, which can go on, and where the thread rests when
 // none can.
 #pragma once
 
@@ -27,8 +27,8 @@ class Fibers final : public Fiber::Home {
   bool run_next();
   // Begun and not ended.
   std::size_t suspended() const { return all_.size() - spare_.size(); }
-  // Until a fiber can go on, or wake() was called since the last sleep.
-  void sleep();
+  // Until a fiber can go on, or wake() was called since the last rest.
+  void rest();
   void wake() { bell_->ring(); }
   // Gives their stacks back; none may be suspended.
   void clear();

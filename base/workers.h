@@ -133,7 +133,7 @@ class Workers {
       if (std::optional<Job> job = next_job(desk, ended)) {
         begin(desk, std::move(*job));
       } else if (!ended) {
-        desk.fibers.sleep();
+        desk.fibers.rest();
         job_first = awake(desk);
       }
     }

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
-#include "base/fiber.h"
+#include "plugin/host_call.h"
 
 namespace plugin {
 
@@ -12,9 +12,8 @@ namespace {
 
 constexpr std::size_t kOldestHost = offsetof(bv_host, get_extension) + sizeof(void*);
 constexpr std::size_t kPacketRoom = 2048;
-constexpr std::size_t kSmallestCommand = 16;             // TS 102 225: CPL to PCNTR
-constexpr std::size_t kSmallestResponse = 13;            // TS 102 225: RPI to the status octet
-constexpr std::int64_t kLatestMs = 253'402'300'799'000;  // 9999-12-31
+constexpr std::size_t kSmallestCommand = 16;   // TS 102 225: CPL to PCNTR
+constexpr std::size_t kSmallestResponse = 13;  // TS 102 225: RPI to the status octet
 
 int severity_of(base::Severity severity) {
   switch (severity) {
@@ -28,21 +27,6 @@ int severity_of(base::Severity severity) {
       return BV_LOG_ERROR;
   }
   return BV_LOG_ERROR;
-}
-
-// A host in C++ may throw; that must not travel through our threads. One in Java looks for the
-// bounds of its thread's stack.
-template <class F>
-bv_status call(F&& f) {
-  bv_status status = BV_E_INTERNAL;
-  base::Fiber::on_thread_stack([&] {
-    try {
-      status = f();
-    } catch (...) {
-      status = BV_E_INTERNAL;
-    }
-  });
-  return status;
 }
 
 bool size_fits(std::uint32_t algorithm, std::size_t size) {
@@ -180,39 +164,6 @@ void HostLog::write(base::Severity severity, std::string_view id, std::string_vi
     log->write(host_.handle(), severity_of(severity), component_z.c_str(), text_z.c_str());
     return BV_OK;
   });
-}
-
-bool HostClock::ask(base::Now& now) const {
-  const bv_clock_1* clock = host_.clock();
-  const bv_status status =
-      call([&] { return clock->now(host_.handle(), &now.utc_ms, &now.mono_ms); });
-  const auto possible = [](std::int64_t ms) { return ms >= 0 && ms <= kLatestMs; };
-  return status == BV_OK && possible(now.utc_ms) && possible(now.mono_ms);
-}
-
-base::Now HostClock::now() const {
-  if (host_.clock() == nullptr) return system_.now();
-  // Threads are not told the time in the order in which they asked: only what was known before the
-  // question can show that the clock itself has jumped back.
-  const Track before = track_.with([](const Track& track) { return track; });
-  const base::Now system = system_.now();
-  base::Now heard;
-  const bool good = ask(heard);
-  bool changed = false;
-  const base::Now now = track_.with([&](Track& track) {
-    changed = track.failing == good;
-    track.failing = !good;
-    if (good) track.ahead = {heard.mono_ms - system.mono_ms, heard.utc_ms - system.utc_ms};
-    const std::int64_t mono = system.mono_ms + track.ahead.mono_ms;
-    const std::int64_t shift = std::max(before.shift, before.last_mono - mono);
-    if (shift > before.shift) track.shift = shift;
-    track.last_mono = std::max(track.last_mono, mono + shift);
-    return base::Now{track.last_mono, system.utc_ms + track.ahead.utc_ms};
-  });
-  if (changed && !good)
-    log_.error("plugin.clock_fails", "bv.clock/1 fails: time goes on by the system's clocks");
-  if (changed && good) log_.info("plugin.clock_works", "bv.clock/1 works again");
-  return now;
 }
 
 base::Result<std::optional<bip::CardKeys>> HostKeySource::get(const vault::Iccid& iccid,
