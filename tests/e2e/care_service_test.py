@@ -160,18 +160,20 @@ def one_user_too_often(report, desk, card):
     """A user whose calls hang keeps no other one out; what he has too many is told so at once."""
     script = ("import socket,sys\n"
               "def line():\n s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); return s\n"
-              "hanging = [line(), line()]; third = line(); third.settimeout(30)\n"
-              "print(third.recv(4096).decode(), flush=True); sys.stdin.read()")
+              "hanging = [line() for _ in range(4)]; last = line(); last.settimeout(30)\n"
+              "print(last.recv(4096).decode(), flush=True); sys.stdin.read()")
     with subprocess.Popen(["/usr/bin/python3", "-c", script, desk.socket], text=True, user=MEI,
                           group=MEI, extra_groups=[], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, cwd="/") as many:
         told = json.loads(many.stdout.readline())
-        report.equal("a third call at a time", told["code"], 4, show="")
+        report.equal("a fifth call at a time", told["code"], 4, show="")
         report.contains("and why", told["err"], "of this user",
                         "too many of this user")
         report.equal("another agent meanwhile",
                      desk.care(LI, "show", card.iccid).returncode, 0, "is served")
         many.stdin.close()
+    wait_until(lambda: desk.care(MEI, "show", card.iccid).returncode == 0, 20,
+               "room for this user again")
 
 
 def strange_requests(report, desk, service):
@@ -225,7 +227,7 @@ def care(report, lab, desk):
             channel.fetch(wire.other_key(key))
     lab.sections["care"] = {"socket": desk.socket, "agents": f"{MEI}=mei {LI}=li",
                             "brokers": BROKER, "auditors": f"{AUDITOR} root",
-                            "request_timeout": "4s", "calls_per_user": "2"}
+                            "request_timeout": "4s", "calls_per_user": "4"}
     own = lab.config
     write_service(lab)
     lab.config = service_config(lab)
