@@ -73,78 +73,17 @@ std::optional<Algorithm> select(BlockCipher cipher, std::size_t key_size) {
 
 constexpr std::uint8_t kZeros[32] = {};
 
-// Contexts of the packets' algorithms, kept for the next packet: making them costs as much as what
-// they are for. A key is overwritten when its work is done.
-struct Contexts {
-  EVP_CIPHER_CTX* ciphers[kAlgorithms] = {};
-  Contexts* next = nullptr;  // in the pool
-
-  EVP_CIPHER_CTX* cipher(Algorithm algorithm) {
-    const Library& lib = library();
-    const EVP_CIPHER* const all[] = {lib.aes128, lib.aes192, lib.aes256, lib.des2key, lib.des3key};
-    EVP_CIPHER_CTX*& context = ciphers[algorithm];
-    if (context != nullptr) return context;
-    CipherContext fresh = new_cipher();
-    need(EVP_CipherInit_ex2(fresh.get(), all[algorithm], nullptr, kZeros, 1, nullptr) == 1);
-    EVP_CIPHER_CTX_set_padding(fresh.get(), 0);
-    return context = fresh.release();
-  }
-};
-
-// As many as threads were ever at work at once; like the library, never freed.
-struct Pool {
-  std::mutex mutex;
-  Contexts* free = nullptr;
-};
-
-Pool& pool() {
-  static Pool* const instance = new Pool;
-  return *instance;
-}
-
-class Lease {
- public:
-  Lease() {
-    {
-      const std::lock_guard lock(pool().mutex);
-      contexts_ = pool().free;
-      if (contexts_ != nullptr) pool().free = contexts_->next;
-    }
-    if (contexts_ == nullptr) contexts_ = new Contexts;
-  }
-  ~Lease() {
-    const std::lock_guard lock(pool().mutex);
-    contexts_->next = pool().free;
-    pool().free = contexts_;
-  }
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
-  Contexts* operator->() const { return contexts_; }
-
- private:
-  Contexts* contexts_;
-};
-
 // A new chain, under a new key unless that is null. The initialisation vector goes back to the one
 // that the context was made with, zero.
 bool restart(EVP_CIPHER_CTX* context, const std::uint8_t* key, int encrypt) {
   return EVP_CipherInit_ex2(context, nullptr, key, nullptr, encrypt, nullptr) == 1;
 }
 
-bool cbc(BlockCipher cipher, View key, std::span<std::uint8_t> octets, int encrypt) {
-  const auto algorithm = select(cipher, key.size());
-  const std::size_t block = cipher == BlockCipher::aes ? 16 : 8;
-  if (!algorithm || octets.size() % block != 0) return false;
-  if (octets.empty()) return true;
-  const Lease lease;
-  EVP_CIPHER_CTX* const context = lease->cipher(*algorithm);
+void run(EVP_CIPHER_CTX* context, std::uint8_t* octets, std::size_t size) {
   int written = 0;
-  need(restart(context, key.data(), encrypt));
-  const bool done = EVP_CipherUpdate(context, octets.data(), &written, octets.data(),
-                                     static_cast<int>(octets.size())) == 1;
-  restart(context, kZeros, 1);
-  need(done && written == static_cast<int>(octets.size()));
-  return true;
+  need(size == 0 ||
+       (EVP_CipherUpdate(context, octets, &written, octets, static_cast<int>(size)) == 1 &&
+        written == static_cast<int>(size)));
 }
 
 // SP 800-38B: a CBC chain whose last block is changed by a subkey. OpenSSL's own CMAC needs several
@@ -153,15 +92,16 @@ class Cmac {
  public:
   using Block = std::array<std::uint8_t, 16>;
 
-  Cmac(Algorithm algorithm, View key) : context_(lease_->cipher(algorithm)) {
+  // `context`: of AES, in which the key is left.
+  Cmac(EVP_CIPHER_CTX* context, View key) : context_(context) {
     need(restart(context_, key.data(), 1));
-    encrypt(subkey_.data(), subkey_.size());
-    need(restart(context_, nullptr, 1));
+    run(context_, subkey_.data(), subkey_.size());
+    start_ = subkey_;
   }
   ~Cmac() {
-    restart(context_, kZeros, 1);
     wipe(buffer_.data(), most_held_);
     wipe(subkey_.data(), subkey_.size());
+    wipe(start_.data(), start_.size());
   }
   Cmac(const Cmac&) = delete;
   Cmac& operator=(const Cmac&) = delete;
@@ -200,10 +140,13 @@ class Cmac {
     std::copy_n(buffer_.end() - 16, 16, buffer_.begin());
     held_ = 16;
   }
+  // The chain goes on behind the block that gave the subkey: the message's first block takes that
+  // out again. Setting the context to its beginning would cost more.
   void encrypt(std::uint8_t* octets, std::size_t size) {
-    int written = 0;
-    need(size == 0 ||
-         EVP_CipherUpdate(context_, octets, &written, octets, static_cast<int>(size)) == 1);
+    if (size == 0) return;
+    for (std::size_t i = 0; i < start_.size(); ++i) octets[i] ^= start_[i];
+    start_ = {};
+    run(context_, octets, size);
   }
   void double_subkey() {
     const bool carry = (subkey_[0] & 0x80) != 0;
@@ -214,9 +157,9 @@ class Cmac {
     subkey_[15] = static_cast<std::uint8_t>(subkey_[15] ^ (0x87u & (0u - unsigned{carry})));
   }
 
-  Lease lease_;
   EVP_CIPHER_CTX* context_;
   Block subkey_{};
+  Block start_{};  // what the chain begins with, until it has begun
   std::array<std::uint8_t, 1024> buffer_;
   std::size_t held_ = 0;
   std::size_t most_held_ = 0;
@@ -226,6 +169,88 @@ constexpr std::size_t kNonce = 12;
 constexpr std::size_t kTag = 16;
 
 }  // namespace
+
+// PacketContexts of the packets' algorithms, kept for the next packet: making them costs as much as
+// what they are for.
+struct PacketContexts {
+  EVP_CIPHER_CTX* ciphers[kAlgorithms] = {};
+  PacketContexts* next = nullptr;  // in the pool
+
+  EVP_CIPHER_CTX* cipher(Algorithm algorithm) {
+    const Library& lib = library();
+    const EVP_CIPHER* const all[] = {lib.aes128, lib.aes192, lib.aes256, lib.des2key, lib.des3key};
+    EVP_CIPHER_CTX*& context = ciphers[algorithm];
+    if (context != nullptr) return context;
+    CipherContext fresh = new_cipher();
+    need(EVP_CipherInit_ex2(fresh.get(), all[algorithm], nullptr, kZeros, 1, nullptr) == 1);
+    EVP_CIPHER_CTX_set_padding(fresh.get(), 0);
+    return context = fresh.release();
+  }
+};
+
+namespace {
+
+// As many as threads were ever at work at once; like the library, never freed.
+struct Pool {
+  std::mutex mutex;
+  PacketContexts* free = nullptr;
+};
+
+Pool& pool() {
+  static Pool* const instance = new Pool;
+  return *instance;
+}
+
+}  // namespace
+
+PacketCiphers::PacketCiphers() {
+  {
+    const std::lock_guard lock(pool().mutex);
+    contexts_ = pool().free;
+    if (contexts_ != nullptr) pool().free = contexts_->next;
+  }
+  if (contexts_ == nullptr) contexts_ = new PacketContexts;
+}
+
+PacketCiphers::~PacketCiphers() {
+  for (std::size_t i = 0; i < kAlgorithms; ++i) {
+    if ((used_ >> i & 1) != 0) restart(contexts_->ciphers[i], kZeros, 1);
+  }
+  const std::lock_guard lock(pool().mutex);
+  contexts_->next = pool().free;
+  pool().free = contexts_;
+}
+
+bool PacketCiphers::cbc(BlockCipher cipher, View key, std::span<std::uint8_t> octets, int encrypt) {
+  const auto algorithm = select(cipher, key.size());
+  const std::size_t block = cipher == BlockCipher::aes ? 16 : 8;
+  if (!algorithm || octets.size() % block != 0) return false;
+  if (octets.empty()) return true;
+  EVP_CIPHER_CTX* const context = contexts_->cipher(*algorithm);
+  used_ |= 1u << *algorithm;
+  need(restart(context, key.data(), encrypt));
+  run(context, octets.data(), octets.size());
+  return true;
+}
+
+bool PacketCiphers::cbc_encrypt(BlockCipher cipher, View key, std::span<std::uint8_t> octets) {
+  return cbc(cipher, key, octets, 1);
+}
+
+bool PacketCiphers::cbc_decrypt(BlockCipher cipher, View key, std::span<std::uint8_t> octets) {
+  return cbc(cipher, key, octets, 0);
+}
+
+std::optional<std::array<std::uint8_t, 16>> PacketCiphers::aes_cmac(
+    View key, std::initializer_list<View> parts) {
+  const auto algorithm = select(BlockCipher::aes, key.size());
+  if (!algorithm) return std::nullopt;
+  EVP_CIPHER_CTX* const context = contexts_->cipher(*algorithm);
+  used_ |= 1u << *algorithm;
+  Cmac mac(context, key);
+  for (View part : parts) mac.add(part);
+  return mac.end();
+}
 
 ossl_lib_ctx_st* crypto_library() { return library().context; }
 
@@ -313,29 +338,27 @@ std::optional<Bytes> gcm_open(View key, View sealed, View associated) {
 }
 
 bool cbc_encrypt_in_place(BlockCipher cipher, View key, std::span<std::uint8_t> octets) {
-  return cbc(cipher, key, octets, 1);
+  return PacketCiphers().cbc_encrypt(cipher, key, octets);
 }
 
 bool cbc_decrypt_in_place(BlockCipher cipher, View key, std::span<std::uint8_t> octets) {
-  return cbc(cipher, key, octets, 0);
+  return PacketCiphers().cbc_decrypt(cipher, key, octets);
 }
 
 std::optional<Bytes> cbc_encrypt(BlockCipher cipher, View key, View plain) {
   Bytes octets(plain.begin(), plain.end());
-  return cbc(cipher, key, octets, 1) ? std::optional(std::move(octets)) : std::nullopt;
+  return cbc_encrypt_in_place(cipher, key, octets) ? std::optional(std::move(octets))
+                                                   : std::nullopt;
 }
 
 std::optional<Bytes> cbc_decrypt(BlockCipher cipher, View key, View sealed) {
   Bytes octets(sealed.begin(), sealed.end());
-  return cbc(cipher, key, octets, 0) ? std::optional(std::move(octets)) : std::nullopt;
+  return cbc_decrypt_in_place(cipher, key, octets) ? std::optional(std::move(octets))
+                                                   : std::nullopt;
 }
 
 std::optional<std::array<std::uint8_t, 16>> aes_cmac(View key, std::initializer_list<View> parts) {
-  const auto algorithm = select(BlockCipher::aes, key.size());
-  if (!algorithm) return std::nullopt;
-  Cmac mac(*algorithm, key);
-  for (View part : parts) mac.add(part);
-  return mac.end();
+  return PacketCiphers().aes_cmac(key, parts);
 }
 
 }  // namespace base

@@ -41,6 +41,30 @@ std::optional<Bytes> gcm_open(View key, View sealed, View associated);
 
 enum class BlockCipher { aes, des3 };  // des3: two-key (16 octets) or three-key (24), EDE
 
+struct PacketContexts;
+
+// What one packet needs of ciphers, on one set of contexts: taking them and overwriting the key in
+// them costs as much as a short packet's cryptography. The last key is overwritten at the end. One
+// thread, for as long as one packet takes.
+class PacketCiphers {
+ public:
+  PacketCiphers();
+  ~PacketCiphers();
+  PacketCiphers(const PacketCiphers&) = delete;
+  PacketCiphers& operator=(const PacketCiphers&) = delete;
+
+  // As the functions below.
+  bool cbc_encrypt(BlockCipher cipher, View key, std::span<std::uint8_t> octets);
+  bool cbc_decrypt(BlockCipher cipher, View key, std::span<std::uint8_t> octets);
+  std::optional<std::array<std::uint8_t, 16>> aes_cmac(View key, std::initializer_list<View> parts);
+
+ private:
+  bool cbc(BlockCipher cipher, View key, std::span<std::uint8_t> octets, int encrypt);
+
+  PacketContexts* contexts_;
+  unsigned used_ = 0;  // bit for each algorithm whose context holds a key
+};
+
 // CBC, zero IV, no padding: the size must be a multiple of the block.
 std::optional<Bytes> cbc_encrypt(BlockCipher cipher, View key, View plain);
 std::optional<Bytes> cbc_decrypt(BlockCipher cipher, View key, View sealed);

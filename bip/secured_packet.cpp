@@ -87,12 +87,13 @@ std::optional<Protection> response_protection(const CommandHead& head) {
 }
 
 // Of the parts one after the other.
-std::optional<std::array<std::uint8_t, kCc>> checksum(Family family, base::View key,
+std::optional<std::array<std::uint8_t, kCc>> checksum(base::PacketCiphers& ciphers, Family family,
+                                                      base::View key,
                                                       std::initializer_list<base::View> parts) {
   if (!key_fits(family, key)) return std::nullopt;
   std::array<std::uint8_t, kCc> cc{};
   if (family == Family::aes) {
-    const auto mac = base::aes_cmac(key, parts);
+    const auto mac = ciphers.aes_cmac(key, parts);
     if (!mac) return std::nullopt;
     std::copy_n(mac->begin(), kCc, cc.begin());
     return cc;
@@ -105,7 +106,7 @@ std::optional<std::array<std::uint8_t, kCc>> checksum(Family family, base::View 
   for (base::View part : parts) covered.insert(covered.end(), part.begin(), part.end());
   // ISO 9797-1 algorithm 1 with padding method 1: the last block of a CBC encryption.
   covered.resize((covered.size() + 7) / 8 * 8);
-  if (covered.size() < kCc || !base::cbc_encrypt_in_place(base::BlockCipher::des3, key, covered)) {
+  if (covered.size() < kCc || !ciphers.cbc_encrypt(base::BlockCipher::des3, key, covered)) {
     return std::nullopt;
   }
   std::copy(covered.end() - kCc, covered.end(), cc.begin());
@@ -163,16 +164,18 @@ std::optional<Unsealed> unseal(base::View prefix, base::View clear, base::View s
   if (sealed.size() < before_data) return std::nullopt;
   base::Bytes plain(sealed.begin(), sealed.end());
   const Wiped wiped_plain(plain);
+  base::PacketCiphers ciphers;
   if (how.cipher) {
     if (!key_fits(*how.cipher, keys.kic) ||
-        !base::cbc_decrypt_in_place(cipher_of(*how.cipher), keys.kic, plain)) {
+        !ciphers.cbc_decrypt(cipher_of(*how.cipher), keys.kic, plain)) {
       return std::nullopt;
     }
   }
   const base::View view = plain;
   const base::View padded = view.subspan(before_data);
   if (how.cc) {
-    const auto cc = checksum(*how.cc, keys.kid, {prefix, clear, view.first(fixed), padded});
+    const auto cc =
+        checksum(ciphers, *how.cc, keys.kid, {prefix, clear, view.first(fixed), padded});
     if (!cc || !base::equal_constant_time(*cc, view.subspan(fixed, kCc))) return std::nullopt;
   }
   // The padding's octets are not looked at: only their number matters to who verified the CC.
@@ -198,16 +201,16 @@ std::optional<base::Bytes> seal(base::View prefix, base::Bytes packet, base::Byt
   packet.insert(packet.end(), data.begin(), data.end());
   packet.resize(packet.size() + padding);
   const std::span<std::uint8_t> all = packet;
+  base::PacketCiphers ciphers;
   if (how.cc) {
     const base::View padded = base::View(packet).last(data.size() + padding);
-    const auto cc =
-        checksum(*how.cc, keys.kid, {prefix, base::View(packet).first(clear), fixed, padded});
+    const auto cc = checksum(ciphers, *how.cc, keys.kid,
+                             {prefix, base::View(packet).first(clear), fixed, padded});
     if (!cc) return std::nullopt;
     std::copy(cc->begin(), cc->end(), all.begin() + static_cast<long>(clear + fixed.size()));
   }
-  if (how.cipher &&
-      (!key_fits(*how.cipher, keys.kic) ||
-       !base::cbc_encrypt_in_place(cipher_of(*how.cipher), keys.kic, all.subspan(clear)))) {
+  if (how.cipher && (!key_fits(*how.cipher, keys.kic) ||
+                     !ciphers.cbc_encrypt(cipher_of(*how.cipher), keys.kic, all.subspan(clear)))) {
     base::wipe(packet.data(), packet.size());
     return std::nullopt;
   }
