@@ -16,6 +16,8 @@ std::string what_happens(const CommandLine& line) {
        "attempts."},
       {"confirm-move", "The record that % claims goes to it, and its old card is no longer known."},
       {"reject-move", "The claim of % is dropped; the record stays with its card."},
+      {"request", "Nothing happens before another agent has approved the %."},
+      {"reject", "The request % is over, and nothing of it is done."},
       {"opt-out", "The subscriber of % gets no more reminders."},
       {"opt-in", "The subscriber of % gets reminders again."},
       {"export", "All that is stored for % is written into a file, readable by whoever has it."},
