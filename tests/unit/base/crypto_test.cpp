@@ -59,6 +59,32 @@ BOOST_AUTO_TEST_CASE(cmac_beside_openssl) {
   }
 }
 
+// What shares contexts is what stands alone, in any order and with the keys of any algorithm.
+BOOST_AUTO_TEST_CASE(ciphers_of_one_packet) {
+  for (std::size_t key_size : {16u, 24u, 32u}) {
+    Bytes first(key_size), second(key_size), data(112);
+    fill_random(first);
+    fill_random(second);
+    fill_random(data);
+    const auto mac = aes_cmac(first, data);
+    const auto sealed = cbc_encrypt(BlockCipher::aes, second, data);
+    const auto des = cbc_encrypt(BlockCipher::des3, Bytes(16, 0x37), data);
+    PacketCiphers ciphers;
+    for (int times = 0; times < 2; ++times) {
+      Bytes octets = data;
+      BOOST_TEST((ciphers.aes_cmac(first, {data}) == mac));
+      BOOST_TEST(ciphers.cbc_encrypt(BlockCipher::aes, second, octets));
+      BOOST_TEST((octets == *sealed));
+      BOOST_TEST(ciphers.cbc_decrypt(BlockCipher::aes, second, octets));
+      BOOST_TEST((octets == data));
+      BOOST_TEST(ciphers.cbc_encrypt(BlockCipher::des3, Bytes(16, 0x37), octets));
+      BOOST_TEST((octets == *des));
+    }
+    BOOST_TEST(!ciphers.cbc_encrypt(BlockCipher::aes, Bytes(5), data));
+    BOOST_TEST(!ciphers.aes_cmac(Bytes(5), {data}));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(gcm_notices_every_change) {
   const Bytes key(32, 7);
   const Bytes plain = *from_hex("00112233445566778899");
