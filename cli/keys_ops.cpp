@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <set>
 #include <thread>
 
 #include "base/text.h"
@@ -12,6 +14,7 @@
 #include "cli/progress.h"
 #include "db/key_file_edit.h"
 #include "db/key_rotation.h"
+#include "db/token_keys.h"
 #include "vault/outbox.h"
 
 namespace cli {
@@ -31,24 +34,54 @@ const std::string* file_of(const config::Config& config, const std::string& kind
   return nullptr;
 }
 
+int report_new(const Tool& tool, const char* kind, const std::string& where, std::uint32_t number,
+               const std::string& then) {
+  if (tool.json()) {
+    JsonObject out = json_object();
+    out.set(kind, where);
+    out.set("number", number);
+    tool.print(out);
+  } else {
+    tool.print(then);
+  }
+  return kDone;
+}
+
+int add_to_token(Tool& tool, const config::Config& config, std::uint32_t number) {
+  const auto token = db::TokenKeys::open(config.keys.token);
+  if (!token) return tool.fail(kFailed, token.error());
+  if (const base::Status made = (*token)->create(number); !made) {
+    return tool.fail(kFailed, made.error());
+  }
+  return report_new(tool, "token", config.keys.token.token, number,
+                    cat("master key ", number, " is in HSM token '", config.keys.token.token,
+                        "'. Restart the instances, all of which must reach it.\n"));
+}
+
 int add(Tool& tool) {
   const config::Config* const config = tool.config(false);
   if (config == nullptr) return tool.code();
-  const std::string* const file = file_of(*config, tool.line().arguments[0]);
+  const std::string& kind = tool.line().arguments[0];
+  const std::string* const file = file_of(*config, kind);
   if (file == nullptr) return tool.fail(kUsage, "KIND must be master or pepper");
-  const auto number = db::add_key(*file);
-  if (!number) return tool.fail(kFailed, number.error());
-  if (tool.json()) {
-    JsonObject out = json_object();
-    out.set("file", *file);
-    out.set("number", *number);
-    tool.print(out);
-  } else {
-    tool.print(cat("key ", *number, " is in ", *file,
-                   ". Copy the file to every instance and to "
-                   "the safe place, then restart the instances.\n"));
+  const bool token = kind == "master" && !config->keys.token.module.empty();
+  const std::string where = tool.line().has("in") ? tool.line().get("in") : token ? "hsm" : "file";
+  if (where != "file" && where != "hsm") return tool.fail(kUsage, "--in must be file or hsm");
+  if (where == "hsm" && !token) return tool.fail(kFailed, "no HSM is configured for this kind");
+  if (where == "file" && file->empty()) return tool.fail(kFailed, "no key file is configured");
+  std::uint32_t above = 0;  // what both places have, one after the other
+  if (token) {
+    const auto ring = db::FileKeyRing::load(config->keys);
+    if (!ring) return tool.fail(kBadConfig, ring.error());
+    above = (*ring)->master_keys().newest();
   }
-  return kDone;
+  if (where == "hsm") return add_to_token(tool, *config, above + 1);
+  const auto number = db::add_key(*file, above);
+  if (!number) return tool.fail(kFailed, number.error());
+  return report_new(tool, "file", *file, *number,
+                    cat("key ", *number, " is in ", *file,
+                        ". Copy the file to every instance and to "
+                        "the safe place, then restart the instances.\n"));
 }
 
 // Instances that run and would not know the key; empty: none.
@@ -97,8 +130,8 @@ int report_rotation(const Tool& tool, const db::Rotation& state, std::uint32_t n
     tool.print(out);
   } else {
     tool.print(cat(faults_text(state.faults), "looked at ", with_commas(state.seen),
-                   " data keys, wrapped ", with_commas(state.rewrapped),
-                   " anew under master key ", newest, "\n"));
+                   " data keys, wrapped ", with_commas(state.rewrapped), " anew under master key ",
+                   newest, "\n"));
   }
   return state.faults.empty() ? kDone : kFailed;
 }
@@ -108,7 +141,7 @@ int rotate(Tool& tool) {
   if (const auto fault = pace_fault(tool.line(), pace)) return tool.fail(kUsage, *fault);
   vault::Store* const store = tool.store();
   if (store == nullptr) return tool.code();
-  const std::uint32_t newest = tool.keys().master_keys().rbegin()->first;
+  const std::uint32_t newest = tool.keys().master_keys().newest();
   const auto behind = strangers(tool, *store, newest);
   if (!behind) return tool.fail(kUnavailable, behind.error());
   if (!behind->empty() && !tool.line().has("force")) {
@@ -144,10 +177,11 @@ base::Result<db::KeyUse> count_use(Tool& tool) {
 }
 
 // Keys of one kind, as lines and as JSON; false: one in use is not in the file.
-bool show_kind(const std::string& kind, const char* what, const db::NumberedKeys& keys,
-               const Counts& use, std::string& text, Poco::JSON::Array& list) {
+bool show_kind(const std::string& kind, const char* what, const std::set<std::uint32_t>& keys,
+               const Counts& use, const std::function<bool(std::uint32_t)>& in_token,
+               std::string& text, Poco::JSON::Array& list) {
   Counts all = use;
-  for (const auto& [number, key] : keys) all.try_emplace(number, 0);
+  for (const std::uint32_t number : keys) all.try_emplace(number, 0);
   bool complete = true;
   for (const auto& [number, count] : all) {
     const bool there = keys.contains(number);
@@ -155,11 +189,12 @@ bool show_kind(const std::string& kind, const char* what, const db::NumberedKeys
     JsonObject item = json_object();
     item.set("number", number);
     item.set("uses", count);
-    item.set("in_file", there);
-    item.set("newest", number == keys.rbegin()->first);
+    item.set("in_file", there && !in_token(number));
+    item.set("in_hsm", in_token(number));
+    item.set("newest", number == *keys.rbegin());
     list.add(item);
     text += cat(kind, " ", number, ": ", with_commas(count), what,
-                number == keys.rbegin()->first ? ", newest" : "",
+                number == *keys.rbegin() ? ", newest" : "", in_token(number) ? ", in the HSM" : "",
                 there ? "" : ", NOT IN THE KEY FILE", "\n");
   }
   return complete;
@@ -170,16 +205,21 @@ int status(Tool& tool) {
   if (store == nullptr) return tool.code();
   const auto use = count_use(tool);
   if (!use) return tool.fail(kUnavailable, use.error());
-  const auto behind = strangers(tool, *store, tool.keys().master_keys().rbegin()->first);
+  const auto behind = strangers(tool, *store, tool.keys().master_keys().newest());
   if (!behind) return tool.fail(kUnavailable, behind.error());
   std::string text;
   Poco::JSON::Array master;
   Poco::JSON::Array pepper;
-  bool complete =
-      show_kind("master key", " data keys", tool.keys().master_keys(), use->master, text, master);
-  complete =
-      show_kind("pepper", " subscribers' keys", tool.keys().peppers(), use->pepper, text, pepper) &&
-      complete;
+  const db::MasterKeys& masters = tool.keys().master_keys();
+  std::set<std::uint32_t> peppers;
+  for (const auto& [number, key] : tool.keys().peppers()) peppers.insert(number);
+  bool complete = show_kind(
+      "master key", " data keys", masters.numbers(), use->master,
+      [&](std::uint32_t number) { return masters.in_token(number); }, text, master);
+  complete = show_kind(
+                 "pepper", " subscribers' keys", peppers, use->pepper,
+                 [](std::uint32_t) { return false; }, text, pepper) &&
+             complete;
   if (tool.json()) {
     JsonObject out = json_object();
     out.set("master", master);
@@ -193,6 +233,34 @@ int status(Tool& tool) {
   return complete ? kDone : kFailed;
 }
 
+// The key goes for ever, and with it what only a back-up of the database still holds.
+int destroy(Tool& tool, std::uint32_t number) {
+  const db::TokenSettings& settings = tool.config(false)->keys.token;
+  if (!tool.line().has("destroy")) {
+    return tool.fail(kFailed, cat("master key ", number,
+                                  " is in the HSM and would be destroyed "
+                                  "there for ever: back-ups of the database from before could not "
+                                  "be read again. If that is wanted: --destroy"));
+  }
+  if (number == tool.keys().master_keys().newest()) {
+    return tool.fail(kFailed, cat("key ", number, " is the newest: what is new is made with it"));
+  }
+  const auto token = db::TokenKeys::open(settings);
+  if (!token) return tool.fail(kFailed, token.error());
+  if (const base::Status done = (*token)->destroy(number); !done) {
+    return tool.fail(kFailed, done.error());
+  }
+  if (tool.json()) {
+    JsonObject out = json_object();
+    out.set("token", settings.token);
+    out.set("dropped", number);
+    tool.print(out);
+  } else {
+    tool.print(cat("master key ", number, " is destroyed in HSM token '", settings.token, "'\n"));
+  }
+  return kDone;
+}
+
 int drop(Tool& tool) {
   const std::string& kind = tool.line().arguments[0];
   const auto number = base::parse_integer(tool.line().arguments[1]);
@@ -204,7 +272,7 @@ int drop(Tool& tool) {
     return tool.fail(kUsage, "NUMBER must be the number of a key");
   }
   // Who has not loaded the newest key may write under an old one at any time.
-  const auto behind = strangers(tool, *store, tool.keys().master_keys().rbegin()->first);
+  const auto behind = strangers(tool, *store, tool.keys().master_keys().newest());
   if (!behind) return tool.fail(kUnavailable, behind.error());
   if (!behind->empty()) {
     return tool.fail(kFailed, "the newest master key is not loaded by: " + *behind);
@@ -216,7 +284,11 @@ int drop(Tool& tool) {
   if (used != counts.end()) {
     return tool.fail(kFailed, cat(with_commas(used->second), " keys in the store still need it"));
   }
-  const base::Status done = db::drop_key(*file, static_cast<std::uint32_t>(*number));
+  const auto key = static_cast<std::uint32_t>(*number);
+  const db::MasterKeys& masters = tool.keys().master_keys();
+  if (kind == "master" && masters.in_token(key)) return destroy(tool, key);
+  const std::uint32_t above = kind == "master" ? masters.newest() : 0;
+  const base::Status done = db::drop_key(*file, key, above);
   if (!done) return tool.fail(kFailed, done.error());
   if (tool.json()) {
     JsonObject out = json_object();
@@ -246,8 +318,13 @@ std::vector<CommandSpec> key_commands() {
        "the\n"
        "file to every instance and restart them. Subscribers' keys come under a new pepper as "
        "they\n"
-       "are next given; stored content comes under a new master key by keys rotate.",
-       {}},
+       "are next given; stored content comes under a new master key by keys rotate.\n"
+       "\n"
+       "Where an HSM is configured ([keys] pkcs11_module) a new master key is made there and\n"
+       "never leaves it; with --in file the key file gets it, which is the way back. Both places "
+       "share\n"
+       "one sequence of numbers.",
+       {{"in", "PLACE", "file or hsm (default: the HSM where one is configured)"}}},
       {"keys rotate",
        "",
        0,
@@ -279,8 +356,8 @@ std::vector<CommandSpec> key_commands() {
        "Takes the key NUMBER out of the file of KIND (master or pepper). Refused while anything "
        "in\n"
        "the store needs it, and for the newest. Back-ups of the database from before still need\n"
-       "it: keep its copy with them.",
-       {}},
+       "it: keep its copy with them. A key in an HSM is destroyed there, for ever.",
+       {{"destroy", "", "though the key is in an HSM"}}},
   };
 }
 

@@ -14,6 +14,7 @@
 #include "cli/progress.h"
 #include "cli/retention.h"
 #include "cli/sms_ops.h"
+#include "db/token_keys.h"
 #include "vault/care_service.h"
 
 namespace cli {
@@ -130,31 +131,51 @@ int import(Tool& tool) {
 
 // Why new keys would do harm; empty: they are a first set. A pepper made anew would make the right
 // key of every customer a wrong one.
-std::string in_use_already(const config::Config& config) {
-  int missing = 0;
-  for (const std::string* path :
-       {&config.keys.master_key_file, &config.keys.pepper_file, &config.keys.audit_key_file}) {
-    const bool there = base::check_secret_file(*path).state != base::SecretFile::missing;
-    missing += there ? 0 : 1;
-  }
+std::string in_use_already(const config::Config& config, const db::TokenKeys* token) {
+  const auto in_file = [](const std::string& path) {
+    return base::check_secret_file(path).state != base::SecretFile::missing;
+  };
+  int missing = in_file(config.keys.pepper_file) ? 0 : 1;
+  missing += in_file(config.keys.audit_key_file) ? 0 : 1;
+  const bool in_hsm = token != nullptr && !token->numbers().empty();
+  missing += in_hsm || in_file(config.keys.master_key_file) ? 0 : 1;
   if (missing == 0) return "";
   const auto schema = db::schema_status(config.store);
   const bool has_schema = schema && schema->found > 0;
   if (missing == 3 && !has_schema) return "";
-  return has_schema ? "the database is in use already" : "some of the key files are there";
+  return has_schema ? "the database is in use already" : "some of the keys are there";
+}
+
+// A first key where the HSM has none.
+base::Result<std::vector<std::string>> create_keys(const config::Config& config,
+                                                   db::TokenKeys* token) {
+  auto created = db::create_key_files(config.keys);
+  const bool has_file =
+      base::check_secret_file(config.keys.master_key_file).state != base::SecretFile::missing;
+  if (!created || token == nullptr || has_file || !token->numbers().empty()) return created;
+  if (const base::Status made = token->create(1); !made) return base::Error{made.error()};
+  std::vector<std::string> all = created.take();
+  all.push_back(cat("master key 1 in HSM token '", config.keys.token.token, "'"));
+  return all;
 }
 
 int keys_init(Tool& tool) {
   const config::Config* config = tool.config(true);
   if (config == nullptr) return tool.code();
-  const std::string in_use = tool.line().has("force") ? "" : in_use_already(*config);
+  std::unique_ptr<db::TokenKeys> token;
+  if (!config->keys.token.module.empty()) {
+    auto opened = db::TokenKeys::open(config->keys.token);
+    if (!opened) return tool.fail(kBadConfig, opened.error());
+    token = opened.take();
+  }
+  const std::string in_use = tool.line().has("force") ? "" : in_use_already(*config, token.get());
   if (!in_use.empty()) {
     return tool.fail(kFailed, in_use +
-                                  ": bring the missing key files back from their copy. New "
+                                  ": bring the missing keys back from their copy. New "
                                   "ones (--force) would make every customer's key wrong, or "
                                   "the stored content unreadable");
   }
-  const auto created = db::create_key_files(config->keys);
+  const auto created = create_keys(*config, token.get());
   if (!created) return tool.fail(kFailed, created.error());
   // What was there before is looked at as well.
   if (const auto ring = db::FileKeyRing::load(config->keys); !ring) {
@@ -169,7 +190,7 @@ int keys_init(Tool& tool) {
     return kDone;
   }
   for (const std::string& path : *created) tool.print("created " + path + "\n");
-  if (created->empty()) tool.print("all key files exist already\n");
+  if (created->empty()) tool.print("all keys exist already\n");
   return kDone;
 }
 

@@ -52,7 +52,8 @@ std::vector<CommandSpec> other_commands() {
        0,
        "create the key files that do not exist",
        "Creates master_key_file, pepper_file and audit_key_file of section [keys], each with one\n"
-       "random key and mode 0600. Files that exist are left alone. Keep copies of them apart from\n"
+       "random key and mode 0600; where an HSM is configured the master key is made there instead\n"
+       "of in a file. Files that exist are left alone. Keep copies of them apart from\n"
        "the database's backup: without the master keys stored content cannot be read again.\n"
        "\n"
        "Refused when only some of the files are missing, or when the database has a schema\n"
@@ -88,7 +89,8 @@ std::vector<CommandSpec> other_commands() {
        0,
        "check the configuration and its files",
        "Prints every fault of the file at once, with line and key, or that it is good. Checks the\n"
-       "key and password files, too; does not connect to the database.",
+       "key and password files, too, and logs in to the HSM, if there is one, to try its keys;\n"
+       "does not connect to the database.",
        {}},
       {"config defaults",
        "",

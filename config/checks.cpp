@@ -64,6 +64,7 @@ class Checks {
   void notices();
   void wake_up();
   void care();
+  void keys();
   void smscs();
   void files();
 
@@ -247,6 +248,20 @@ void Checks::care() {
   }
 }
 
+void Checks::keys() {
+  constexpr std::size_t kLongestLabel = 32;  // CK_TOKEN_INFO
+  const db::TokenSettings& t = c_.keys.token;
+  if (t.module.empty() && c_.keys.master_key_file.empty()) {
+    problem("keys", "master_key_file", "must be given, unless pkcs11_module is");
+  }
+  if (t.module.empty()) return;
+  if (t.token.empty()) problem("keys", "pkcs11_token", "pkcs11_module needs the token's label");
+  if (t.token.size() > kLongestLabel) {
+    problem("keys", "pkcs11_token", cat("is longer than ", kLongestLabel, " octets"));
+  }
+  if (t.pin_file.empty()) problem("keys", "pkcs11_pin_file", "pkcs11_module needs the PIN's file");
+}
+
 void Checks::smscs() {
   if (c_.sms_by_host && !c_.smscs.empty()) {
     problem("smsc", "by_host", "by_host = yes and sections [smsc.NAME] exclude each other");
@@ -260,6 +275,7 @@ void Checks::files() {
   secret("keys", "pepper_file", c_.keys.pepper_file, help);
   secret("keys", "audit_key_file", c_.keys.audit_key_file, help);
   secret("keys", "card_keys", c_.card_keys);
+  secret("keys", "pkcs11_pin_file", c_.keys.token.pin_file);
   if (c_.store.engine == db::Engine::sqlite && !c_.store.path.empty()) {
     const std::string directory = base::directory_of(c_.store.path);
     if (!is_directory(directory)) {
@@ -324,6 +340,7 @@ void check_keys(const Read& read, std::vector<Problem>& problems) {
   checks.notices();
   checks.wake_up();
   checks.care();
+  checks.keys();
 }
 
 void check_files(const Read& read, std::vector<Problem>& problems) {

@@ -44,6 +44,7 @@ class Health {
   }
   void failed(const SqlError& error) {
     if (error.kind() == SqlError::Kind::conflict) return;  // somebody else's commits go through
+    if (error.kind() == SqlError::Kind::keys) return;      // the store itself is well
     enter(trouble_of(error.kind()), error.text());
   }
   void count(std::string_view name) { counters_.add(name); }

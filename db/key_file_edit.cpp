@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/crypto.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -43,11 +45,11 @@ std::uint32_t number_of(std::string_view line) {
 
 }  // namespace
 
-base::Result<std::uint32_t> add_key(const std::string& path) {
+base::Result<std::uint32_t> add_key(const std::string& path, std::uint32_t above) {
   if (const base::Status right = editable(path); !right) return base::Error{right.error()};
-  const auto keys = read_key_file(path);
+  const auto keys = read_key_file(path, above > 0);
   if (!keys) return base::Error{keys.error()};
-  const std::uint32_t number = keys->rbegin()->first + 1;
+  const std::uint32_t number = std::max(above, keys->empty() ? 0 : keys->rbegin()->first) + 1;
   if (number > kHighestKeyNumber) return base::Error{path + ": there is no higher number left"};
   const auto before = read_secret_file(path);
   if (!before) return base::Error{before.error()};
@@ -68,12 +70,12 @@ base::Result<std::uint32_t> add_key(const std::string& path) {
   return number;
 }
 
-base::Status drop_key(const std::string& path, std::uint32_t number) {
+base::Status drop_key(const std::string& path, std::uint32_t number, std::uint32_t above) {
   if (const base::Status right = editable(path); !right) return right;
   const auto keys = read_key_file(path);
   if (!keys) return base::Error{keys.error()};
   if (!keys->contains(number)) return base::Error{base::cat(path, ": holds no key ", number)};
-  if (number == keys->rbegin()->first) {
+  if (number == keys->rbegin()->first && number >= above) {
     return base::Error{base::cat("key ", number, " is the newest: what is new is made with it")};
   }
   const auto before = read_secret_file(path);

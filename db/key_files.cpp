@@ -11,6 +11,7 @@
 #include "base/crypto.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "db/token_keys.h"
 
 namespace db {
 
@@ -84,6 +85,39 @@ base::Status write_all(int file, base::View content) {
   return {};
 }
 
+std::string in_both(const NumberedKeys& file, const TokenKeys& token) {
+  for (const std::uint32_t number : token.numbers()) {
+    if (file.contains(number)) {
+      return base::cat("master key ", number, " is in the key file and in the HSM");
+    }
+  }
+  return "";
+}
+
+base::Result<MasterKeys> load_master_keys(const KeyFiles& files) {
+  const bool has_token = !files.token.module.empty();
+  if (files.master_key_file.empty() && !has_token) {
+    return base::Error{"no master key file is configured"};
+  }
+  NumberedKeys in_file;
+  if (!files.master_key_file.empty()) {
+    auto read = read_key_file(files.master_key_file, has_token);
+    if (!read) return base::Error{read.error()};
+    in_file = read.take();
+  }
+  if (!has_token) return MasterKeys(std::move(in_file));
+  auto token = TokenKeys::open(files.token);
+  if (!token) return base::Error{token.error()};
+  if (std::string fault = in_both(in_file, **token); !fault.empty()) return base::Error{fault};
+  if (in_file.empty() && (*token)->numbers().empty()) {
+    return base::Error{base::cat("HSM token '", files.token.token, "': holds no key called '",
+                                 files.token.key_label, "'; to create it: bipvault-ops keys init")};
+  }
+  MasterKeys keys(std::move(in_file), token.take());
+  if (const base::Status works = keys.check(); !works) return base::Error{works.error()};
+  return keys;
+}
+
 // True: created. False: there is one already.
 base::Result<bool> create_key_file(const std::string& path, const char* what) {
   if (path.empty()) return base::Error{base::cat("no ", what, " is configured")};
@@ -134,7 +168,7 @@ base::Status sync_directory_of(const std::string& path) {
   return {};
 }
 
-base::Result<NumberedKeys> read_key_file(const std::string& path) {
+base::Result<NumberedKeys> read_key_file(const std::string& path, bool may_be_empty) {
   const auto content = read_secret_file(path);
   if (!content) return base::Error{content.error()};
   NumberedKeys keys;
@@ -149,7 +183,7 @@ base::Result<NumberedKeys> read_key_file(const std::string& path) {
       return base::Error{base::cat(path, ":", number, ": ", added.error())};
     }
   }
-  if (keys.empty()) return base::Error{path + ": holds no key"};
+  if (keys.empty() && !may_be_empty) return base::Error{path + ": holds no key"};
   return keys;
 }
 
@@ -185,6 +219,7 @@ base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files) {
   };
   std::vector<std::string> created;
   for (const auto& [path, what] : wanted) {
+    if (path == &files.master_key_file && !files.token.module.empty()) continue;
     const auto made = create_key_file(*path, what);
     if (!made) return base::Error{made.error()};
     if (*made) created.push_back(*path);
@@ -194,8 +229,10 @@ base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files) {
 
 base::Result<std::unique_ptr<FileKeyRing>> FileKeyRing::load(const KeyFiles& files) {
   auto ring = std::make_unique<FileKeyRing>();
+  auto master = load_master_keys(files);
+  if (!master) return base::Error{master.error()};
+  ring->master_ = master.take();
   const std::tuple<NumberedKeys*, const std::string*, const char*> wanted[] = {
-      {&ring->master_, &files.master_key_file, "master key file"},
       {&ring->peppers_, &files.pepper_file, "pepper file"},
       {&ring->audit_, &files.audit_key_file, "audit key file"},
   };

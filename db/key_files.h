@@ -4,22 +4,21 @@
 // one key. Errors name file and line, never anything that the line held.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "db/master_keys.h"
 #include "db/settings.h"
 #include "vault/ports.h"
 
 namespace db {
 
-using NumberedKeys = std::map<std::uint32_t, base::Secret>;
 inline constexpr std::uint32_t kHighestKeyNumber = 999'999'999;
 
-// Immutable after load; any thread.
+// The master keys may lie in an HSM instead. Immutable after load; any thread.
 class FileKeyRing : public vault::KeyRing {
  public:
   static base::Result<std::unique_ptr<FileKeyRing>> load(const KeyFiles& files);
@@ -30,21 +29,22 @@ class FileKeyRing : public vault::KeyRing {
   base::Sha256 audit_mac(std::initializer_list<base::View> parts) const override;
   std::string document_mac(const std::string& type, base::View number) const override;
 
-  const NumberedKeys& master_keys() const { return master_; }
+  const MasterKeys& master_keys() const { return master_; }
   const NumberedKeys& peppers() const { return peppers_; }
 
  private:
-  NumberedKeys master_;
+  MasterKeys master_;
   NumberedKeys peppers_;
   NumberedKeys audit_;
 };
 
 // Creates the files that do not exist, each with one random key under number 1 and mode 0600;
-// an existing file is left alone, a symbolic link refused. Returns the paths created.
+// an existing file is left alone, a symbolic link refused. Where there is a token no file of master
+// keys is made. Returns the paths created.
 base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files);
 
 // The keys of one file.
-base::Result<NumberedKeys> read_key_file(const std::string& path);
+base::Result<NumberedKeys> read_key_file(const std::string& path, bool may_be_empty = false);
 // A renamed or created entry survives a power cut only after this.
 base::Status sync_directory_of(const std::string& path);
 

@@ -62,7 +62,7 @@ struct KeyRotation::Parts : WholeStore {
     if (!find_id(key)) return "a key belongs to no content";
     const Sealed before = key.sealed;
     if (!keys.master_keys().contains(before.master)) {
-      return cat("master key ", before.master, " is not in the key file");
+      return cat("there is no master key ", before.master);
     }
     if (!sealer.rewrap(key.sealed)) return "a key was changed";
     rewrapped += connected().execute(
@@ -75,7 +75,7 @@ struct KeyRotation::Parts : WholeStore {
 
   // In one transaction, so that content and key are seen as they belong together.
   void batch(Rotation& state, std::size_t rows) {
-    const std::uint32_t newest = keys.master_keys().rbegin()->first;
+    const std::uint32_t newest = keys.master_keys().newest();
     SqlConnection& use = connected();
     use.begin();
     auto found = keys_behind(use, state.record, state.place, rows);

@@ -92,19 +92,17 @@ struct Sealer::Compressor {
   }
 };
 
-Sealer::Sealer(const NumberedKeys& master)
+Sealer::Sealer(const MasterKeys& master)
     : master_(master), compressor_(std::make_unique<Compressor>()) {}
 
 Sealer::~Sealer() = default;
 
 Sealed Sealer::seal(const BlobId& id, base::View associated, base::View plain) const {
-  const auto newest = master_.rbegin();
   const Wiped data_key;
   Sealed sealed;
   sealed.id = id;
-  sealed.master = newest->first;
-  sealed.wrapped =
-      base::gcm_seal(newest->second.view(), data_key.key, key_binding(id, sealed.master));
+  sealed.master = master_.newest();
+  sealed.wrapped = master_.wrap(sealed.master, data_key.key, key_binding(id, sealed.master));
   base::Bytes packed = (*compressor_)(plain);
   sealed.data = base::gcm_seal(data_key.key, packed, associated);
   base::wipe(packed.data(), packed.size());
@@ -123,21 +121,14 @@ std::optional<base::Bytes> Sealer::open(const Sealed& sealed, base::View associa
 }
 
 std::optional<base::Secret> Sealer::data_key(const Sealed& sealed) const {
-  const auto master = master_.find(sealed.master);
-  if (master == master_.end()) return std::nullopt;
-  auto unwrapped =
-      base::gcm_open(master->second.view(), sealed.wrapped, key_binding(sealed.id, sealed.master));
-  if (!unwrapped) return std::nullopt;
-  return base::Secret(std::move(*unwrapped));
+  return master_.unwrap(sealed.master, sealed.wrapped, key_binding(sealed.id, sealed.master));
 }
 
 bool Sealer::rewrap(Sealed& sealed) const {
   const auto key = data_key(sealed);
   if (!key) return false;
-  const auto newest = master_.rbegin();
-  sealed.master = newest->first;
-  sealed.wrapped =
-      base::gcm_seal(newest->second.view(), key->view(), key_binding(sealed.id, sealed.master));
+  sealed.master = master_.newest();
+  sealed.wrapped = master_.wrap(sealed.master, key->view(), key_binding(sealed.id, sealed.master));
   return true;
 }
 

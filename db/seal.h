@@ -1,7 +1,8 @@
 // Content at rest: compressed (zstd), then AES-256-GCM under a fresh random data key; the data
 // key wrapped by the newest master key. What the content belongs to is associated data, so that a
 // row put in another's place is refused. One thread at a time: the compressor's memory is kept
-// from one content to the next. The keys outlive the sealer.
+// from one content to the next. The keys outlive the sealer. Where a master key lies in an HSM that
+// cannot be used all calls throw SqlError `keys`.
 #pragma once
 
 #include <array>
@@ -10,7 +11,7 @@
 #include <optional>
 
 #include "base/bytes.h"
-#include "db/key_files.h"
+#include "db/master_keys.h"
 #include "vault/record.h"
 
 namespace db {
@@ -26,7 +27,7 @@ struct Sealed {
 
 class Sealer {
  public:
-  explicit Sealer(const NumberedKeys& master);
+  explicit Sealer(const MasterKeys& master);
   ~Sealer();
   Sealer(const Sealer&) = delete;
 
@@ -50,7 +51,7 @@ class Sealer {
 
   std::optional<base::Secret> data_key(const Sealed& sealed) const;
 
-  const NumberedKeys& master_;
+  const MasterKeys& master_;
   std::unique_ptr<Compressor> compressor_;
 };
 

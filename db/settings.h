@@ -58,10 +58,19 @@ inline std::optional<std::vector<ServerName>> parse_servers(const Settings& sett
   return servers;
 }
 
+// Master keys in an HSM.
+struct TokenSettings {
+  std::string module;  // the PKCS#11 library; empty: none
+  std::string token;   // its label
+  std::string pin_file;
+  std::string key_label = "bipvault-master";
+};
+
 struct KeyFiles {
-  std::string master_key_file;
+  std::string master_key_file;  // may be empty where there is a token
   std::string pepper_file;
   std::string audit_key_file;
+  TokenSettings token = {};
 };
 
 }  // namespace db

@@ -25,6 +25,7 @@ class SqlError : public std::exception {
     full,        // no room
     constraint,  // a unique key is taken
     exists,      // table or index is there already
+    keys,        // the HSM with the master keys cannot be used
     schema,      // not the schema of this build; the text says what to run
     other,
   };

@@ -106,7 +106,7 @@ Outcome SqlStore::run(base::Now now, const std::function<bool(SqlTx&)>& f) {
         if (retry.may_reconnect()) continue;
       }
       health_.failed(error);
-      health_.count("db.unavailable");
+      health_.count(error.kind() == Kind::keys ? "db.hsm_failures" : "db.unavailable");
       return Outcome::unavailable;
     } catch (const std::bad_alloc&) {
       return broken("out of memory");
@@ -241,11 +241,14 @@ base::Result<base::Bytes> SqlStore::image(const vault::RecordId& owner,
   });
   if (!read) return base::Error{read.error()};
   if (!sealed) return base::Error{"there is no such image"};
-  auto plain = sealer_.open(*sealed, Sealer::image_binding(image), image.bytes);
-  if (!plain || base::sha256(*plain) != image.digest) {
+  try {
+    auto plain = sealer_.open(*sealed, Sealer::image_binding(image), image.bytes);
+    if (plain && base::sha256(*plain) == image.digest) return std::move(*plain);
     return base::Error{"an image is not authentic, or its master key is missing"};
+  } catch (const SqlError& error) {
+    health_.count("db.hsm_failures");
+    return base::Error{error.text()};
   }
-  return std::move(*plain);
 }
 
 base::Result<std::vector<vault::Record>> SqlStore::find_any(

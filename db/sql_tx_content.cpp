@@ -21,8 +21,10 @@ std::vector<ImageInfo> SqlTx::images(const Record& record) {
 void SqlTx::add_image(const Record& record, const ImageInfo& image, base::View plain) {
   // Sealed here, before any row is locked; the plain octets are not kept.
   auto& versions = entry_of(record).versions;
-  versions.insert(versions.begin(),
-                  {image, {}, sealer_.seal(image.id, Sealer::image_binding(image), plain)});
+  fault_.guarded([&] {
+    versions.insert(versions.begin(),
+                    {image, {}, sealer_.seal(image.id, Sealer::image_binding(image), plain)});
+  });
 }
 
 void SqlTx::update_image(const Record& record, const ImageInfo& image) {
@@ -122,8 +124,10 @@ void SqlTx::append_staged(const Record& record, std::uint32_t offset, base::View
   part.offset = offset;
   part.bytes = static_cast<std::uint32_t>(bytes.size());
   part.id = vault::dated_id(now_.utc_ms);  // the sweep finds old ones by it
-  part.fresh = sealer_.seal(part.id, Sealer::part_binding(record.id, part.id, offset), bytes);
-  parts.push_back(std::move(part));
+  fault_.guarded([&] {
+    part.fresh = sealer_.seal(part.id, Sealer::part_binding(record.id, part.id, offset), bytes);
+    parts.push_back(std::move(part));
+  });
 }
 
 void SqlTx::drop_staged(const Record& record) {

@@ -53,7 +53,7 @@ Id id_from(const RecordId& id) { return Id(base::as_text(id)); }
 std::string fault_of(const FileKeyRing& keys, const Sealer& sealer, const Sealed& sealed,
                      base::View binding, std::size_t size, const vault::Digest* digest) {
   if (!keys.master_keys().contains(sealed.master)) {
-    return cat("master key ", sealed.master, " is not in the key file");
+    return cat("there is no master key ", sealed.master);
   }
   const auto plain = sealer.open(sealed, binding, size);
   if (!plain) return "content or key was changed";

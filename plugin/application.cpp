@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "plugin/card_keys_file.h"
 #include "plugin/fading_alarm.h"
@@ -115,6 +116,7 @@ base::Status Application::assemble() {
   auto key_ring = db::FileKeyRing::load(config_.keys);
   if (!key_ring) return base::Error{key_ring.error()};
   key_ring_ = key_ring.take();
+  key_ring_->master_keys().release();  // until start
   if (const base::Status stores = open_stores(); !stores) return stores;
   if (const base::Status keys = choose_keys(); !keys) return keys;
   choose_downlink_keys();
@@ -270,6 +272,7 @@ void Application::watch(const std::string& name) {
     metrics.publish(observe());
     alarms_.set("card_counter", card_counters.text(counters_, clock_.now()));
     alarms_.set("downlink_counter", downlinks.text(counters_, clock_.now()));
+    look_at_hsm();
     bool more = store_is_well(*store);
     if (more) beat(*store, row);
     const std::int64_t next_beat = clock_.now().mono_ms + vault::kInstanceBeat;
@@ -295,7 +298,7 @@ bool Application::rest_until(std::int64_t mono_ms) {
 }
 
 void Application::beat(vault::Store& store, vault::InstanceRow& row) {
-  row.health = instance_lines(observe(), key_ring_->master_keys().rbegin()->first,
+  row.health = instance_lines(observe(), key_ring_->master_keys().newest(),
                               key_ring_->newest_pepper());
   vault::beat(store, row, clock_.now());
 }
@@ -306,6 +309,16 @@ bool Application::store_is_well(vault::Store& store) {
   store_fault_.with([&](std::string& known) { known = fault; });
   alarms_.set("store", fault);
   return fault.empty();
+}
+
+void Application::look_at_hsm() {
+  const base::Status status = key_ring_->master_keys().check();
+  const std::string fault = status ? "" : status.error();
+  const std::string before =
+      hsm_fault_.with([&](std::string& known) { return std::exchange(known, fault); });
+  alarms_.set("hsm", fault);
+  if (before.empty() && !fault.empty()) log_.error("plugin.hsm_away", fault);
+  if (!before.empty() && fault.empty()) log_.info("plugin.hsm_back", "the HSM can be used again");
 }
 
 base::Status Application::reload(const config::Config& config) {
@@ -352,6 +365,7 @@ bool Application::stop(std::int64_t deadline_ms) {
   gateway.reset();
   details_.reset();
   stores_.reset();
+  if (key_ring_ != nullptr) key_ring_->master_keys().release();
   alarms_.clear_all();
   return true;
 }
@@ -374,6 +388,9 @@ Observed Application::observe() const {
   observed.alarms = alarms_.raised();
   observed.gauges = gauges_of(gateway, observed.smscs, observed.alarms.size());
   observed.store_fault = store_fault_.with([](const std::string& text) { return text; });
+  if (key_ring_->master_keys().has_token()) {
+    observed.hsm_fault = hsm_fault_.with([](const std::string& text) { return text; });
+  }
   observed.log_lines_dropped = host_log_.dropped();
   observed.counters = counters_.snapshot();
   observed.durations = counters_.durations();

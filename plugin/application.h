@@ -72,6 +72,7 @@ class Application {
   void beat(vault::Store& store, vault::InstanceRow& row);
   bool rest_until(std::int64_t mono_ms);
   bool store_is_well(vault::Store& store);
+  void look_at_hsm();
 
   config::Config config_;
   const Host& host_;
@@ -103,6 +104,7 @@ class Application {
 
   base::Gate watch_gate_;
   base::Guarded<std::string> store_fault_;  // empty: well
+  base::Guarded<std::string> hsm_fault_;    // the same
   // Looks every five seconds whether the store is there and of the right schema, tells there how
   // this instance is, and keeps house. Last: it uses the rest.
   base::Thread watch_;

@@ -56,13 +56,15 @@ std::string health_json(const Observed& observed, const std::string& state) {
   for (const auto& [name, value] : observed.counters) counters.add(name, value);
   const std::string& fault = observed.store_fault;
   JsonObject all;
-  all.add("state", fault.empty() || state != "running" ? state : "degraded");
+  const bool well = fault.empty() && observed.hsm_fault.value_or("").empty();
+  all.add("state", well || state != "running" ? state : "degraded");
   all.add_raw("ports", ports.text());
   for (const Gauge& gauge : observed.gauges) {
     if (std::string_view(gauge.name) != "alarms") all.add(gauge.name, gauge.value);
   }
   all.add_raw("smsc", json_of(observed.smscs));
   all.add("store", fault.empty() ? "ok" : fault);
+  if (observed.hsm_fault) all.add("hsm", observed.hsm_fault->empty() ? "ok" : *observed.hsm_fault);
   all.add_raw("alarms", alarms.text());
   all.add("log_lines_dropped", static_cast<std::int64_t>(observed.log_lines_dropped));
   all.add_raw("counters", counters.text());

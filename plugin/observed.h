@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,7 @@ struct Observed {
   std::vector<vault::SmscState> smscs;
   std::map<std::string, std::string> alarms;  // raised, with their texts
   std::string store_fault;                    // empty: the store is well
+  std::optional<std::string> hsm_fault;       // the same; nothing: there is no HSM
   std::uint64_t log_lines_dropped = 0;
   base::Counters::Map counters;
   base::Counters::DurationMap durations;

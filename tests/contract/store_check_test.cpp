@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(missing_and_strange) {
   store(1, 2);
   const std::string mine = "record_id = " + id_of(1);
   BOOST_TEST(found("UPDATE data_keys SET master = 7 WHERE " + mine + " AND place = 0") ==
-             kCard + "version 1: master key 7 is not in the key file");
+             kCard + "version 1: there is no master key 7");
   raw("UPDATE data_keys SET master = 1");
   BOOST_TEST(found("INSERT INTO data_keys (record_id, place, master, wrapped) VALUES (" + id_of(1) +
                    ", 9, 1, X'00')") == kCard + "a key at place 9 belongs to nothing");

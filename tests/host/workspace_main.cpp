@@ -1,7 +1,8 @@
 // host_workspace DIR [SOCKET]: what an operator prepares before the plugin can start, for tests
 // whose process must not hold any code of the plugin: bipvault.ini (port 0, two workers), key
 // files, a store with its schema, card keys, and packet.bin: an identification and one REPORT of
-// the card whose keys these are. SOCKET: the store is a MariaDB server; "-": one that is not there.
+// the card whose keys these are. SOCKET: the store is a MariaDB server; "-": one that is not there;
+// "hsm": SQLite, with the master key in the token "vault" of softhsm2 that the environment names.
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -13,7 +14,9 @@
 #include "bip/secured_packet.h"
 #include "db/key_files.h"
 #include "db/stores.h"
+#include "db/token_keys.h"
 #include "tests/host/test_card.h"
+#include "tests/support/soft_hsm.h"
 
 namespace {
 
@@ -27,15 +30,17 @@ void need(const base::Result<T>& result) {
   if (!result) need(base::Status(base::Error{result.error()}));
 }
 
+bool on_sqlite(const std::string& socket) { return socket.empty() || socket == "hsm"; }
+
 std::string store_of(const std::string& socket) {
-  if (socket.empty()) return "engine = sqlite\npath = bipvault.db\n";
+  if (on_sqlite(socket)) return "engine = sqlite\npath = bipvault.db\n";
   if (socket == "-") return "engine = mysql\nhost = 127.0.0.1\nport = 1\n";
   return "engine = mysql\nsocket = " + socket + "\nuser = root\n";
 }
 
 db::Settings settings_of(const std::string& path, const std::string& socket) {
   db::Settings settings;
-  settings.engine = socket.empty() ? db::Engine::sqlite : db::Engine::mysql;
+  settings.engine = on_sqlite(socket) ? db::Engine::sqlite : db::Engine::mysql;
   settings.path = path;
   settings.socket = socket;
   settings.user = "root";
@@ -43,9 +48,10 @@ db::Settings settings_of(const std::string& path, const std::string& socket) {
 }
 
 std::string ini(const std::string& socket) {
-  return "[store]\n" + store_of(socket) +
-         "\n[keys]\n"
-         "master_key_file = master.keys\n"
+  return "[store]\n" + store_of(socket) + "\n[keys]\n" +
+         (socket == "hsm" ? "pkcs11_module = " + std::string(support::SoftHsm::kModule) +
+                                "\npkcs11_token = vault\npkcs11_pin_file = hsm.pin\n"
+                          : "master_key_file = master.keys\n") +
          "pepper_file = pepper.keys\n"
          "audit_key_file = audit.keys\n"
          "card_keys = cards.csv\n"
@@ -68,6 +74,15 @@ std::string ini(const std::string& socket) {
          "enabled = yes\n";
 }
 
+// The token is there; its key is not.
+void make_token_key(const std::string& pin) {
+  need(base::write_file_atomically(pin, "123456", 0600));
+  const auto token =
+      db::TokenKeys::open({support::SoftHsm::kModule, "vault", pin, "bipvault-master"});
+  need(token);
+  need((*token)->create(1));
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -79,7 +94,8 @@ int main(int count, char** arguments) {
   const auto at = [&](const char* name) { return (directory / name).string(); };
 
   need(base::write_file_atomically(at("bipvault.ini"), ini(socket), 0600));
-  need(db::create_key_files({at("master.keys"), at("pepper.keys"), at("audit.keys")}));
+  need(db::create_key_files({at("master.keys"), at("pepper.keys"), at("audit.keys"), {}}));
+  if (socket == "hsm") make_token_key(at("hsm.pin"));
   if (socket != "-") need(db::schema_init(settings_of(at("bipvault.db"), socket)));
   const support::TestCard card;
   need(base::write_file_atomically(at("cards.csv"), card.csv(), 0600));

@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(created_once) {
   const auto ring = db::FileKeyRing::load(files);
   BOOST_REQUIRE(ring.ok());
   BOOST_TEST((*ring)->newest_pepper() == 1u);
-  BOOST_TEST((*ring)->master_keys().size() == 1u);
+  BOOST_TEST((*ring)->master_keys().numbers().size() == 1u);
   const auto content = db::read_secret_file(files.master_key_file);
   const auto other = db::read_secret_file(files.pepper_file);
   BOOST_TEST(!base::equal_constant_time(content->view(), other->view()));

@@ -9,9 +9,20 @@ namespace {
 struct Keys {
   Keys() { add(1); }
   void add(std::uint32_t number) {
-    keys.emplace(number, base::Secret(base::View(base::random_array<32>())));
+    octets.emplace(number, base::random_array<32>());
+    load();
   }
-  db::NumberedKeys keys;
+  void remove(std::uint32_t number) {
+    octets.erase(number);
+    load();
+  }
+  void load() {
+    db::NumberedKeys all;
+    for (const auto& [number, key] : octets) all.emplace(number, base::Secret(base::View(key)));
+    keys = db::MasterKeys(std::move(all));
+  }
+  std::map<std::uint32_t, std::array<std::uint8_t, 32>> octets;
+  db::MasterKeys keys;
   db::Sealer sealer{keys};
   db::BlobId id = base::random_array<16>();
   base::Bytes place{1, 2, 3};
@@ -74,7 +85,7 @@ BOOST_AUTO_TEST_CASE(bound) {
   BOOST_TEST(!sealer.open(changed, place, 100).has_value());
   add(2);
   BOOST_TEST(!sealer.open(changed, place, 100).has_value());
-  keys.erase(1);
+  remove(1);
   BOOST_TEST(!sealer.open(sealed, place, 100).has_value());
 }
 
