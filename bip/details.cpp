@@ -35,8 +35,9 @@ bool has_detail(Ins operation, vault::CardResult result) {
 
 std::string detail_line(const Detail& detail, std::string_view instance) {
   return base::cat(base::iso_date(detail.utc_ms), ",", instance, ",", detail.card.digits(), ",",
-                   word(kTransports, static_cast<std::size_t>(detail.transport)), ",",
-                   word(kOperations, static_cast<std::size_t>(detail.operation) - 1), ",",
+                   detail.over_tls ? std::string_view("tls")
+                                   : word(kTransports, static_cast<std::size_t>(detail.transport)),
+                   ",", word(kOperations, static_cast<std::size_t>(detail.operation) - 1), ",",
                    word(kResults, static_cast<std::size_t>(detail.result)), ",",
                    detail.transaction ? base::cat(*detail.transaction) : std::string(), ",",
                    detail.octets, ",", detail.took_ms);

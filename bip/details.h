@@ -23,6 +23,7 @@ struct Detail {
   std::optional<std::uint32_t> transaction;
   std::uint32_t octets = 0;  // of the card's content; 0: none is meant
   std::int64_t took_ms = 0;  // a store: from BEGIN on this channel; else serving it
+  bool over_tls = false;
 };
 
 // Not the pieces of content, nor what only opens a store or asks for the state.

@@ -254,8 +254,8 @@ class Exchange {
       card_.begun = Card::Begun{*transaction, total, began.mono_ms};
     }
     if (!has_detail(ins, answer.result)) return;
-    Detail detail{began.utc_ms,  card_.iccid, card_.transport, ins,
-                  answer.result, transaction, total,           0};
+    Detail detail{began.utc_ms, card_.iccid, card_.transport, ins, answer.result, transaction,
+                  total,        0,           card_.over_tls};
     std::int64_t since = began.mono_ms;
     if (ins == Ins::store_end && card_.begun && card_.begun->transaction == transaction) {
       detail.octets = card_.begun->octets;

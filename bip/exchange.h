@@ -27,6 +27,7 @@ struct Card {
 
   const vault::Iccid iccid;  // claimed by the identification packet
   Transport transport = Transport::tcp;
+  bool over_tls = false;
   // The channel below is the card's own and ciphers: TLS under its key, not with a NULL suite. Then
   // packets may come without protection of their own.
   bool ciphered_below = false;

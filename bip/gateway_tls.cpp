@@ -23,6 +23,7 @@ void Gateway::Impl::identify_by_tls(Client& client, base::Now now) {
   if (!iccid) return client.session.close(Session::End::tls);  // nobody was asked for its key
   auto card = std::make_unique<Card>(*iccid);
   card->answer_room = static_cast<std::uint16_t>(client.tls->record_room());
+  card->over_tls = true;
   card->ciphered_below = client.tls->ciphered();
   client.session.identified(std::move(card), now);
   parts_.counters.add("bip.tls_handshakes");

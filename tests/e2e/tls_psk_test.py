@@ -13,6 +13,7 @@ import wire
 from checks import Report
 from lab import Lab
 from peer import Card
+from process import read_text
 
 SUITES = ["PSK-AES128-GCM-SHA256", "PSK-AES128-CBC-SHA256", "PSK-NULL-SHA256"]
 
@@ -141,11 +142,19 @@ def main(options):
     suites = " ".join([*SUITES, "TLS_AES_128_GCM_SHA256"])
     bip = {"tls_psk": "127.0.0.1:0", "tls_max": "1.3", "tls_suites": suites}
     with Lab(options.build, options.engine, options.keep, bip=bip) as lab:
+        details = lab.path("data", "details")
+        os.mkdir(details)
+        lab.sections["detail_records"] = {"directory": details}
+        lab.write_config()
         lab.start()
         foreign_client(lab, report)
         bare(lab, report)
         own_card(lab, report)
         report.equal("the host ends well", lab.stop(), 0)
+        lines = [line.split(",") for name in os.listdir(details)
+                 for line in read_text(os.path.join(details, name)).splitlines()[1:]]
+        report.true("detail records", lines)
+        report.equal("their channel", {line[3] for line in lines}, {"tls"})
     report.end()
 
 

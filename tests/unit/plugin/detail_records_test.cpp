@@ -220,6 +220,8 @@ BOOST_AUTO_TEST_CASE(words) {
                      3};
   BOOST_TEST(bip::detail_line(detail, "a") ==
              "1970-01-01T00:00:00Z,a,8986001234567890120,cat_tp,fetch_report,suspended,,0,3");
+  detail.over_tls = true;
+  BOOST_TEST(bip::detail_line(detail, "a").find(",tls,fetch_report,") != std::string::npos);
   detail.operation = bip::Ins::report;
   detail.result = CardResult::key_required;
   BOOST_TEST(bip::detail_line(detail, "a").find(",report,key_required,") != std::string::npos);
