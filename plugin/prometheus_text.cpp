@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "plugin/counter_names.h"
+
 namespace plugin {
 
 namespace {
@@ -31,8 +33,8 @@ class Families {
   }
 
   template <class F>
-  void gauge_by_smsc(const char* name, const char* help,
-                     const std::vector<vault::SmscState>& smscs, F&& value) {
+  void gauge_by_smsc(const char* name, const char* help, const std::vector<vault::SmscState>& smscs,
+                     F&& value) {
     if (smscs.empty()) return;
     MetricFamily made = family(std::string("bipvault_") + name, help, MetricType::Gauge);
     for (const vault::SmscState& smsc : smscs) {
@@ -44,9 +46,9 @@ class Families {
   }
 
   void counter(const std::string& name, std::int64_t value) {
-    MetricFamily made = family(metric_name(name) + "_total",
-                               "Events counted as " + name + ", since the start.",
-                               MetricType::Counter);
+    MetricFamily made =
+        family(metric_name(name) + "_total", "Events counted as " + name + ", since the start.",
+               MetricType::Counter);
     made.metric.emplace_back().counter.value = static_cast<double>(value);
     all_.push_back(std::move(made));
   }
@@ -91,7 +93,12 @@ void add_smscs(Families& families, const std::vector<vault::SmscState>& smscs) {
 
 }  // namespace
 
+// A name may not hold the word "counter" (promtool): a card's replay counter is "replay" in it.
 std::string metric_name(std::string name) {
+  constexpr std::string_view kWord = "counter_";
+  if (const std::size_t at = name.find(kWord); at != std::string::npos) {
+    name.replace(at, kWord.size(), "replay_");
+  }
   for (char& c : name) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     if (!plain) c = '_';
@@ -103,13 +110,21 @@ std::string metrics_text(const Observed& observed) {
   Families families;
   families.gauge("store_up", "1: the store is well; 0: the log says what is wrong.",
                  observed.store_fault.empty() ? 1 : 0);
+  if (observed.hsm_fault) {
+    families.gauge("hsm_up", "1: the HSM can be used; 0: the log says what is wrong.",
+                   observed.hsm_fault->empty() ? 1 : 0);
+  }
   for (const Gauge& gauge : observed.gauges) {
     families.gauge(gauge.name, gauge.help, static_cast<double>(gauge.value));
   }
   add_smscs(families, observed.smscs);
   families.counter("log.lines_dropped", static_cast<std::int64_t>(observed.log_lines_dropped));
-  for (const auto& [name, value] : observed.counters) families.counter(name, value);
-  for (const auto& [name, durations] : observed.durations) families.histogram(name, durations);
+  base::Counters::Map counters = observed.counters;
+  for (const char* name : counter_names()) counters.try_emplace(name, 0);
+  for (const auto& [name, value] : counters) families.counter(name, value);
+  base::Counters::DurationMap durations = observed.durations;
+  for (const char* name : duration_names()) durations.try_emplace(name);
+  for (const auto& [name, times] : durations) families.histogram(name, times);
   return families.text();
 }
 

@@ -44,6 +44,10 @@ def promtool(*arguments, stdin=""):
     return done.returncode, done.stdout
 
 
+def metric_of(counter):
+    return "bipvault_" + counter.replace(".", "_").replace("counter_", "replay_") + "_total"
+
+
 def scrape(lab, report):
     report.step("A scrape, after two stores.")
     card, other = lab.new_cards(2)
@@ -56,9 +60,11 @@ def scrape(lab, report):
     report.equal("promtool check metrics", promtool("metrics", stdin=text), (0, ""), show="good")
     seen = values(text)
     for name, value in lab.health()["counters"].items():
-        metric = "bipvault_" + name.replace(".", "_") + "_total"
+        metric = metric_of(name)
         report.equal(metric, seen.get(metric), float(value), show="")
     report.equal("bipvault_store_up", seen["bipvault_store_up"], 1.0)
+    report.equal("what has not happened", seen["bipvault_bip_wrong_cc_total"], 0.0, show="0")
+    report.equal("nor in the health", lab.health()["counters"].get("bip.wrong_cc"), None, show="")
     report.equal("sessions counted", seen["bipvault_bip_sessions_total"], 2.0)
     report.equal("sessions timed", seen["bipvault_bip_session_seconds_count"], 2.0)
     report.equal("commits timed", seen["bipvault_db_commit_seconds_count"] >= 4, True, show="")
@@ -99,8 +105,9 @@ def rules(report, seen):
     with open(os.path.join(SOURCE, "docs", "operations.md"), encoding="utf-8") as file:
         counters = re.findall(r"`([a-z]+\.[a-z_]+)`", file.read())
     known = {re.sub(r"\{.*", "", name) for name in seen}
-    known |= {"bipvault_" + c.replace(".", "_") + "_total" for c in counters}
-    # Told once an SMSC is configured.
+    known |= {metric_of(counter) for counter in counters}
+    # Told once an SMSC or an HSM is configured.
+    known.add("bipvault_hsm_up")
     known |= {"bipvault_smsc_" + n for n in ("bound", "binds", "waiting", "in_flight", "trouble")}
     report.equal("asked for and never told", sorted(names - known), [], show="nothing")
 

@@ -340,8 +340,9 @@ def counters_of(text):
 
 
 def check_counters(source, report):
-    """Every counter of the sources stands in the manual."""
+    """Every counter of the sources stands in the manual and in the metrics."""
     manual = (source / "docs/operations.md").read_text()
+    told = (source / "plugin/counter_names.cpp").read_text()
     seen = 0
     for name, path in files_of(source, CODE):
         if name.split("/")[0] not in IN_PLUGIN:
@@ -350,6 +351,8 @@ def check_counters(source, report):
             seen += 1
             if f"`{counter}`" not in manual:
                 report.add(name, 1, f"docs/operations.md does not name the counter {counter}")
+            if f'"{counter}"' not in told:
+                report.add(name, 1, f"plugin/counter_names.cpp does not name {counter}")
     if seen < 30:
         report.add(source, 0, f"only {seen} counters found: wrong folder")
 
