@@ -19,9 +19,9 @@ class ExportFile {
 
   base::Status made() const;
   base::Status write(base::View octets);
+  bool to_stdout() const { return path_ == "-"; }
 
  private:
-  bool to_stdout() const { return path_ == "-"; }
   base::Status failed() const;
 
   std::string path_;

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "cli/card_export.h"
 #include "cli/care_view.h"
 #include "cli/db_check.h"
 #include "cli/import.h"
@@ -270,6 +271,7 @@ int ended(Tool& tool) {
 int run_ops(Tool& tool) {
   const std::string& name = tool.line().command->name;
   if (name == "import") return import(tool);
+  if (name == "export") return run_card_export(tool);
   if (name == "keys init") return keys_init(tool);
   if (name == "db init") return schema(tool, "created ", db::schema_init);
   if (name == "db upgrade") return schema(tool, "upgraded to ", db::schema_upgrade);

@@ -1,3 +1,4 @@
+#include "cli/card_export.h"
 #include "cli/db_check.h"
 #include "cli/instance_view.h"
 #include "cli/keys_ops.h"
@@ -127,7 +128,7 @@ ProgramSpec make_program() {
   ProgramSpec program{"bipvault-ops",
                       "Operations of a Bipvault: cards, keys, database, configuration, SMS.",
                       common_options(),
-                      {import_command()}};
+                      {import_command(), export_command()}};
   for (CommandSpec& command : other_commands()) program.commands.push_back(std::move(command));
   for (CommandSpec& command : key_commands()) program.commands.push_back(std::move(command));
   program.commands.push_back(retention_command());

@@ -13,7 +13,7 @@ _bipvault() {
   local -a typed=()
   COMPREPLY=()
   case $previous in
-    --config | --clock-file | --output | --state | import)
+    --config | --clock-file | --output | --state | import | export)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;

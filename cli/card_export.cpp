@@ -1,0 +1,110 @@
+#include "cli/card_export.h"
+
+#include "base/time.h"
+#include "cli/export.h"
+#include "cli/progress.h"
+#include "db/card_list.h"
+
+namespace cli {
+
+namespace {
+
+using base::cat;
+
+constexpr std::string_view kHeader = "iccid,msisdn,customer,language,state,stored,octets\n";
+constexpr std::size_t kPiece = std::size_t{4} * 1024 * 1024;
+
+std::string field(const std::string& text) {
+  if (text.find_first_of(",;\t\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+const char* word(vault::RecordState state) {
+  switch (state) {
+    case vault::RecordState::empty:
+      return "empty";
+    case vault::RecordState::held:
+      return "held";
+    case vault::RecordState::locked:
+      return "locked";
+    case vault::RecordState::suspended:
+      return "suspended";
+  }
+  return "";
+}
+
+// Nothing: all is written. `seen` counts.
+std::optional<std::string> write_all(Tool& tool, db::CardList& list, ExportFile& file,
+                                     std::uint64_t& seen) {
+  ProgressBar bar("cards");
+  std::string text(kHeader);
+  base::Bytes after;
+  bool again = true;
+  for (bool done = false; !done;) {
+    auto page = list.page(after);
+    if (!page && std::exchange(again, false)) continue;  // by a new connection
+    if (!page) return page.error();
+    again = true;
+    for (const vault::Record& record : page->records) text += card_line(record, tool.now());
+    seen += page->records.size();
+    after = page->after;
+    done = page->done;
+    bar.show(walked(after), kWalkedAll, seen);
+    if (text.size() < kPiece && !done) continue;
+    if (const base::Status put = file.write(base::as_bytes(text)); !put) return put.error();
+    text.clear();
+  }
+  bar.clear();
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string card_line(const vault::Record& record, base::Now now) {
+  const bool stored = record.image.has_value();
+  return cat(record.iccid.digits(), ",",
+             record.msisdn_provisioned ? "+" + record.msisdn_provisioned->digits() : "", ",",
+             field(record.customer), ",", field(record.language), ",",
+             word(vault::state_of(record, now)), ",",
+             stored ? base::iso_date(record.updated_at) : "", ",",
+             stored ? cat(record.image->bytes) : "", "\n");
+}
+
+CommandSpec export_command() {
+  return {"export",
+          "FILE",
+          1,
+          1,
+          "write the list of all cards",
+          "Writes one line of CSV for each card to FILE (a new file of mode 0600; - is standard\n"
+          "output): iccid, msisdn, customer and language as provisioning told them, which import\n"
+          "reads again, then how its record stands (empty, held, locked, suspended), when it was\n"
+          "stored last and how many octets. No content, no key. Page by page while the vault goes\n"
+          "on working: cards that are imported meanwhile may be missing.",
+          {}};
+}
+
+int run_card_export(Tool& tool) {
+  if (tool.store() == nullptr) return tool.code();
+  const auto list = db::CardList::open(tool.config(false)->store);
+  if (!list) return tool.fail(kUnavailable, list.error());
+  ExportFile file(tool.line().arguments[0]);
+  if (const base::Status made = file.made(); !made) return tool.fail(kFailed, made.error());
+  std::uint64_t seen = 0;
+  const auto fault = write_all(tool, **list, file, seen);
+  if (fault) return tool.fail(kUnavailable, *fault + "; the list is not complete");
+  if (file.to_stdout()) return kDone;
+  if (tool.json()) {
+    JsonObject out = json_object();
+    out.set("file", tool.line().arguments[0]);
+    out.set("cards", seen);
+    tool.print(out);
+  } else {
+    tool.print(cat("wrote ", with_commas(seen), " cards\n"));
+  }
+  return kDone;
+}
+
+}  // namespace cli

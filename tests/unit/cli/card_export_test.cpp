@@ -1,0 +1,38 @@
+// bipvault-ops export: the list of all cards, as it is written, and read again by import.
+#include <sys/stat.h>
+
+#include "cli/card_export.h"
+#include "tests/unit/cli/tools.h"
+
+using namespace tools;
+
+// Proves that the list is a private file with every card, that import finds nothing new in it, and
+// that an existing file is left alone.
+BOOST_AUTO_TEST_CASE(list_of_cards) {
+  const Laboratory lab;
+  lab.set_up();
+  const std::string file = (lab.path / "list.csv").string();
+  BOOST_TEST(contains(lab.ops({"export", file}), "wrote 2 cards"));
+  struct stat info {};
+  BOOST_REQUIRE(::stat(file.c_str(), &info) == 0);
+  BOOST_TEST((info.st_mode & 0777) == 0600u);
+  BOOST_TEST(contains(lab.ops({"import", file}), "created 0, updated 0, unchanged 2, bad 0"));
+  BOOST_TEST(lab.ops({"export", file}).code == 1);
+  const Ended shown = lab.ops({"export", "-"});
+  BOOST_TEST(shown.code == 0);
+  BOOST_TEST(shown.output.starts_with("iccid,msisdn,customer,language,state,stored,octets\n"));
+  BOOST_TEST(contains(lab.ops({"--json", "export", file + "2"}), "\"cards\": 2"));
+}
+
+// Proves the line of a card: what provisioning told, quoted where it must be, and its state.
+BOOST_AUTO_TEST_CASE(line_of_a_card) {
+  vault::Record record(*vault::Iccid::from_digits("8986012345678901239"));
+  const base::Now now{1'000, 1'764'000'000'000};
+  BOOST_TEST(cli::card_line(record, now) == "8986012345678901239,,,,empty,,\n");
+  record.msisdn_provisioned = vault::Msisdn::from_text("+8613800138000");
+  record.customer = "A \"B\", C";
+  record.language = "zh-CN";
+  record.locked_at = now.utc_ms;
+  BOOST_TEST(cli::card_line(record, now) ==
+             "8986012345678901239,+8613800138000,\"A \"\"B\"\", C\",zh-CN,locked,,\n");
+}
