@@ -80,6 +80,8 @@ std::span<const char* const> counter_names() {
       "vault.receipts",
       "vault.reminder_runs",
       "vault.reminders",
+      "vault.retention_erased",
+      "vault.retention_runs",
       "vault.sms_in",
       "vault.sms_lost_turns",
       "vault.sms_refused",
