@@ -36,6 +36,24 @@ struct WholeStore {
   }
 };
 
+// One view of the store for several reads.
+class Snapshot {
+ public:
+  explicit Snapshot(SqlConnection& connection) : connection_(connection) {
+    if (connection_.dialect() == Dialect::sqlite) {
+      connection_.begin_read();
+      return;
+    }
+    connection_.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+    connection_.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
+  }
+  ~Snapshot() { connection_.rollback(); }
+  Snapshot(const Snapshot&) = delete;
+
+ private:
+  SqlConnection& connection_;
+};
+
 // How a record is called whose ICCID is not at hand.
 inline std::string record_name(base::View id) { return "record " + base::to_hex(id); }
 

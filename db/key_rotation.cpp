@@ -22,6 +22,14 @@ struct WrappedKey {
   base::Bytes record;
   std::int64_t place = 0;
   Sealed sealed;  // id, master and wrapped
+  bool has_content = false;
+};
+
+// A key wrapped anew, and how it was.
+struct Change {
+  WrappedKey key;
+  std::uint32_t old_master = 0;
+  base::Bytes old_wrapped;
 };
 
 std::vector<WrappedKey> keys_behind(SqlConnection& use, const base::Bytes& record,
@@ -45,46 +53,67 @@ std::vector<WrappedKey> keys_behind(SqlConnection& use, const base::Bytes& recor
 struct KeyRotation::Parts : WholeStore {
   Parts(const Settings& s, const FileKeyRing& k) : WholeStore(s, k, SqliteMode::write) {}
 
-  // The id to which a key is bound is that of the content beside it. False: there is none.
-  bool find_id(WrappedKey& key) {
-    bool found = false;
+  // The id to which a key is bound is that of the content beside it.
+  void find_id(WrappedKey& key) {
     const bool part = key.place >= kFirstPartPlace;
     connected().query(
         part ? "SELECT part_id FROM staged WHERE record_id = ? AND part_offset = ?"
              : "SELECT id FROM images WHERE record_id = ? AND place = ?",
         {base::View(key.record), number(part ? key.place - kFirstPartPlace : key.place)},
-        [&](const Row& row) { found = take_octets(key.sealed.id, row.blob(0)); });
+        [&](const Row& row) { key.has_content = take_octets(key.sealed.id, row.blob(0)); });
+  }
+
+  // Content and key in one view, so that they are seen as they belong together.
+  std::vector<WrappedKey> read(const Rotation& state, std::size_t rows) {
+    SqlConnection& use = connected();
+    const Snapshot view(use);
+    auto found = keys_behind(use, state.record, state.place, rows);
+    const std::uint32_t newest = keys.master_keys().newest();
+    for (WrappedKey& key : found) {
+      if (key.sealed.master != newest) find_id(key);
+    }
     return found;
   }
 
-  // Empty: wrapped anew, or changed by the vault meanwhile, which is as good.
-  std::string rewrap(WrappedKey& key, std::uint64_t& rewrapped) {
-    if (!find_id(key)) return "a key belongs to no content";
-    const Sealed before = key.sealed;
-    if (!keys.master_keys().contains(before.master)) {
-      return cat("there is no master key ", before.master);
+  // Empty: wrapped anew.
+  std::string rewrap(WrappedKey& key, std::vector<Change>& changes) {
+    if (!key.has_content) return "a key belongs to no content";
+    Change change{{}, key.sealed.master, key.sealed.wrapped};
+    if (!keys.master_keys().contains(change.old_master)) {
+      return cat("there is no master key ", change.old_master);
     }
     if (!sealer.rewrap(key.sealed)) return "a key was changed";
-    rewrapped += connected().execute(
-        "UPDATE data_keys SET master = ?, wrapped = ? "
-        "WHERE record_id = ? AND place = ? AND master = ? AND wrapped = ?",
-        {number(key.sealed.master), base::View(key.sealed.wrapped), base::View(key.record),
-         number(key.place), number(before.master), base::View(before.wrapped)});
+    change.key = key;
+    changes.push_back(std::move(change));
     return "";
   }
 
-  // In one transaction, so that content and key are seen as they belong together.
-  void batch(Rotation& state, std::size_t rows) {
-    const std::uint32_t newest = keys.master_keys().newest();
+  // How many were still as they had been read: what the vault has changed meanwhile is as good.
+  std::uint64_t write(const std::vector<Change>& changes) {
     SqlConnection& use = connected();
+    std::uint64_t rewrapped = 0;
     use.begin();
-    auto found = keys_behind(use, state.record, state.place, rows);
-    for (WrappedKey& key : found) {
-      if (key.sealed.master == newest) continue;
-      const std::string fault = rewrap(key, state.rewrapped);
-      if (!fault.empty()) state.faults.push_back({record_name(key.record), fault});
+    for (const auto& [key, old_master, old_wrapped] : changes) {
+      rewrapped += use.execute(
+          "UPDATE data_keys SET master = ?, wrapped = ? "
+          "WHERE record_id = ? AND place = ? AND master = ? AND wrapped = ?",
+          {number(key.sealed.master), base::View(key.sealed.wrapped), base::View(key.record),
+           number(key.place), number(old_master), base::View(old_wrapped)});
     }
     use.commit();
+    return rewrapped;
+  }
+
+  // Reading, and wrapping, which may go to an HSM, hold up nobody who writes.
+  void batch(Rotation& state, std::size_t rows) {
+    auto found = read(state, rows);
+    std::vector<Change> changes;
+    for (WrappedKey& key : found) {
+      if (key.sealed.master == keys.master_keys().newest()) continue;
+      const std::string fault = rewrap(key, changes);
+      if (!fault.empty()) state.faults.push_back({record_name(key.record), fault});
+    }
+    if (!changes.empty()) state.rewrapped += write(changes);
     state.seen += found.size();
     state.done = found.size() < rows;
     if (found.empty()) return;

@@ -23,24 +23,6 @@ constexpr std::size_t kEntries = 2000;
 using Id = std::string;                   // a record's octets, however many
 using Key = std::pair<Id, std::int64_t>;  // record, place
 
-// One view of the store for several reads.
-class Snapshot {
- public:
-  explicit Snapshot(SqlConnection& connection) : connection_(connection) {
-    if (connection_.dialect() == Dialect::sqlite) {
-      connection_.begin_read();
-      return;
-    }
-    connection_.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
-    connection_.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
-  }
-  ~Snapshot() { connection_.rollback(); }
-  Snapshot(const Snapshot&) = delete;
-
- private:
-  SqlConnection& connection_;
-};
-
 struct Head {
   std::uint64_t count = 0;
   base::Sha256 mac{};
