@@ -23,7 +23,7 @@ vault::CareCall call(const std::string& agent) {
 template <class T>
 const T& good(const vault::CareResult<T>& result) {
   const auto* failure = std::get_if<CareFailure>(&result);
-  BOOST_REQUIRE_MESSAGE(failure == nullptr, failure->text);
+  BOOST_REQUIRE_MESSAGE(failure == nullptr, (failure != nullptr ? failure->text : std::string()));
   return std::get<T>(result);
 }
 
