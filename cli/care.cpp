@@ -17,6 +17,10 @@ namespace cli {
 
 namespace {
 
+bool names_somebody(const CommandLine& line) {
+  return line.has("customer") || !line.arguments.empty();
+}
+
 // The option, or the answer on a terminal. Empty: neither.
 std::string option_or_answer(const Tool& tool, const char* option, const char* question) {
   std::string value = tool.line().get(option);
@@ -85,7 +89,7 @@ RecordCards cards_of(vault::Store& store, const std::vector<vault::HistoryEntry>
 
 int audit(Tool& tool, vault::CareService& care, vault::Store& store) {
   vault::CareService::AuditQuery query;
-  if (!tool.line().arguments.empty()) query.who = tool.line().arguments[0];
+  if (names_somebody(tool.line())) query.who = who_of(tool.line());
   query.agent = tool.line().get("agent");
   if (tool.line().has("day")) {
     query.day = parse_day(tool.line().get("day"));
@@ -161,7 +165,7 @@ int check_receipt(Tool& tool, vault::CareService& care) {
 // Whoever sits at a terminal says once more that he means it.
 bool erase_meant(const Tool& tool) {
   const std::string question = base::cat("Erase everything that is stored for ",
-                                         tool.line().arguments[0], ", for good? Type yes");
+                                         who_text(tool.line()), ", for good? Type yes");
   return ask(question) == "yes";
 }
 
@@ -182,14 +186,25 @@ bool approval_meant(const Tool& tool, const vault::CareCall& call, int& code) {
   return false;
 }
 
+int show(const Tool& tool, vault::CareService& care, const vault::CareCall& call,
+         const vault::Who& who) {
+  if (!who.customer) return report(tool, care.show(call, who, tool.now()), report_view);
+  const auto shown = care.show_customer(call, who.text, tool.now());
+  if (const auto* view = std::get_if<vault::CareView>(&shown)) return report_view(tool, *view);
+  if (const auto* cards = std::get_if<vault::CareService::CustomerCards>(&shown)) {
+    return report_cards(tool, who.text, *cards);
+  }
+  return report_failure(tool, std::get<vault::CareFailure>(shown));
+}
+
 // The calls of agents.
 int by_agent(const Tool& tool, vault::CareService& care, const vault::CareCall& call,
              const ContentSink& sink) {
   const std::string& name = tool.line().command->name;
   if (is_approvals_call(name)) return run_approvals_call(tool, care, call);
-  const std::string& who = tool.line().arguments[0];
+  const vault::Who who = who_of(tool.line());
   const base::Now now = tool.now();
-  if (name == "show") return report(tool, care.show(call, who, now), report_view);
+  if (name == "show") return show(tool, care, call, who);
   if (name == "unlock") {
     return report(tool, care.unlock(call, who, tool.line().has("reset-key"), now), report_unlocked);
   }
@@ -199,8 +214,8 @@ int by_agent(const Tool& tool, vault::CareService& care, const vault::CareCall& 
   if (name == "resume") return report(tool, care.resume(call, who, now), report_service);
   if (name == "erase") return report(tool, care.erase(call, who, now), report_erased);
   if (name == "export") return run_export(tool, care, call, sink);
-  if (name == "confirm-move") return report_moved(tool, care.confirm_move(call, who, now));
-  return report_moved(tool, care.reject_move(call, who, now));
+  if (name == "confirm-move") return report_moved(tool, care.confirm_move(call, who.text, now));
+  return report_moved(tool, care.reject_move(call, who.text, now));
 }
 
 }  // namespace
@@ -219,6 +234,18 @@ std::optional<std::int64_t> parse_day(std::string_view text) {
                                          std::chrono::day{static_cast<unsigned>(day.day)}};
   if (!date.ok() || day.year < 1970) return std::nullopt;
   return base::from_civil(day);
+}
+
+vault::Who who_of(const CommandLine& line) {
+  if (line.has("customer")) {
+    return vault::Who::of_customer(std::string(base::trim(line.get("customer"))));
+  }
+  return line.arguments.back();
+}
+
+std::string who_text(const CommandLine& line) {
+  const vault::Who who = who_of(line);
+  return (who.customer ? "customer " : "") + who.text;
 }
 
 int carry_out(Tool& tool, const vault::CareCall* call, const ContentSink& sink) {

@@ -14,6 +14,10 @@ namespace cli {
 // Midnight UTC of "2026-11-24"; nothing if there is no such day.
 std::optional<std::int64_t> parse_day(std::string_view text);
 
+// Whom the call is about: what --customer names, else the last argument; and that for people.
+vault::Who who_of(const CommandLine& line);
+std::string who_text(const CommandLine& line);
+
 const ProgramSpec& care_program();
 // Asks for what is missing, then makes the call itself, or has bipvault-cared make it where [care]
 // socket is set.

@@ -44,6 +44,10 @@ std::optional<CareService::Wish> wish_of(const Tool& tool, int& code) {
     code = tool.fail(kUsage, "--reset-key belongs to unlock");
     return std::nullopt;
   }
+  if (wish.action == CareAction::confirm_move && tool.line().has("customer")) {
+    code = tool.fail(kUsage, "confirm-move takes the new card's ICCID");
+    return std::nullopt;
+  }
   wish.copy = export_copy(tool);
   return wish;
 }
@@ -137,7 +141,7 @@ int request(const Tool& tool, CareService& care, const vault::CareCall& call) {
   int code = kDone;
   const auto wish = wish_of(tool, code);
   if (!wish) return code;
-  const auto result = care.request(call, tool.line().arguments[1], *wish, tool.now());
+  const auto result = care.request(call, who_of(tool.line()), *wish, tool.now());
   if (const auto* failure = std::get_if<vault::CareFailure>(&result)) {
     return report_failure(tool, *failure);
   }

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/log.h"
+#include "cli/care.h"
 #include "cli/terminal.h"
 
 namespace cli {
@@ -25,17 +26,17 @@ std::string what_happens(const CommandLine& line) {
        "The service of % ends: the card is told so, and what is stored is erased after "
        "the retention time."},
       {"resume", "The service of % is on again, with what is stored."},
-      {"request", "Another agent is asked to approve it (%); nothing is done until then."},
-      {"reject", "Request % ends, and nothing is done by it."},
       {"erase", "Everything that is stored for % is erased, for good."}};
   const auto found = sentences.find(line.command->name);
-  if (found == sentences.end() || line.arguments.empty()) return "";
+  if (found == sentences.end()) return "";
   std::string text = found->second;
   if (line.command->name == "unlock" && line.has("reset-key")) {
     text += " Its next session within 24 hours is given a new key; the old one ends.";
   }
   const std::size_t place = text.find('%');
-  return base::cat(text.substr(0, place), line.arguments[0], text.substr(place + 1));
+  const bool card = line.command->name != "request" && line.command->name != "reject";
+  return base::cat(text.substr(0, place), card ? who_text(line) : line.arguments[0],
+                   text.substr(place + 1));
 }
 
 void tell_what_happens(const CommandLine& line) {

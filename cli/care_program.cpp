@@ -13,6 +13,11 @@ constexpr char kProof[] =
     "four characters. What is missing of the rest is asked for on a terminal, refused otherwise.";
 
 OptionSpec agent_option() { return {"agent", "NAME", "who calls: letters, digits and . _ - @"}; }
+constexpr char kCustomer[] = "customer";
+
+OptionSpec customer_option() {
+  return {kCustomer, "REF", "in place of WHO: the customer, as import has named him"};
+}
 OptionSpec reason_option() { return {"reason", "TEXT", "why"}; }
 
 std::vector<OptionSpec> with_proof(const std::vector<OptionSpec>& more) {
@@ -24,6 +29,16 @@ std::vector<OptionSpec> with_proof(const std::vector<OptionSpec>& more) {
   return options;
 }
 
+// A call about one record, which the customer's reference may name as well.
+CommandSpec of_record(std::string name, std::string summary, std::string text,
+                      std::vector<OptionSpec> more = {}) {
+  more.push_back(customer_option());
+  CommandSpec spec{std::move(name), "WHO",           1, 1, std::move(summary),
+                   text + kProof,   with_proof(more)};
+  spec.instead = kCustomer;
+  return spec;
+}
+
 CommandSpec proven(std::string name, std::string arguments, std::string summary, std::string text,
                    const std::vector<OptionSpec>& more = {}) {
   return {std::move(name), std::move(arguments), 1, 1, std::move(summary),
@@ -33,27 +48,34 @@ CommandSpec proven(std::string name, std::string arguments, std::string summary,
 ProgramSpec make_program() {
   return {
       "bipvault-care",
-      "Customer care of a Bipvault. Cards are named by ICCID, in any spelling, or by the\n"
-      "provisioned number (+...). Keys are never shown, content goes into files only.",
+      "Customer care of a Bipvault. Cards are named by ICCID, in any spelling, by the provisioned\n"
+      "number (+...), or by --customer and the operator's reference of a customer who has one "
+      "card\n"
+      "only. Keys are never shown, content goes into files only.",
       common_options(),
-      {proven("show", "WHO", "show state, dates, attempts, history and what to tell the customer",
-              "Shows what is known of the record of WHO, an ICCID or a phone number (+...), and\n"
-              "what to tell the customer. If several records fit, they are listed."),
-       proven("unlock", "WHO", "open a locked record",
-              "Takes the lock away and gives all attempts back. With --reset-key the card's next\n"
-              "session within 24 hours is given a fresh key without being asked for the old one.",
-              {{"reset-key", "", "the customer has lost the key: give a new one"}}),
+      {of_record(
+           "show", "show state, dates, attempts, history and what to tell the customer",
+           "Shows what is known of the record of WHO, an ICCID or a phone number (+...), and\n"
+           "what to tell the customer. If several records fit, they are listed. --customer REF\n"
+           "finds a customer's card; of several, 50 at most are listed with number, state and\n"
+           "date, and the ICCID of one of them shows more."),
+       of_record(
+           "unlock", "open a locked record",
+           "Takes the lock away and gives all attempts back. With --reset-key the card's next\n"
+           "session within 24 hours is given a fresh key without being asked for the old one.",
+           {{"reset-key", "", "the customer has lost the key: give a new one"}}),
        proven("confirm-move", "NEW", "confirm a pending change to the card NEW",
               "The customer has shown that both cards are his: the record of the old card goes to\n"
               "the card NEW."),
        proven("reject-move", "NEW", "reject a pending change to the card NEW",
               "The claim of the card NEW on another card's record is dropped."),
-       proven("opt-out", "WHO", "no reminders for this subscriber",
-              "The subscriber of the record of WHO gets no more reminders, until START or opt-in."),
-       proven("opt-in", "WHO", "reminders again for this subscriber",
-              "Takes an opt-out back, whether it came from care or by STOP."),
-       proven(
-           "export", "WHO", "hand the stored content over as a file",
+       of_record(
+           "opt-out", "no reminders for this subscriber",
+           "The subscriber of the record of WHO gets no more reminders, until START or opt-in."),
+       of_record("opt-in", "reminders again for this subscriber",
+                 "Takes an opt-out back, whether it came from care or by STOP."),
+       of_record(
+           "export", "hand the stored content over as a file",
            "Writes the content of the record of WHO into a new file of mode 0600, for a customer\n"
            "who takes it home. The vCard forms hold the contacts, text and csv the messages and\n"
            "memos as well; raw is what the card has sent. An entry that is damaged is left out\n"
@@ -61,13 +83,14 @@ ProgramSpec make_program() {
            {{"format", "FORM", "vcard4, vcard3, text, raw or csv"},
             {"output", "FILE", "where to; it must not exist yet"},
             {"copy", "N", "an older version, as show lists them (default 0, the newest)"}}),
-       proven("suspend", "WHO", "the service has ended for this card",
-              "The card of WHO is answered that the service has ended. Its data are kept for the\n"
-              "retention time ([vault] retention); resume puts everything on again."),
-       proven("resume", "WHO", "the service is on again for this card",
-              "Takes a suspend back: content, key and attempts are as before."),
-       proven(
-           "erase", "WHO", "erase everything that is stored, for good",
+       of_record(
+           "suspend", "the service has ended for this card",
+           "The card of WHO is answered that the service has ended. Its data are kept for the\n"
+           "retention time ([vault] retention); resume puts everything on again."),
+       of_record("resume", "the service is on again for this card",
+                 "Takes a suspend back: content, key and attempts are as before."),
+       of_record(
+           "erase", "erase everything that is stored, for good",
            "Erases content, all its versions, numbers, customer, key and reminder of the record\n"
            "of WHO. Nobody can bring it back. Prints a receipt, which erase verify checks. On a\n"
            "terminal it asks once more."),
@@ -83,7 +106,9 @@ ProgramSpec make_program() {
             kProof,
         with_proof({{"reset-key", "", "unlock: the customer has lost the key: give a new one"},
                     {"format", "FORM", "export: vcard4, vcard3, text, raw or csv"},
-                    {"copy", "N", "export: an older version, as show lists them"}})},
+                    {"copy", "N", "export: an older version, as show lists them"},
+                    customer_option()}),
+        kCustomer},
        proven(
            "approve", "NUMBER", "approve another agent's request",
            "Approves the request NUMBER, as pending lists them, and by that makes the call, once.\n"
@@ -125,7 +150,9 @@ ProgramSpec make_program() {
         "the history as well: of the record, or of the vault itself.",
         {{"agent", "NAME", "only what this agent did"},
          {"day", "YYYY-MM-DD", "only what happened on this day"},
-         operator_option()}},
+         customer_option(),
+         operator_option()},
+        kCustomer},
        {"audit verify",
         "",
         0,

@@ -127,9 +127,7 @@ std::variant<CommandLine, std::string> command_line_of(const CareRequest& reques
     line.options[name] = value;
   }
   line.arguments = request.arguments;
-  if (line.arguments.size() < line.command->least || line.arguments.size() > line.command->most) {
-    return "the number of arguments is wrong";
-  }
+  if (const std::string fault = arguments_fault(line); !fault.empty()) return fault;
   return line;
 }
 

@@ -33,20 +33,6 @@ ExitCode code_of(vault::CareError error) {
   return kFailed;
 }
 
-const char* state_name(vault::RecordState state) {
-  switch (state) {
-    case vault::RecordState::empty:
-      return "empty";
-    case vault::RecordState::held:
-      return "held";
-    case vault::RecordState::locked:
-      return "locked";
-    case vault::RecordState::suspended:
-      return "suspended";
-  }
-  return "";
-}
-
 const char* key_state_name(vault::KeyState state) {
   switch (state) {
     case vault::KeyState::none:
@@ -194,6 +180,20 @@ JsonObject view_json(const vault::CareView& view) {
 }
 
 }  // namespace
+
+const char* state_name(vault::RecordState state) {
+  switch (state) {
+    case vault::RecordState::empty:
+      return "empty";
+    case vault::RecordState::held:
+      return "held";
+    case vault::RecordState::locked:
+      return "locked";
+    case vault::RecordState::suspended:
+      return "suspended";
+  }
+  return "";
+}
 
 std::string view_text(const vault::CareView& view) {
   const vault::Record& record = view.record;

@@ -15,6 +15,8 @@ namespace cli {
 int report_failure(const Tool& tool, const vault::CareFailure& failure);
 
 int report_view(const Tool& tool, const vault::CareView& view);
+int report_cards(const Tool& tool, const std::string& customer,
+                 const vault::CareService::CustomerCards& found);
 int report_unlocked(const Tool& tool, const vault::CareService::Unlocked& done);
 int report_reminders(const Tool& tool, const vault::CareService::Reminders& done);
 int report_service(const Tool& tool, const vault::CareService::Service& done);
@@ -30,6 +32,7 @@ int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& ent
 int report_audit(const Tool& tool, const std::vector<vault::AuditFault>& faults);
 
 std::string view_text(const vault::CareView& view);
+const char* state_name(vault::RecordState state);
 // Without a line's end.
 std::string unlocked_text(const vault::CareService::Unlocked& done);
 std::string moved_text(const vault::CareService::Moved& done);

@@ -71,7 +71,8 @@ void take_options(const OptionSet& set, const std::vector<std::string>& all, std
     if (name.empty()) continue;
     if (name == "help") line.help = true;
     if (name == "version") line.version = true;
-    const bool fresh = line.options.emplace(name, value.empty() ? "yes" : value).second;
+    const bool is_switch = !set.getOption(name).takesArgument();
+    const bool fresh = line.options.emplace(name, is_switch ? "yes" : value).second;
     if (!fresh) throw Poco::Util::DuplicateOptionException(name);
   }
   processor.checkRequired();
@@ -123,10 +124,22 @@ std::variant<CommandLine, std::string> parse(const ProgramSpec& program,
     return error.displayText();
   }
   if (line.help) return line;
-  if (line.arguments.size() < line.command->least || line.arguments.size() > line.command->most) {
-    return usage_line(program, *line.command) + "the number of arguments is wrong";
+  if (const std::string fault = arguments_fault(line); !fault.empty()) {
+    return usage_line(program, *line.command) + fault;
   }
   return line;
+}
+
+std::string arguments_fault(const CommandLine& line) {
+  const CommandSpec& command = *line.command;
+  const bool instead = !command.instead.empty() && line.has(command.instead);
+  const std::size_t given = line.arguments.size() + (instead ? 1 : 0);
+  if (given >= command.least && given <= command.most) return "";
+  if (instead && given > command.most) {
+    return "--" + command.instead + " stands in the place of " +
+           command.arguments.substr(command.arguments.rfind(' ') + 1);
+  }
+  return "the number of arguments is wrong";
 }
 
 std::string help(const ProgramSpec& program) {

@@ -35,6 +35,7 @@ struct CommandSpec {
   std::string summary;
   std::string text;  // paragraphs of --help
   std::vector<OptionSpec> options;
+  std::string instead = {};  // an option that stands in the place of the last argument; empty: none
 };
 
 struct ProgramSpec {
@@ -55,6 +56,9 @@ struct CommandLine {
   // Empty if absent.
   std::string get(const std::string& option) const;
 };
+
+// Empty: as many arguments as the command takes, or one less and the option in its place.
+std::string arguments_fault(const CommandLine& line);
 
 // The program's options may also stand behind the subcommand. The string says what is wrong.
 std::variant<CommandLine, std::string> parse(const ProgramSpec& program,

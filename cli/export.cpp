@@ -153,8 +153,7 @@ int run_export(const Tool& tool, vault::CareService& care, const vault::CareCall
   int code = kDone;
   if (!export_options_ok(tool, code)) return code;
   const std::string form = tool.line().get("format");
-  auto result =
-      care.export_content(call, tool.line().arguments[0], form, export_copy(tool), tool.now());
+  auto result = care.export_content(call, who_of(tool.line()), form, export_copy(tool), tool.now());
   if (const auto* failure = std::get_if<vault::CareFailure>(&result)) {
     return report_failure(tool, *failure);
   }

@@ -99,7 +99,7 @@ ImportReader::Got ImportReader::card(const Fields& fields) {
   if (fields.iccid.empty()) return bad("no ICCID");
   const auto iccid = import_iccid(fields.iccid);
   if (!iccid) return bad("the ICCID is not 10 to 20 digits");
-  vault::ImportLine line{*iccid, std::nullopt, std::string(fields.customer),
+  vault::ImportLine line{*iccid, std::nullopt, std::string(base::trim(fields.customer)),
                          std::string(fields.language)};
   if (!fields.msisdn.empty()) {
     line.msisdn = vault::Msisdn::from_text(fields.msisdn);

@@ -8,6 +8,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "db/history_row.h"
+#include "db/record_find.h"
 #include "db/record_row.h"
 #include "db/schema.h"
 #include "db/sql_tx_entry.h"
@@ -253,27 +254,14 @@ base::Result<base::Bytes> SqlStore::image(const vault::RecordId& owner,
 
 base::Result<std::vector<vault::Record>> SqlStore::find_any(
     const std::vector<vault::Iccid>& spellings, const std::optional<vault::Msisdn>& number) {
-  return reading<std::vector<vault::Record>>([&](SqlConnection& use) {
-    std::vector<vault::Record> found;
-    const Visit take = [&](const Row& row) {
-      vault::Record record = read_record(row).record;
-      const bool known = std::any_of(found.begin(), found.end(),
-                                     [&](const vault::Record& r) { return r.id == record.id; });
-      if (!known) found.push_back(std::move(record));
-    };
-    for (const vault::Iccid& iccid : spellings) {
-      use.query(record_sql().select + " WHERE iccid = ?", {std::string_view(iccid.digits())}, take);
-    }
-    if (number) {
-      use.query(record_sql().select + " WHERE msisdn_provisioned = ? ORDER BY iccid LIMIT 100",
-                {std::string_view(number->digits())}, take);
-    }
-    for (std::size_t i = 0; found.empty() && i < spellings.size(); ++i) {
-      use.query(record_sql().select + " WHERE moved_from = ?",
-                {std::string_view(spellings[i].digits())}, take);
-    }
-    return found;
-  });
+  return reading<std::vector<vault::Record>>(
+      [&](SqlConnection& use) { return records_by_card(use, spellings, number); });
+}
+
+base::Result<std::vector<vault::Record>> SqlStore::find_customer(const std::string& customer,
+                                                                 std::size_t limit) {
+  return reading<std::vector<vault::Record>>(
+      [&](SqlConnection& use) { return records_by_customer(use, customer, limit); });
 }
 
 base::Result<std::vector<vault::HistoryEntry>> SqlStore::history(const vault::HistoryQuery& query) {

@@ -36,6 +36,8 @@ class SqlStore : public vault::Store {
   base::Result<std::vector<vault::Record>> find_any(
       const std::vector<vault::Iccid>& spellings,
       const std::optional<vault::Msisdn>& number) override;
+  base::Result<std::vector<vault::Record>> find_customer(const std::string& customer,
+                                                         std::size_t limit) override;
   base::Result<std::vector<vault::HistoryEntry>> history(const vault::HistoryQuery& query) override;
   base::Status history_heads(
       const std::function<void(const vault::RecordId&, std::string_view iccid, std::uint64_t count,

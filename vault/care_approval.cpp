@@ -128,9 +128,8 @@ Fault CareService::Call::prepare(RecordTx& tx, const Record& record, const Wish&
   return std::nullopt;
 }
 
-CareResult<CareService::Requested> CareService::request(const CareCall& call,
-                                                        const std::string& who, const Wish& wish,
-                                                        base::Now now) {
+CareResult<CareService::Requested> CareService::request(const CareCall& call, const Who& who,
+                                                        const Wish& wish, base::Now now) {
   if (auto fault = call_fault(call)) return *fault;
   if (!needs_approval(policy_.two_person, wish.action)) {
     return refused("this needs no second agent: call it at once");

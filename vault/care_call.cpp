@@ -48,13 +48,13 @@ std::optional<CareFailure> call_fault(const CareCall& call) {
 namespace {
 
 // A number when it is written as one, else an ICCID in any spelling; digits may be both.
-struct Who {
+struct Spelled {
   std::vector<Iccid> spellings;
   std::optional<Msisdn> number;
 };
 
-Who read_who(const std::string& text) {
-  Who who;
+Spelled read_who(const std::string& text) {
+  Spelled who;
   const bool number_form = text.starts_with('+') || text.starts_with("00");
   if (!number_form) who.spellings = iccid_spellings(text);
   if (number_form || who.spellings.empty()) who.number = Msisdn::from_text(text);
@@ -91,8 +91,9 @@ std::string detail_of(const Grounds& grounds, const std::string& extra) {
          grounds.document_mac + ")";
 }
 
-std::variant<Record, CareFailure> CareService::Call::resolve(const std::string& text) {
-  const Who who = read_who(text);
+std::variant<Record, CareFailure> CareService::Call::resolve(const Who& meant) {
+  if (meant.customer) return only_of_customer(meant.text);
+  const Spelled who = read_who(meant.text);
   if (who.spellings.empty() && !who.number) {
     return fail(CareError::not_found, "neither an ICCID nor a phone number");
   }
@@ -130,7 +131,7 @@ std::optional<CareFailure> CareService::Call::transact(const std::string& actor,
   return failure;
 }
 
-std::optional<CareFailure> CareService::Call::by_agent(const CareCall& call, const std::string& who,
+std::optional<CareFailure> CareService::Call::by_agent(const CareCall& call, const Who& who,
                                                        const Body& body) {
   if (auto fault = call_fault(call)) return fault;
   auto target = resolve(who);

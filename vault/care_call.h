@@ -35,7 +35,13 @@ class CareService::Call {
   Call(CareService& service, base::Now now) : service_(service), now_(now) {}
 
   // The one record that is meant.
-  std::variant<Record, CareFailure> resolve(const std::string& text);
+  std::variant<Record, CareFailure> resolve(const Who& who);
+  // All records of a customer, at most `limit`, at least one; or the only one.
+  std::variant<std::vector<Record>, CareFailure> of_customer(const std::string& reference,
+                                                             std::size_t limit);
+  std::variant<Record, CareFailure> only_of_customer(const std::string& reference);
+  // What show gives, noted.
+  CareResult<CareView> view(const CareCall& call, const Record& target);
   // Runs `body` on the record in one transaction; what it returns as failure undoes everything.
   using Body = std::function<std::optional<CareFailure>(RecordTx&, Record&)>;
   std::optional<CareFailure> run(const Record& target, const std::string& actor, const Body& body);
@@ -43,8 +49,7 @@ class CareService::Call {
   using Work = std::function<std::optional<CareFailure>(RecordTx&)>;
   std::optional<CareFailure> transact(const std::string& actor, const Work& work);
   // The frame of every call of an agent: who calls, which record, then `body` in one transaction.
-  std::optional<CareFailure> by_agent(const CareCall& call, const std::string& who,
-                                      const Body& body);
+  std::optional<CareFailure> by_agent(const CareCall& call, const Who& who, const Body& body);
   Grounds grounds(const CareCall& call) const;
   std::string detail(const CareCall& call, const std::string& extra) const;
 

@@ -3,8 +3,7 @@
 
 namespace vault {
 
-CareResult<CareService::Exported> CareService::export_content(const CareCall& call,
-                                                              const std::string& who,
+CareResult<CareService::Exported> CareService::export_content(const CareCall& call, const Who& who,
                                                               const std::string& form,
                                                               std::size_t copy, base::Now now) {
   if (auto fault = call_fault(call)) return *fault;

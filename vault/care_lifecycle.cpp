@@ -6,19 +6,18 @@
 
 namespace vault {
 
-CareResult<CareService::Service> CareService::suspend(const CareCall& call, const std::string& who,
+CareResult<CareService::Service> CareService::suspend(const CareCall& call, const Who& who,
                                                       base::Now now) {
   return set_suspended(call, who, true, now);
 }
 
-CareResult<CareService::Service> CareService::resume(const CareCall& call, const std::string& who,
+CareResult<CareService::Service> CareService::resume(const CareCall& call, const Who& who,
                                                      base::Now now) {
   return set_suspended(call, who, false, now);
 }
 
-CareResult<CareService::Service> CareService::set_suspended(const CareCall& call,
-                                                            const std::string& who, bool suspended,
-                                                            base::Now now) {
+CareResult<CareService::Service> CareService::set_suspended(const CareCall& call, const Who& who,
+                                                            bool suspended, base::Now now) {
   Call care(*this, now);
   std::optional<Service> done;
   const auto failure =
@@ -44,7 +43,7 @@ CareResult<CareService::Service> CareService::set_suspended(const CareCall& call
   return *done;
 }
 
-CareResult<CareService::Erased> CareService::erase(const CareCall& call, const std::string& who,
+CareResult<CareService::Erased> CareService::erase(const CareCall& call, const Who& who,
                                                    base::Now now) {
   Call care(*this, now);
   if (auto missing = care.approval_missing(CareAction::erase)) return *missing;

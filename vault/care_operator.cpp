@@ -128,10 +128,10 @@ CareResult<std::vector<HistoryEntry>> CareService::audit(const std::string& oper
     what += " of " + base::iso_date(history.from).substr(0, 10);
   }
   std::optional<CareFailure> failure;
-  if (query.who.empty()) {
+  if (!query.who) {
     failure = note_own({"audited", actor, what}, now);
   } else {
-    auto target = care.resolve(query.who);
+    auto target = care.resolve(*query.who);
     if (auto* unresolved = std::get_if<CareFailure>(&target)) return *unresolved;
     const Record& record = std::get<Record>(target);
     history.record = record.id;

@@ -4,19 +4,18 @@
 
 namespace vault {
 
-CareResult<CareService::Reminders> CareService::opt_out(const CareCall& call,
-                                                        const std::string& who, base::Now now) {
+CareResult<CareService::Reminders> CareService::opt_out(const CareCall& call, const Who& who,
+                                                        base::Now now) {
   return set_reminders(call, who, false, now);
 }
 
-CareResult<CareService::Reminders> CareService::opt_in(const CareCall& call, const std::string& who,
+CareResult<CareService::Reminders> CareService::opt_in(const CareCall& call, const Who& who,
                                                        base::Now now) {
   return set_reminders(call, who, true, now);
 }
 
-CareResult<CareService::Reminders> CareService::set_reminders(const CareCall& call,
-                                                              const std::string& who, bool on,
-                                                              base::Now now) {
+CareResult<CareService::Reminders> CareService::set_reminders(const CareCall& call, const Who& who,
+                                                              bool on, base::Now now) {
   Call care(*this, now);
   std::optional<Reminders> done;
   const auto failure =

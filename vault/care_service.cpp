@@ -53,13 +53,21 @@ std::string advice_for(const Record& record, RecordState state, bool claims,
 CareService::CareService(const Policy& policy, const KeyRing& keys, Store& store, base::Log& log)
     : policy_(policy), keys_(keys), store_(store), log_(log) {}
 
-CareResult<CareView> CareService::show(const CareCall& call, const std::string& who,
-                                       base::Now now) {
+CareResult<CareView> CareService::show(const CareCall& call, const Who& who, base::Now now) {
+  if (auto fault = call_fault(call)) return *fault;
   Call care(*this, now);
+  auto target = care.resolve(who);
+  if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
+  return care.view(call, std::get<Record>(target));
+}
+
+CareResult<CareView> CareService::Call::view(const CareCall& call, const Record& target) {
+  const base::Now now = now_;
+  const std::string actor = "agent:" + call.agent;
   std::optional<CareView> view;
   const auto failure =
-      care.by_agent(call, who, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
-        tx.note(record, {"shown", "agent:" + call.agent, care.detail(call, "")});
+      run(target, actor, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+        tx.note(record, {"shown", actor, detail(call, "")});
         view = CareView{record,
                         state_of(record, now),
                         attempts_left(record),
@@ -78,20 +86,21 @@ CareResult<CareView> CareService::show(const CareCall& call, const std::string& 
   if (failure) return *failure;
   HistoryQuery query;
   query.record = view->record.id;
-  auto history = store_.history(query);
+  auto history = service_.store_.history(query);
   if (!history) return fail(CareError::unavailable, history.error());
   view->history = history.take();
-  std::erase_if(view->moves, [&](const PendingMove& m) { return move_expired(m, policy_, now); });
+  const Policy& policy = service_.policy_;
+  std::erase_if(view->moves, [&](const PendingMove& m) { return move_expired(m, policy, now); });
   const bool claims = std::any_of(view->moves.begin(), view->moves.end(), [&](const auto& move) {
     return move.new_iccid == view->record.iccid;
   });
-  view->advice = advice_for(view->record, view->state, claims, policy_.two_person, now);
+  view->advice = advice_for(view->record, view->state, claims, policy.two_person, now);
   view->record.key_mac = {};
   view->record.history_mac = {};
   return *view;
 }
 
-CareResult<CareService::Unlocked> CareService::unlock(const CareCall& call, const std::string& who,
+CareResult<CareService::Unlocked> CareService::unlock(const CareCall& call, const Who& who,
                                                       bool reset_key, base::Now now) {
   Call care(*this, now);
   if (auto missing = care.approval_missing(CareAction::unlock)) return *missing;

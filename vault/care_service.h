@@ -26,6 +26,21 @@ struct CareCall {
   base::Secret document_number;
 };
 
+// Which record is meant: an ICCID in any spelling or a phone number ("+..."); or the one record of
+// a customer, by the operator's reference exactly as import has told it.
+struct Who {
+  Who() = default;
+  Who(std::string card_or_number) : text(std::move(card_or_number)) {}  // NOLINT: what it mostly is
+  Who(const char* card_or_number) : text(card_or_number) {}             // NOLINT
+  static Who of_customer(std::string reference) {
+    Who who(std::move(reference));
+    who.customer = true;
+    return who;
+  }
+  std::string text;
+  bool customer = false;
+};
+
 enum class CareError {
   bad_call,  // agent, reason or document missing
   not_found,
@@ -62,8 +77,25 @@ class CareService {
  public:
   CareService(const Policy& policy, const KeyRing& keys, Store& store, base::Log& log);
 
-  // `who` is an ICCID in any spelling or a phone number ("+..."). Looking is an entry, too.
-  CareResult<CareView> show(const CareCall& call, const std::string& who, base::Now now);
+  // Looking is an entry, too.
+  CareResult<CareView> show(const CareCall& call, const Who& who, base::Now now);
+
+  // Of a customer with several cards a line for each, by ICCID, kMostListed at most; one call, with
+  // an entry in the history of each card.
+  struct CustomerCard {
+    Iccid iccid;
+    std::optional<Msisdn> number;  // as provisioned
+    RecordState state = RecordState::empty;
+    bool ended = false;  // out of use, says provisioning
+    std::int64_t updated_at = 0;
+  };
+  struct CustomerCards {
+    std::vector<CustomerCard> cards;
+    bool more = false;  // than are listed
+  };
+  static constexpr std::size_t kMostListed = 50;
+  using Shown = std::variant<CareView, CustomerCards, CareFailure>;
+  Shown show_customer(const CareCall& call, const std::string& reference, base::Now now);
 
   struct Unlocked {
     Iccid iccid;
@@ -71,8 +103,7 @@ class CareService {
     bool key_reset = false;
     std::int64_t reset_until = 0;
   };
-  CareResult<Unlocked> unlock(const CareCall& call, const std::string& who, bool reset_key,
-                              base::Now now);
+  CareResult<Unlocked> unlock(const CareCall& call, const Who& who, bool reset_key, base::Now now);
 
   struct Moved {
     Iccid old_iccid;
@@ -87,8 +118,8 @@ class CareService {
     Iccid iccid;
     bool on = false;
   };
-  CareResult<Reminders> opt_out(const CareCall& call, const std::string& who, base::Now now);
-  CareResult<Reminders> opt_in(const CareCall& call, const std::string& who, base::Now now);
+  CareResult<Reminders> opt_out(const CareCall& call, const Who& who, base::Now now);
+  CareResult<Reminders> opt_in(const CareCall& call, const Who& who, base::Now now);
 
   // The content itself, for the customer at the counter; also of a locked or suspended record. The
   // entry in the history comes first: what was noted and then could not be read is `unavailable`.
@@ -99,8 +130,8 @@ class CareService {
   };
   // `form` is what it will be made into, for the history; `copy` counts the stored versions as show
   // lists them, 0 the newest.
-  CareResult<Exported> export_content(const CareCall& call, const std::string& who,
-                                      const std::string& form, std::size_t copy, base::Now now);
+  CareResult<Exported> export_content(const CareCall& call, const Who& who, const std::string& form,
+                                      std::size_t copy, base::Now now);
 
   // The service has ended for this card: it is answered `suspended`, its data are kept for
   // Policy::retention; or it is on again.
@@ -109,8 +140,8 @@ class CareService {
     bool suspended = false;
     std::int64_t kept_until = 0;  // of a suspended one
   };
-  CareResult<Service> suspend(const CareCall& call, const std::string& who, base::Now now);
-  CareResult<Service> resume(const CareCall& call, const std::string& who, base::Now now);
+  CareResult<Service> suspend(const CareCall& call, const Who& who, base::Now now);
+  CareResult<Service> resume(const CareCall& call, const Who& who, base::Now now);
 
   // Content, numbers, customer and reminder gone for good; the card starts anew, or stays
   // suspended. What messages have told to the subscriber's number goes with [reminder]
@@ -121,7 +152,7 @@ class CareService {
     std::uint64_t octets = 0;
     std::string receipt;  // one line (vault/erasure.h)
   };
-  CareResult<Erased> erase(const CareCall& call, const std::string& who, base::Now now);
+  CareResult<Erased> erase(const CareCall& call, const Who& who, base::Now now);
   // Is that the receipt of an erasure that the history knows, and is nothing of it left? Checking
   // is an entry in the vault's own history. A line that this audit key has not made is a bad_call.
   struct ReceiptCheck {
@@ -149,7 +180,7 @@ class CareService {
     CareRequest request;
     std::string iccid;  // of the card that the record belongs to now; empty: it is gone
   };
-  CareResult<Requested> request(const CareCall& call, const std::string& who, const Wish& wish,
+  CareResult<Requested> request(const CareCall& call, const Who& who, const Wish& wish,
                                 base::Now now);
   // What has been done; of an export nothing yet.
   struct Approved {
@@ -192,7 +223,7 @@ class CareService {
                          WakeReason reason, base::Now now);
 
   struct AuditQuery {
-    std::string who;                  // ICCID or number; empty: all
+    std::optional<Who> who;           // nothing: all
     std::string agent;                // empty: all
     std::optional<std::int64_t> day;  // any moment of a UTC day
   };
@@ -207,10 +238,11 @@ class CareService {
  private:
   class Call;
 
-  CareResult<Reminders> set_reminders(const CareCall& call, const std::string& who, bool on,
-                                      base::Now now);
-  CareResult<Service> set_suspended(const CareCall& call, const std::string& who, bool suspended,
+  CareResult<Reminders> set_reminders(const CareCall& call, const Who& who, bool on, base::Now now);
+  CareResult<Service> set_suspended(const CareCall& call, const Who& who, bool suspended,
                                     base::Now now);
+  CareResult<CustomerCards> list(const CareCall& call, const std::string& reference,
+                                 std::vector<Record> records, base::Now now);
   std::optional<CareFailure> note_own(const HistoryNote& note, base::Now now);
 
   Policy policy_;

@@ -153,6 +153,10 @@ class Store {
   // is none, those that were moved away from one of the spellings.
   virtual base::Result<std::vector<Record>> find_any(const std::vector<Iccid>& spellings,
                                                      const std::optional<Msisdn>& number) = 0;
+  // Records of a customer, named exactly as import has told it and not empty; at most `limit`
+  // of them, by ICCID.
+  virtual base::Result<std::vector<Record>> find_customer(const std::string& customer,
+                                                          std::size_t limit) = 0;
   // Oldest first within a record, unless the query says otherwise.
   virtual base::Result<std::vector<HistoryEntry>> history(const HistoryQuery& query) = 0;
   // Head (count, mac) of every chain as kept beside the history, for audit verify. Calls visit once

@@ -1,7 +1,7 @@
 """Proves what an agent's account can do and what it cannot: with bipvault-cared it unlocks, exports
-and is named by the kernel; it opens neither database nor keys, does not read the history, and calls
-in nobody else's name, and a call that two agents have to make is made by two. What is no request is
-answered or dropped, and the service goes on."""
+and finds customers, and is named by the kernel; it opens neither database nor keys, does not read
+the history, and calls in nobody else's name, and a call that two agents have to make is made by
+two. What is no request is answered or dropped, and the service goes on."""
 import json
 import os
 import re
@@ -101,6 +101,30 @@ def agents(report, desk, card, lab):
     history = json.loads(lab.care("audit", "--json", card.iccid).out)["history"]
     actors = [entry["actor"] for entry in history if entry["actor"].startswith("agent:")]
     report.equal("actors", actors, ["agent:mei", "agent:mei", "agent:desk7"], ", ".join(actors))
+
+
+def customers(report, desk, lab):
+    """The operator's reference of a customer in place of a card, as an agent's account may."""
+    one, *several = (lab.new_iccid() for _ in range(4))
+    lab.import_cards([{"iccid": one, "customer": "C-1"}]
+                     + [{"iccid": iccid, "customer": "C-3"} for iccid in several])
+    shown = desk.care(MEI, "show", "--json", "--customer", "C-1")
+    report.equal("customer with one card", json.loads(shown.stdout)["iccid"], one, "is shown")
+    shown = desk.care(MEI, "show", "--json", "--customer", "C-3")
+    listed = [card["iccid"] for card in json.loads(shown.stdout)["cards"]]
+    report.equal("customer with three", listed, several, "are listed")
+    refused = desk.care(MEI, "suspend", "--customer", "C-3")
+    report.equal("a change", (refused.returncode, refused.stdout), (5, ""),
+                 refused.stderr.strip().split(": ", 1)[-1])
+    report.contains("a change", refused.stderr, "by its ICCID", show="")
+    done = desk.care(MEI, "suspend", "--customer", "C-1")
+    report.equal("of the only card", (done.returncode, done.stdout.split()[:2]),
+                 (0, [one, "suspended;"]), show="")
+    report.equal("a stranger", desk.care(STRANGER, "show", "--customer", "C-1").returncode, 1,
+                 show="")
+    told = [json.loads(lab.care("audit", "--json", iccid).out)["history"][1]["kind"]
+            for iccid in (one, *several)]
+    report.equal("history", told, ["shown", "listed", "listed", "listed"], ", ".join(told))
 
 
 def auditors(report, desk, card):
@@ -239,6 +263,7 @@ def care(report, lab, desk):
         wait_until(lambda: "listens at" in service.log() or not service.running(), 20,
                    "the service")
         agents(report, desk, card, lab)
+        customers(report, desk, lab)
         auditors(report, desk, card)
         closed(report, desk, lab)
         one_user_too_often(report, desk, card)

@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(locked_until_customer_care) {
                   "audited", "ops:chief",
                   "history of agent anna of " + base::iso_date(lab.now().utc_ms).substr(0, 10)}));
   BOOST_TEST((all.back().note == vault::HistoryNote{"audited", "ops:chief", "history"}));
-  const auto own = good(care.audit("chief", {"", "", std::nullopt}, lab.now()));
+  const auto own = good(care.audit("chief", {std::nullopt, "", std::nullopt}, lab.now()));
   BOOST_TEST((own.front().record == vault::kOwnHistory));
   BOOST_TEST(!care.note_verified("chief", 0, lab.now()));
   BOOST_TEST(std::holds_alternative<vault::CareFailure>(care.audit("", {}, lab.now())));

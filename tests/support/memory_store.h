@@ -203,6 +203,14 @@ class MemoryStore : public vault::Store, public vault::MessageScan {
     }
     return found;
   }
+  base::Result<std::vector<vault::Record>> find_customer(const std::string& customer,
+                                                         std::size_t limit) override {
+    std::vector<vault::Record> found;
+    for (const auto& [id, record] : data_.state.records) {
+      if (record.customer == customer && found.size() < limit) found.push_back(record);
+    }
+    return found;
+  }
   base::Result<std::vector<vault::HistoryEntry>> history(const vault::HistoryQuery&) override {
     return std::vector<vault::HistoryEntry>{};
   }

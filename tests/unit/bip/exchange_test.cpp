@@ -77,6 +77,9 @@ class Away : public vault::Store {
                                                     const std::optional<vault::Msisdn>&) override {
     return away();
   }
+  base::Result<std::vector<vault::Record>> find_customer(const std::string&, std::size_t) override {
+    return away();
+  }
   base::Result<std::vector<vault::HistoryEntry>> history(const vault::HistoryQuery&) override {
     return away();
   }

@@ -25,6 +25,9 @@ class FakeStore : public vault::Store {
                                                     const std::optional<vault::Msisdn>&) override {
     return base::Error{"no"};
   }
+  base::Result<std::vector<vault::Record>> find_customer(const std::string&, std::size_t) override {
+    return base::Error{"no"};
+  }
   base::Result<std::vector<vault::HistoryEntry>> history(const vault::HistoryQuery&) override {
     return base::Error{"no"};
   }
