@@ -2,7 +2,9 @@
 // the vault at work beside it; what cannot be unwrapped is named and stays.
 #include "db/key_rotation.h"
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "db/key_file_edit.h"
 #include "db/store_check.h"
@@ -125,6 +127,67 @@ BOOST_AUTO_TEST_CASE(beside_the_vault) {
   }
   BOOST_TEST((use().contains(1)) == false);
   BOOST_TEST(faults_with(*both) == 0u);
+}
+
+// Proves that neither reading nor wrapping takes the one lock that writers of SQLite share: while
+// somebody else has it, a walk goes on over keys of which nothing is to be written, whether they
+// are under the newest one or cannot be wrapped anew.
+BOOST_AUTO_TEST_CASE(reads_and_wraps_without_the_lock,
+                     *boost::unit_test::precondition(only_sqlite)) {
+  const std::string id = base::to_hex(read(iccid(2))->id);
+  raw("UPDATE data_keys SET wrapped = X'00112233' WHERE record_id = X'" + id + "' AND place = 1");
+  const auto walk = rotation();
+  db::Rotation first;
+  while (!first.done) BOOST_REQUIRE(walk->batch(first, 500).ok());
+  BOOST_TEST(first.rewrapped == 11u);
+  const auto writer = connect(database.settings());
+  writer->begin();
+  writer->run("UPDATE records SET epoch = epoch + 1");
+  db::Rotation second;
+  while (!second.done) {
+    const auto read = walk->batch(second, 5);
+    BOOST_REQUIRE_MESSAGE(read.ok(), (read.ok() ? "" : read.error()));
+  }
+  writer->rollback();
+  BOOST_TEST(second.seen == 12u);
+  BOOST_TEST(second.faults.size() == 1u);
+}
+
+// Proves that the vault comes to write all along while thousands of keys are wrapped anew, and that
+// the walk comes to its end beside it.
+BOOST_AUTO_TEST_CASE(others_come_to_write, *boost::unit_test::precondition(only_sqlite)) {
+  constexpr int kKeys = 10'000, kCommits = 50;
+  const std::string id = base::to_hex(read(iccid(2))->id);
+  for (const char* const rest :
+       {"images SELECT record, place, id, sealed FROM images",
+        "data_keys SELECT record, place, master, wrapped FROM data_keys"}) {
+    raw(base::cat("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ",
+                  kKeys, "), r(record) AS (SELECT CAST(printf('%016d', i) AS BLOB) FROM n) ",
+                  "INSERT INTO ", rest, ", r WHERE record_id = X'", id, "' AND place = 0"));
+  }
+  db::Rotation state;
+  const auto walk = rotation();
+  std::atomic<bool> begun{false};
+  std::jthread rotating([&] {
+    bool good = true;
+    while (good && !state.done) {
+      good = walk->batch(state, 500).ok();
+      begun = true;
+    }
+  });
+  while (!begun) std::this_thread::yield();
+  int commits = 0;
+  for (int i = 0; i < kCommits; ++i) {
+    const auto outcome = update([](RecordTx& tx) {
+      ++tx.find(iccid(1))->epoch;
+      return true;
+    });
+    commits += outcome == vault::Outcome::committed ? 1 : 0;
+  }
+  rotating.join();
+  BOOST_TEST(commits == kCommits);
+  BOOST_TEST(state.done);
+  BOOST_TEST(state.rewrapped == 12u + kKeys);
 }
 
 // Proves that a key that was tampered with, or whose master key is lost, is named, and all others
