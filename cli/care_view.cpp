@@ -355,6 +355,7 @@ int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& ent
     text += cat(card, "  ", entry_text(entry), "\n");
   }
   tool.print(text);
+  if (entries.empty()) tool.fail(kDone, "no entry of the history fits");
   return kDone;
 }
 

@@ -61,6 +61,14 @@ Spelled read_who(const std::string& text) {
   return who;
 }
 
+// Digits that are taken for an ICCID, but are no more than a number has.
+bool looks_national(const std::string& text) {
+  constexpr std::ptrdiff_t kLongestNumber = 15;
+  return !text.starts_with('+') && !text.starts_with("00") &&
+         std::count_if(text.begin(), text.end(),
+                       [](unsigned char c) { return std::isdigit(c) != 0; }) <= kLongestNumber;
+}
+
 }  // namespace
 
 std::string tidy(std::string text) {
@@ -99,7 +107,12 @@ std::variant<Record, CareFailure> CareService::Call::resolve(const Who& meant) {
   }
   auto found = service_.store_.find_any(who.spellings, who.number);
   if (!found) return fail(CareError::unavailable, found.error());
-  if (found->empty()) return fail(CareError::not_found, "no record fits");
+  if (found->empty()) {
+    return fail(CareError::not_found, looks_national(meant.text)
+                                          ? "no record fits; a phone number is written with + and "
+                                            "the country code"
+                                          : "no record fits");
+  }
   if (found->size() > 1) {
     CareFailure failure = fail(CareError::ambiguous, "several records fit");
     for (const Record& record : *found) failure.candidates.push_back(record.iccid.digits());

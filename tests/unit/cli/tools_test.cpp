@@ -72,6 +72,17 @@ BOOST_AUTO_TEST_CASE(care_calls) {
   BOOST_TEST(contains(audit, "shown  agent:ann  reason: lost phone; document: passport ...5432"));
   BOOST_TEST(contains(lab.care({"audit", "verify"}), "the history is whole"));
   BOOST_TEST(lab.care({"audit", "--day", "2026-02-30"}).code == 2);
+  BOOST_TEST(contains(lab.care({"audit", "--day", "1999-01-01"}), "no entry of the history fits"));
+  const std::string hint = "a phone number is written with + and the country code";
+  for (const auto& [who, hinted] : {std::pair{"13800000001", true},
+                                    {"8986001234567890999", false},
+                                    {"+8613800000009", false},
+                                    {"008613800000009", false}}) {
+    const Ended none = lab.care(proven({"show", who}));
+    BOOST_TEST(none.code == 5, who);
+    BOOST_TEST(contains(none, "no record fits"), none.output);
+    BOOST_TEST(contains(none, hint) == hinted, none.output);
+  }
   for (const Ended& ended : {by_number, by_iccid, audit}) BOOST_TEST(!contains(ended, kNumber));
   for (const auto& entry : fs::directory_iterator(lab.path)) {
     std::ifstream file(entry.path(), std::ios::binary);
@@ -118,7 +129,7 @@ BOOST_AUTO_TEST_CASE(audits_are_audited) {
   lab.set_up();
   BOOST_TEST(contains(lab.care({"audit", "8986001234567890120", "--operator", "chief"}),
                       "audited  ops:chief  history"));
-  BOOST_TEST(lab.care({"audit", "--agent", "ann", "--operator", "chief"}).output.empty());
+  BOOST_TEST(contains(lab.care({"audit", "--agent", "ann", "--operator", "chief"}), "no entry"));
   BOOST_TEST(lab.care({"audit", "verify", "--operator", "chief"}).code == 0);
   const Ended all = lab.care({"audit", "--operator", "chief"});
   BOOST_TEST(contains(all, "(no card)"));
