@@ -21,7 +21,9 @@ import tempfile
 import wire
 from checks import CheckFailed
 from mariadb import MariaDb
-from peer import Card, Channel, PeerError
+from peer_cat_tp import CatTpError
+from peer_tls import TlsError
+from peer import Card, CatTpChannel, Channel, PeerError, TlsChannel
 from process import (Process, ProcessError, Runner, read_text, wait_until, write_atomically,
                      write_secret)
 
@@ -266,6 +268,12 @@ class Lab:
         return [Card(iccid, self.card_keys[iccid]) for iccid in iccids]
 
     def channel(self, card, **how):
+        """A channel of the kind that cards of this laboratory speak."""
+        if self.speaks == "tls_psk":
+            how.setdefault("psk", bytes.fromhex(self.psk(card.iccid)))
+            return TlsChannel(card, self.ports["tls_psk"], **how)
+        if self.speaks == "cat_tp":
+            return CatTpChannel(card, self.ports["cat_tp"], **how)
         return Channel(card, self.port, **how)
 
 
@@ -291,7 +299,8 @@ def run(main, *arguments):
     """Runs a test's main; failed checks end in one clear line and code 1."""
     try:
         main(*arguments)
-    except (CheckFailed, ProcessError, PeerError, wire.WireError, OSError) as failure:
+    except (CheckFailed, ProcessError, PeerError, wire.WireError, TlsError, CatTpError,
+            OSError) as failure:
         sys.stdout.flush()
         print(f"\nFAILED: {failure}", file=sys.stderr)
         sys.exit(1)

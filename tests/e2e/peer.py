@@ -1,4 +1,5 @@
-"""A card that does exactly what a test tells it: one TCP channel, octet by octet.
+"""A card that does exactly what a test tells it: one channel, over TCP octet by octet, over TLS-PSK
+or over CAT_TP.
 
 A Card keeps keys and counter as the real one does; a Channel is one connection. Nothing is hidden:
 every answer comes back as a wire.Answer, and whatever is not allowed can be sent as well.
@@ -6,7 +7,10 @@ every answer comes back as a wire.Answer, and whatever is not allowed can be sen
 import hashlib
 import secrets
 import socket
+import struct
 
+import peer_cat_tp
+import peer_tls
 import wire
 from wire import WANT_ALWAYS, WANT_ON_ERROR
 
@@ -32,16 +36,35 @@ class Card:
                                  data, **how)
 
 
-class Channel:
-    """One connection of a card. Ends with the with-block, whatever happened in it."""
+class LineCut(Exception):
+    """As much has passed as the test wanted: the line is dead, the channel can only end."""
 
-    def __init__(self, card, port, identify=True, timeout=15.0, nodelay=True):
-        self.card, self._input, self.sent = card, b"", 0
+
+class Channel:
+    """One connection of a card, TCP. Ends with the with-block, whatever happened in it.
+
+    limit: only so much passes (TCP and TLS: octets of the card; CAT_TP: datagrams, both ways), then
+    LineCut is raised. passed counts them."""
+
+    def __init__(self, card, port, identify=True, timeout=15.0, nodelay=True, limit=None):
+        self.card, self._input, self.passed, self._limit = card, b"", 0, limit
+        self.socket, self.marks = None, []  # marks: passed after each piece that was sent
+        try:
+            self._open(port, identify, timeout, nodelay)
+        except BaseException as failure:
+            if not isinstance(failure, LineCut):  # the next send meets the end of the line, too
+                self.close()
+                raise
+
+    def _open(self, port, identify, timeout, nodelay=True):
+        self._connect(port, timeout, nodelay)
+        if identify:
+            self.send(wire.identification(self.card.iccid))
+
+    def _connect(self, port, timeout, nodelay=True):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
         if nodelay:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if identify:
-            self.send(wire.identification(card.iccid))
 
     def __enter__(self):
         return self
@@ -50,19 +73,42 @@ class Channel:
         self.close()
 
     def close(self):
-        self.socket.close()
+        if self.socket:
+            self.socket.close()
+
+    def finish(self):
+        """The card has nothing more to say: FIN."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def break_off(self):
+        """The line breaks: RST. To be called last."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def send(self, octets):
-        self.socket.sendall(octets)
-        self.sent += len(octets)
+        self._put(octets)
+
+    def _put(self, octets):
+        left = len(octets) if self._limit is None else self._limit - self.passed
+        self.socket.sendall(octets[:left])
+        self.passed += min(left, len(octets))
+        self.marks.append(self.passed)
+        if left < len(octets):
+            raise LineCut
+
+    def _get(self):
+        try:
+            return self.socket.recv(65536)
+        except ConnectionResetError:
+            return b""
+
+    def _next_octets(self):
+        """What came, b"" when the vault has closed the channel."""
+        return self._get()
 
     def receive(self):
         """The next answer; None when the vault has closed the channel."""
         while (packet := wire.next_packet(self._input)) is None:
-            try:
-                octets = self.socket.recv(65536)
-            except ConnectionResetError:
-                octets = b""
+            octets = self._next_octets()
             if not octets:
                 return None
             self._input += octets
@@ -137,6 +183,75 @@ class Channel:
 
     def status(self):
         return self.ask(wire.STATUS, iccid=self.card.iccid)
+
+
+class TlsChannel(Channel):
+    """Inside TLS-PSK, whose identity names the card. identify False: no handshake either, and what
+    is sent goes out in clear."""
+
+    def __init__(self, card, port, psk, **how):
+        self._psk, self._tls = psk, None
+        super().__init__(card, port, **how)
+
+    def _open(self, port, identify, timeout, nodelay=True):
+        self._connect(port, timeout, nodelay)
+        if identify:
+            self._tls = peer_tls.Tls(self._put, self._get)
+            self._tls.shake_hands(self.card.iccid.encode(), self._psk)
+
+    def send(self, octets):
+        if self._tls:
+            self._tls.send(octets)
+        else:
+            self._put(octets)
+
+    def _next_octets(self):
+        if self._tls:
+            return self._tls.receive()
+        while self._get():  # an alert in clear at most
+            pass
+        return b""
+
+
+class CatTpChannel(Channel):
+    """One CAT_TP link; what is sent at once is one SDU. identify False: a SYN that names nobody."""
+
+    link = None
+
+    def _open(self, port, identify, timeout, nodelay=True):
+        own = wire.ef_iccid(self.card.iccid) if identify else b""
+        self.link = peer_cat_tp.Link(port, timeout, self._limit, LineCut)
+        self.link.open(own)
+
+    def close(self):
+        if self.link:
+            if self.link.is_open() and not self._dead:
+                self.link.reset()
+            self.link.close()
+
+    _dead = False
+
+    @property
+    def passed(self):
+        return self.link.passed if self.link else 0
+
+    @passed.setter
+    def passed(self, _):
+        pass
+
+    def finish(self):
+        self.link.reset()
+        self._dead = True
+
+    def break_off(self):
+        """Nothing is heard of the card any more."""
+        self._dead = True
+
+    def send(self, octets):
+        self.link.send(octets)
+
+    def _next_octets(self):
+        return self.link.receive() or b""
 
 
 def new_transaction():
