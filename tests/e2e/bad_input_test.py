@@ -7,15 +7,17 @@ import hashlib
 import bench
 import lab as laboratory
 import wire
-from checks import Report
+from checks import CheckFailed, Report
 from peer import Card, new_transaction
+from peer_tls import TlsError
 
 CASES = []
 
 
-def case(text, counter=None, log=None):
+def case(text, counter=None, log=None, but=None):
+    """but: channel to (counter, log), where another part of the vault refuses it."""
     def add(function):
-        CASES.append((text, function, counter, log))
+        CASES.append((text, function, {"tcp": (counter, log), **(but or {})}))
         return function
     return add
 
@@ -44,9 +46,22 @@ def result(b, name, ins, **fields):
 
 # --- who speaks ------------------------------------------------------------------------------
 
-@case("ICCID that nobody knows", "bip.wrong_cc", "checksum does not verify")
+def alert(b, iccid, psk):
+    """The alert that ends a TLS handshake which must not come about."""
+    try:
+        with b.lab.channel(Card(iccid, b.card.keys), psk=psk):
+            raise CheckFailed("the handshake came about")
+    except TlsError as refused:
+        b.report.true("an alert", refused.alert is not None, refused)
+        return refused.alert
+
+
+@case("ICCID that nobody knows", "bip.wrong_cc", "checksum does not verify",
+      {"tls_psk": ("bip.tls_failed", "TLS failed")})
 def stranger(b):
     card = Card(b.lab.new_iccid(), b.card.keys)
+    if b.lab.speaks == "tls_psk":
+        return f"alert {alert(b, card.iccid, bytes(16))}"
     with b.lab.channel(card) as channel:
         answer = channel.ask(wire.STATUS, iccid=card.iccid)
         return expect(b, answer, "status 01", False)
@@ -86,6 +101,10 @@ def three_wrong(b):
 @case("unknown before, now wrong: same look")
 def same_look(b):
     stranger_ = Card(b.lab.new_iccid(), b.card.keys)
+    if b.lab.speaks == "tls_psk":
+        seen = [alert(b, iccid, bytes(16)) for iccid in (stranger_.iccid, b.card.iccid)]
+        b.report.equal("both alerts", seen[0], seen[1], show="")
+        return f"alert {seen[0]}"
     seen = []
     for card, how in ((stranger_, {}), (b.card, {"cc": bytes(8)})):
         with b.lab.channel(card) as channel:
@@ -202,7 +221,8 @@ def tlv_lies(b):
 
 # --- packets ---------------------------------------------------------------------------------
 
-@case("packet over 1,400 octets", "bip.packet_too_large", "over max_packet")
+@case("packet over 1,400 octets", "bip.packet_too_large", "over max_packet",
+      {"cat_tp": (None, None)})  # larger than the SDU that was agreed on: RST, of the link alone
 def too_large_packet(b):
     with b.channel() as channel:
         channel.send(b.card.wrap(bytes([wire.STORE_DATA]) + bytes(1400)))
@@ -235,7 +255,8 @@ def chl_lies(b):
     return "status 06 or 01"
 
 
-@case("identified twice", "bip.second_identification", "identified a second time")
+@case("identified twice", "bip.second_identification", "identified a second time",
+      {"cat_tp": ("bip.bad_packet", "not a packet")})
 def twice(b):
     with b.channel() as channel:
         channel.send(wire.identification(b.card.iccid))
@@ -243,7 +264,8 @@ def twice(b):
     return "closed"
 
 
-@case("no identification", "bip.bad_identification", "no identification packet")
+@case("no identification", "bip.bad_identification", "no identification packet",
+      {"tls_psk": ("bip.tls_failed", "TLS failed")})
 def no_identification(b):
     with b.channel(identify=False) as channel:
         channel.send(b.card.wrap(wire.message(wire.STATUS, iccid=b.card.iccid)))
@@ -294,8 +316,8 @@ def main(options):
     with bench.start(options, report) as lab:
         lab.start()
         b = bench.Bench(lab, report)
-        for text, function, counter, log in CASES:
-            b.unchanged(text, function, counter, log)
+        for text, function, refused_by in CASES:
+            b.unchanged(text, function, *refused_by.get(lab.speaks, refused_by["tcp"]))
         replayed_session(b)
         repeats(b)
         two_channels(b)
