@@ -12,8 +12,8 @@ using Kind = SqlError::Kind;
 
 void update_record(SqlConnection& connection, const RecordWrite& write, const vault::OpId& op) {
   std::vector<Param> params;
-  const std::string sql = update_sql(write.changed, write.packed_images.has_value());
-  append_update(params, write.record, write.changed, write.packed_images, write.loaded_version, op);
+  const std::string sql = update_sql(write.changed, write.beside);
+  append_update(params, write.record, write.changed, write.beside, write.loaded_version, op);
   try {
     connection.change_one(sql, params);
   } catch (const SqlError& error) {
@@ -43,7 +43,7 @@ void insert_records(SqlConnection& connection, const std::vector<const RecordWri
     const std::size_t count = many ? kRowsPerInsert : 1;
     params.clear();
     for (std::size_t i = 0; i < count; ++i) {
-      append_insert(params, writes[at + i]->record, writes[at + i]->packed_images, op);
+      append_insert(params, writes[at + i]->record, writes[at + i]->beside.images, op);
     }
     insert(connection, many ? record_sql().insert_many : record_sql().insert, params);
     at += count;

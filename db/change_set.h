@@ -24,8 +24,8 @@ struct RecordWrite {
   std::uint64_t loaded_version = 0;  // update, remove: the version read
   ColumnSet changed = 0;             // update: what differs from the row read
   std::vector<StoredImage> images;   // as they shall be
-  std::optional<base::Bytes>
-      packed_images;           // the same as the column is to have it; none: no change
+  LatestCounter counter;             // as it shall be
+  Beside beside;                     // both as the columns are to have them
   bool renamed = false;        // update: another ICCID than the one read
   std::uint64_t last_seq = 0;  // of this update's newest history entry, 0: none
 };

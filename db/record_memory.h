@@ -1,7 +1,7 @@
 // Records that this process has just written and will soon need again: those with an upload under
 // way, between STORE BEGIN and STORE END. Nothing is believed because it is remembered: an update
-// that began with it counts only if its commit finds the version and the counter unchanged,
-// otherwise the row is read. Shared by all stores of a factory. Any thread.
+// that began with it counts only if its commit finds the version unchanged, otherwise the row is
+// read. Shared by all stores of a factory. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -17,16 +17,9 @@ namespace db {
 
 class RecordMemory {
  public:
-  struct Known {
-    explicit Known(StoredRecord&& s) : stored(std::move(s)) {}
-    StoredRecord stored;                  // as committed
-    std::optional<std::uint8_t> key_set;  // of the counter committed with it, if one was
-    vault::Counter counter = 0;
-  };
-
-  void keep(Known known) {
+  void keep(StoredRecord known) {  // as committed
     state_.with([&](State& state) {
-      const std::string iccid = known.stored.record.iccid.digits();
+      const std::string iccid = known.record.iccid.digits();
       if (state.known.insert_or_assign(iccid, std::move(known)).second) {
         state.order.push_back(iccid);
       }
@@ -37,11 +30,11 @@ class RecordMemory {
     });
   }
   // Gives it away: who comes next reads the row, or what is kept by then.
-  std::optional<Known> take(const vault::Iccid& iccid) {
-    return state_.with([&](State& state) -> std::optional<Known> {
+  std::optional<StoredRecord> take(const vault::Iccid& iccid) {
+    return state_.with([&](State& state) -> std::optional<StoredRecord> {
       const auto found = state.known.find(iccid.digits());
       if (found == state.known.end()) return std::nullopt;
-      std::optional<Known> known(std::move(found->second));
+      std::optional<StoredRecord> known(std::move(found->second));
       state.known.erase(found);
       return known;
     });
@@ -50,7 +43,7 @@ class RecordMemory {
  private:
   static constexpr std::size_t kMost = 4096;
   struct State {
-    std::unordered_map<std::string, Known> known;
+    std::unordered_map<std::string, StoredRecord> known;
     std::deque<std::string> order;  // of arrival; may name some that are gone
   };
   base::Guarded<State> state_{State{}};

@@ -82,10 +82,7 @@ RecordSql build() {
   marks += ")";
   RecordSql sql;
   names += ", versions";
-  sql.select = "SELECT id, version" + names + " FROM records";
-  sql.select_with_counter = "SELECT id, version" + names +
-                            ", (SELECT value FROM counters WHERE counters.iccid = ? AND "
-                            "key_set = ?) FROM records WHERE iccid = ?";
+  sql.select = "SELECT id, version" + names + ", counter_key_set, counter_value FROM records";
   sql.insert = "INSERT INTO records (id, version, last_op" + names + ") VALUES " + marks;
   sql.insert_many = sql.insert;
   for (std::size_t i = 1; i < kRowsPerInsert; ++i) sql.insert_many += ", " + marks;
@@ -166,7 +163,9 @@ StoredRecord read_record(const Row& row) {
   record.version = static_cast<std::uint64_t>(row.number(1));
   int i = 2;
   for (const Column<Record>& c : kColumns) c.set(record, row, i++);
-  StoredRecord stored{std::move(record), unpack(row.blob(i))};
+  StoredRecord stored{std::move(record), unpack(row.blob(i)), {}};
+  from_row(stored.counter.key_set, row, i + 1);
+  from_row(stored.counter.value, row, i + 2);
   if (!stored.images.empty()) stored.record.image = stored.images.front().info;
   return stored;
 }
@@ -180,8 +179,6 @@ void append_insert(std::vector<Param>& params, const Record& record,
   params.push_back(images_param(images));
 }
 
-int counter_column() { return 3 + static_cast<int>(std::size(kColumns)); }
-
 ColumnSet changed_columns(const Record& before, const Record& after) {
   ColumnSet changed = 0;
   for (std::size_t i = 0; i < std::size(kColumns); ++i) {
@@ -190,23 +187,28 @@ ColumnSet changed_columns(const Record& before, const Record& after) {
   return changed;
 }
 
-std::string update_sql(ColumnSet columns, bool with_images) {
+std::string update_sql(ColumnSet columns, const Beside& beside) {
   std::string sql = "UPDATE records SET version = version + 1, last_op = ?";
   for (std::size_t i = 0; i < std::size(kColumns); ++i) {
     if (has(columns, i)) sql.append(", ").append(kColumns[i].name).append(" = ?");
   }
-  if (with_images) sql += ", versions = ?";
+  if (beside.images) sql += ", versions = ?";
+  if (beside.counter) sql += ", counter_key_set = ?, counter_value = ?";
   return sql += " WHERE id = ? AND version = ?";
 }
 
 void append_update(std::vector<Param>& params, const Record& record, ColumnSet columns,
-                   const std::optional<base::Bytes>& images, std::uint64_t loaded_version,
-                   const vault::OpId& op) {
+                   const Beside& beside, std::uint64_t loaded_version, const vault::OpId& op) {
   params.emplace_back(base::View(op));
   for (std::size_t i = 0; i < std::size(kColumns); ++i) {
     if (has(columns, i)) params.push_back(kColumns[i].get(record));
   }
-  if (images) params.push_back(images_param(images));
+  if (beside.images) params.push_back(images_param(beside.images));
+  if (beside.counter) {
+    const bool none = beside.counter->key_set == 0;
+    params.push_back(none ? Param{} : number(beside.counter->key_set));
+    params.push_back(none ? Param{} : number(beside.counter->value));
+  }
   params.emplace_back(base::View(record.id));
   params.emplace_back(number(loaded_version));
 }

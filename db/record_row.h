@@ -14,10 +14,7 @@ namespace db {
 
 // Statement texts that contain the whole list of columns; built once.
 struct RecordSql {
-  std::string select;  // SELECT id, version, ... FROM records (add a WHERE)
-  // The same of one card (parameters: ICCID, key set, ICCID) with its replay counter as the last
-  // column, null when there is none.
-  std::string select_with_counter;
+  std::string select;       // SELECT id, version, ... FROM records (add a WHERE)
   std::string insert;       // parameters: see append_insert
   std::string insert_many;  // kRowsPerInsert rows at once
 };
@@ -34,26 +31,38 @@ struct StoredImage {
 // u32, stored at u64, pinned until u64. Empty: no image.
 base::Bytes pack(const std::vector<StoredImage>& images);
 
+// The replay counter of the key set that the record's card used last: not below the one that table
+// `counters` may have of the same key set.
+struct LatestCounter {
+  std::uint8_t key_set = 0;  // 0: none here
+  vault::Counter value = 0;
+  bool operator==(const LatestCounter&) const = default;
+};
+
 struct StoredRecord {
   vault::Record record;  // `image` is the first of the images
   std::vector<StoredImage> images;
+  LatestCounter counter;
 };
 // Throws SqlError when the row is not one that this program wrote.
 StoredRecord read_record(const Row& row);
-int counter_column();  // of select_with_counter
 
 // A set of the columns of records, by bits.
 using ColumnSet = std::uint64_t;
 ColumnSet changed_columns(const vault::Record& before, const vault::Record& after);
+// What a row has beside the record's fields; nothing: no change.
+struct Beside {
+  std::optional<base::Bytes> images;  // packed
+  std::optional<LatestCounter> counter;
+};
 // Parameters: see append_update. Raises the version.
-std::string update_sql(ColumnSet columns, bool with_images);
+std::string update_sql(ColumnSet columns, const Beside& beside);
 
-// The parameters borrow from record, packed images and op.
+// The parameters borrow from record, packed images and op. A new record has no counter of its own.
 void append_insert(std::vector<Param>& params, const vault::Record& record,
                    const std::optional<base::Bytes>& images, const vault::OpId& op);
 void append_update(std::vector<Param>& params, const vault::Record& record, ColumnSet columns,
-                   const std::optional<base::Bytes>& images, std::uint64_t loaded_version,
-                   const vault::OpId& op);
+                   const Beside& beside, std::uint64_t loaded_version, const vault::OpId& op);
 
 // Cuts what is only informative (handset, last_error, lock_reason) to the width of its column.
 void fit(vault::Record& record);

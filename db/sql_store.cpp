@@ -189,15 +189,8 @@ void SqlStore::remember(ChangeSet& changes) {
   if (changes.records.size() != 1 || !changes.records.front().record.upload) return;
   RecordWrite& write = changes.records.front();
   if (write.kind != RecordWrite::Kind::update) return;
-  RecordMemory::Known known({std::move(write.record), std::move(write.images)});
-  const vault::Record& record = known.stored.record;
-  known.stored.record.version = write.loaded_version + 1;
-  for (const CounterWrite& counter : changes.counters) {
-    if (counter.card != record.iccid) continue;
-    known.key_set = counter.key_set;
-    known.counter = counter.value;
-  }
-  memory_.keep(std::move(known));
+  write.record.version = write.loaded_version + 1;
+  memory_.keep({std::move(write.record), std::move(write.images), write.counter});
 }
 
 // One reconnect, then the reason.

@@ -73,45 +73,25 @@ SqlTx::Entry* SqlTx::load(const char* where, Param key) {
 // update: it becomes the guard, so that whatever is written rests on its version.
 bool SqlTx::remember(const Iccid& iccid) {
   if (memory_ == nullptr || !entries_.empty()) return false;
-  std::optional<RecordMemory::Known> known = memory_->take(iccid);
+  std::optional<StoredRecord> known = memory_->take(iccid);
   if (!known || fault_.happened()) return false;
-  if (known->key_set) counters_[{iccid, *known->key_set}] = {known->counter, known->counter};
-  guard_ = adopt(std::move(known->stored));
+  guard_ = adopt(std::move(*known));
   from_memory_ = true;
   return true;
 }
 
-// A card's record and its counter are nearly always wanted together: one query for both.
-void SqlTx::load_with_counter(const Iccid& card, std::uint8_t key_set) {
-  if (remember(card)) return;
-  fault_.guarded([&] {
-    std::optional<StoredRecord> record;
-    CounterState counter;
-    connection_.query(
-        record_sql().select_with_counter,
-        {std::string_view(card.digits()), number(key_set), std::string_view(card.digits())},
-        [&](const Row& row) {
-          record = read_record(row);
-          counter.seen = static_cast<vault::Counter>(row.number(counter_column()));
-        });
-    by_iccid_[card.digits()] = nullptr;
-    if (!record) return;  // it may have a counter all the same
-    counter.value = counter.seen;
-    counters_[{card, key_set}] = counter;
-    adopt(std::move(*record));
-  });
+// The record that had the ICCID when this update first asked for it.
+SqlTx::Entry* SqlTx::look_up(const Iccid& iccid) {
+  if (!by_iccid_.contains(iccid.digits())) remember(iccid);
+  const auto known = by_iccid_.find(iccid.digits());
+  if (known != by_iccid_.end()) return known->second;
+  Entry* const entry = load(" WHERE iccid = ?", std::string_view(iccid.digits()));
+  by_iccid_[iccid.digits()] = entry;
+  return entry;
 }
 
 Record* SqlTx::find(const Iccid& iccid) {
-  Entry* entry = nullptr;
-  if (!by_iccid_.contains(iccid.digits())) remember(iccid);
-  const auto known = by_iccid_.find(iccid.digits());
-  if (known != by_iccid_.end()) {
-    entry = known->second;
-  } else {
-    entry = load(" WHERE iccid = ?", std::string_view(iccid.digits()));
-    by_iccid_[iccid.digits()] = entry;
-  }
+  Entry* entry = look_up(iccid);
   if (entry == nullptr || entry->removed || entry->record.iccid != iccid) {
     // Not under this number any more; perhaps another record of this update is now.
     const auto other = std::find_if(entries_.begin(), entries_.end(), [&](const auto& e) {
@@ -212,31 +192,6 @@ std::vector<SqlTx::Version>::iterator SqlTx::find_version(Entry& entry,
                       [&](const Version& version) { return version.info.id == image; });
 }
 
-SqlTx::CounterState& SqlTx::counter_state(const Iccid& card, std::uint8_t key_set) {
-  if (!by_iccid_.contains(card.digits())) load_with_counter(card, key_set);
-  const auto [place, is_new] = counters_.try_emplace({card, key_set});
-  CounterState& state = place->second;
-  if (is_new) {
-    fault_.guarded([&] {
-      connection_.query("SELECT value FROM counters WHERE iccid = ? AND key_set = ?",
-                        {std::string_view(card.digits()), number(key_set)}, [&](const Row& row) {
-                          state.seen = static_cast<vault::Counter>(row.number(0));
-                        });
-    });
-    state.value = state.seen;
-  }
-  return state;
-}
-
-vault::Counter SqlTx::counter(const Iccid& card, std::uint8_t key_set) {
-  return counter_state(card, key_set).value;
-}
-
-void SqlTx::raise_counter(const Iccid& card, std::uint8_t key_set, vault::Counter value) {
-  CounterState& state = counter_state(card, key_set);
-  state.value = std::max(state.value, value);
-}
-
 vault::HistoryEntry& SqlTx::chain(const RecordId& id, std::uint64_t& count, base::Sha256& mac,
                                   const vault::HistoryNote& note) {
   constexpr std::size_t kActor = 128;
@@ -302,6 +257,7 @@ ChangeSet SqlTx::take_changes() {
   out.own = own_;
   if (messages_) out.messages = messages_->take_changes();
   collect_hanging(out);
+  collect_counters(out);
   out.history = std::move(history_);
   collect_records(out);
   return out;
@@ -322,7 +278,7 @@ void SqlTx::collect_records(ChangeSet& out) {
     fit(entry->record);
     entry->images_changed = differ(entry->versions, entry->loaded_images);
     if (is_new || entry->removed || entry->touched || entry->images_changed ||
-        entry->record != *entry->loaded) {
+        entry->counter != entry->loaded_counter || entry->record != *entry->loaded) {
       entry->touched = anything = true;
     }
   }
@@ -337,7 +293,9 @@ void SqlTx::collect_records(ChangeSet& out) {
     for (const Version& version : entry->versions) {
       write.images.push_back({version.info, version.place.number});
     }
-    if (entry->images_changed) write.packed_images = pack(write.images);
+    if (entry->images_changed) write.beside.images = pack(write.images);
+    write.counter = entry->counter;
+    if (entry->counter != entry->loaded_counter) write.beside.counter = entry->counter;
     if (entry->loaded) {
       write.loaded_version = entry->loaded->version;
       write.changed = changed_columns(*entry->loaded, write.record);

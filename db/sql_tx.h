@@ -86,7 +86,7 @@ class SqlTx : public vault::RecordTx {
   Entry* adopt(StoredRecord&& loaded);
   Entry* load(const char* where, Param key);
   bool remember(const vault::Iccid& iccid);
-  void load_with_counter(const vault::Iccid& card, std::uint8_t key_set);
+  Entry* look_up(const vault::Iccid& iccid);
   Entry* find_entry(const vault::RecordId& id);
   Entry& entry_of(const vault::Record& record);
   static std::vector<Version>::iterator find_version(Entry& entry, const vault::ImageId& image);
@@ -96,6 +96,12 @@ class SqlTx : public vault::RecordTx {
   vault::HistoryEntry& chain(const vault::RecordId& id, std::uint64_t& count, base::Sha256& mac,
                              const vault::HistoryNote& note);
   CounterState& counter_state(const vault::Iccid& card, std::uint8_t key_set);
+  vault::Counter counter_in_table(const vault::Iccid& card, std::uint8_t key_set);
+  Entry* loaded_as(const vault::Iccid& card);
+  static bool keeps_card(const Entry& entry);
+  void raise_in_table(ChangeSet& out, const vault::Iccid& card, const LatestCounter& counter);
+  void raise(ChangeSet& out, const vault::Iccid& card, const LatestCounter& raised);
+  void collect_counters(ChangeSet& out);
   static bool differ(const std::vector<Version>& versions, const std::vector<StoredImage>& loaded);
   void collect_records(ChangeSet& out);
   void collect_images(Entry& entry, ChangeSet& out);

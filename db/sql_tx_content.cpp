@@ -265,11 +265,6 @@ void SqlTx::collect_hanging(ChangeSet& out) {
   std::move(image_drops_.begin(), image_drops_.end(), std::back_inserter(out.image_drops));
   out.move_adds = std::move(move_adds_);
   out.move_drops.assign(move_drops_.begin(), move_drops_.end());
-  for (const auto& [key, state] : counters_) {
-    if (state.value > state.seen) {
-      out.counters.push_back({key.first, key.second, state.seen, state.value});
-    }
-  }
 }
 
 }  // namespace db

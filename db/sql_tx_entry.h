@@ -25,7 +25,10 @@ struct SqlTx::Entry {
 
   explicit Entry(vault::Record&& r) : record(std::move(r)) {}
   explicit Entry(StoredRecord&& stored)
-      : record(std::move(stored.record)), loaded_images(std::move(stored.images)) {
+      : record(std::move(stored.record)),
+        loaded_images(std::move(stored.images)),
+        counter(stored.counter),
+        loaded_counter(stored.counter) {
     for (const StoredImage& image : loaded_images) {
       versions.push_back({image.info, {record.id, image.place}, std::nullopt});
     }
@@ -38,6 +41,8 @@ struct SqlTx::Entry {
   bool images_changed = false;
   std::uint64_t last_seq = 0;
   std::vector<StoredImage> loaded_images;
+  LatestCounter counter;                   // of the card that the record had when it was loaded
+  LatestCounter loaded_counter;
   std::vector<Version> versions;           // newest first
   std::vector<std::int64_t> freed;         // places of versions dropped by this update
   std::optional<std::vector<Part>> parts;  // by offset

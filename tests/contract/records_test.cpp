@@ -2,6 +2,8 @@
 #include "tests/contract/fixture.h"
 
 using namespace contract;
+using vault::Counter;
+using vault::Iccid;
 using vault::Outcome;
 using vault::Record;
 using vault::RecordTx;
@@ -232,6 +234,64 @@ BOOST_AUTO_TEST_CASE(counters_only_rise) {
   BOOST_TEST(counter(iccid(1), 1) == 101u);
   BOOST_TEST(counter(iccid(1), 2) == vault::kCounterMax);
   BOOST_TEST(counter(iccid(2), 1) == 0u);
+}
+
+// Whichever record has a card now, and whichever key set was used last, a counter stays with the
+// card: a record leaves it behind and finds the one of its new card.
+BOOST_AUTO_TEST_CASE(counters_stay_with_the_card) {
+  const Iccid from = iccid(1);
+  const Iccid to = iccid(2);
+  const Record moved = create(from);
+  create(to);
+  for (std::uint8_t set = 1; set <= 3; ++set) {
+    commit([&](RecordTx& tx) { tx.raise_counter(from, set, 100u + set); });
+    commit([&](RecordTx& tx) { tx.raise_counter(to, set, 200u + set); });
+  }
+  commit([&](RecordTx& tx) {
+    tx.remove(*tx.find(to));
+    tx.find(from)->iccid = to;
+    tx.raise_counter(to, 3, 210);
+    tx.raise_counter(from, 1, 110);
+  });
+  BOOST_TEST((read(to)->id == moved.id));
+  const auto see = [&](const Iccid& card, std::array<Counter, 3> wanted) {
+    for (std::uint8_t set = 1; set <= 3; ++set) BOOST_TEST(counter(card, set) == wanted[set - 1]);
+  };
+  see(from, {110, 102, 103});
+  see(to, {201, 202, 210});
+  create(from);
+  see(from, {110, 102, 103});
+  commit([&](RecordTx& tx) { tx.raise_counter(to, 2, 220); });
+  commit([&](RecordTx& tx) { tx.raise_counter(from, 1, 120); });
+  commit([&](RecordTx& tx) { std::swap(tx.find(from)->iccid, tx.find(to)->iccid); });
+  see(from, {120, 102, 103});
+  see(to, {201, 220, 210});
+}
+
+// Several key sets in one update, among them the one that was used last.
+BOOST_AUTO_TEST_CASE(counters_of_several_key_sets_at_once) {
+  create(iccid(1));
+  commit([&](RecordTx& tx) { tx.raise_counter(iccid(1), 2, 5); });
+  for (std::uint64_t more = 0; more < 3; ++more) {
+    commit([&](RecordTx& tx) {
+      for (std::uint8_t set = 1; set <= 4; ++set) tx.raise_counter(iccid(1), set, 10 * set + more);
+    });
+    for (std::uint8_t set = 1; set <= 4; ++set) {
+      BOOST_TEST(counter(iccid(1), set) == 10 * set + more);
+    }
+  }
+}
+
+// A store of the schema before has its counters in the table alone: they go on from there.
+BOOST_AUTO_TEST_CASE(counters_of_the_table_are_found) {
+  create(iccid(1));
+  raw("INSERT INTO counters (iccid, key_set, value) VALUES ('" + iccid(1).digits() + "', 1, 70)");
+  BOOST_TEST(counter(iccid(1), 1) == 70u);
+  commit([&](RecordTx& tx) {
+    BOOST_TEST(tx.counter(iccid(1), 1) == 70u);
+    tx.raise_counter(iccid(1), 1, 71);
+  });
+  BOOST_TEST(counter(iccid(1), 1) == 71u);
 }
 
 // Pending changes of card are kept with both ends and can be dropped, in the same update, too.

@@ -142,6 +142,9 @@ BOOST_FIXTURE_TEST_CASE(too_old, FreshFixture) {
                   : "DROP INDEX records_suspended_at ON records");
   raw(on_sqlite() ? "DROP INDEX records_identity_at" : "DROP INDEX records_identity_at ON records");
   raw(on_sqlite() ? "DROP INDEX records_customer" : "DROP INDEX records_customer ON records");
+  for (const char* column : {"counter_key_set", "counter_value"}) {
+    raw(std::string("ALTER TABLE records DROP COLUMN ") + column);
+  }
   raw("DELETE FROM schema_version WHERE version > 1");
   const auto fresh = db::make_store_factory(database.settings(), keys(), log, counters).take();
   const auto checked = fresh->open()->check();

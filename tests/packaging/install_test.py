@@ -146,6 +146,8 @@ def one_step_back(root):
     drops = [f"DROP TABLE {name};" for name in tables]
     drops += [f"DROP INDEX {name};" for name, table in
               re.findall(r"CREATE (?:UNIQUE )?INDEX (\w+) ON (\w+)", text) if table not in tables]
+    drops += [f"ALTER TABLE {table} DROP COLUMN {name};" for table, name in
+              re.findall(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", text)]
     root.sh(VAULT + "sqlite3 /var/lib/bipvault/bipvault.db", stdin="".join(drops) +
             f"DELETE FROM schema_version WHERE version = {number};")
     return number
