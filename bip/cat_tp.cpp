@@ -167,7 +167,7 @@ void CatTp::deliver(std::uint8_t flags, base::View data, base::Now, CatTpOutput&
   sdu.data.insert(sdu.data.end(), data.begin(), data.end());
   if (sdu.data.size() > settings_->max_sdu) {
     reset(CatTpReset::unexpected_pdu, out);
-    return finish(End::violated, CatTpReset::unexpected_pdu);
+    return finish(End::too_large, CatTpReset::unexpected_pdu);
   }
   if ((flags & kSeg) != 0) return;
   held_pdus_ = static_cast<std::uint16_t>(held_pdus_ + sdu.pdus);

@@ -24,7 +24,8 @@ class CatTp {
     by_us,
     by_peer,    // RST; reason() says which
     no_answer,  // repetitions exhausted
-    violated,   // the peer's maxima make no link, or it sent a larger SDU than it may
+    violated,   // the peer's maxima make no link
+    too_large,  // the peer sent a larger SDU than it may
   };
   static constexpr std::int64_t kNever = INT64_MAX;
 

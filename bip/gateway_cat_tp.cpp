@@ -10,6 +10,13 @@ namespace {
 constexpr std::uint16_t kLeastSdu = 128;         // what every answer but FETCH DATA has room in
 constexpr std::size_t kMostBacklog = 16 * 1024;  // octets of a link that are not acknowledged
 
+// What an SDU is that is not exactly the one packet which is due.
+Session::End end_for(base::View sdu, bool identified) {
+  if (!identified) return Session::End::bad_identification;
+  return sdu[0] == kIdentificationPacket ? Session::End::second_identification
+                                         : Session::End::bad_packet;
+}
+
 }  // namespace
 
 base::Status Gateway::Impl::open_cat_tp() {
@@ -104,13 +111,14 @@ void Gateway::Impl::read_link(Client& client, base::Now now) {
     const std::uint8_t wanted = known ? kCommandPacket : kIdentificationPacket;
     const Frame frame = next_frame(*sdu, wanted, sdu->size());
     const bool whole = frame.state == Frame::State::whole && frame.size == sdu->size();
-    if (!whole)
-      return client.session.close(known ? Session::End::bad_packet
-                                        : Session::End::bad_identification);
+    if (!whole) return client.session.close(end_for(*sdu, known));
     on_octets(client, *sdu, now);
   }
   const CatTp& machine = client.link->machine();
   if (machine.phase() == CatTp::Phase::closed && !machine.readable()) {
+    if (machine.end() == CatTp::End::too_large) {
+      return client.session.ended_below(Session::End::packet_too_large, now);
+    }
     client.session.end_of_input(now);
   }
 }

@@ -138,6 +138,11 @@ void Session::end_of_input(base::Now now) {
   active_at_ = now.mono_ms;
 }
 
+void Session::ended_below(End why, base::Now now) {
+  if (end_ == End::none) end_ = why;
+  end_of_input(now);
+}
+
 void Session::broken_off(base::Now now) {
   if (packets_ == 0) return close(End::by_card);
   deaf_ = true;

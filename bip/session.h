@@ -58,7 +58,9 @@ class Session {
   void feed(base::View octets, base::Now now);
   // The card sends no more. What it sent completely is still served.
   void end_of_input(base::Now now);
-  // The same, and nobody hears answers any more (a reset).
+  // The same: the channel below has ended over what the card sent, for the reason `why`.
+  void ended_below(End why, base::Now now);
+  // As end_of_input(), and nobody hears answers any more (a reset).
   void broken_off(base::Now now);
   // A newer channel of the card has proved itself: as broken_off().
   void superseded(base::Now now);

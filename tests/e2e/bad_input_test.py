@@ -221,8 +221,7 @@ def tlv_lies(b):
 
 # --- packets ---------------------------------------------------------------------------------
 
-@case("packet over 1,400 octets", "bip.packet_too_large", "over max_packet",
-      {"cat_tp": (None, None)})  # larger than the SDU that was agreed on: RST, of the link alone
+@case("packet over 1,400 octets", "bip.packet_too_large", "over max_packet")
 def too_large_packet(b):
     with b.channel() as channel:
         channel.send(b.card.wrap(bytes([wire.STORE_DATA]) + bytes(1400)))
@@ -255,8 +254,7 @@ def chl_lies(b):
     return "status 06 or 01"
 
 
-@case("identified twice", "bip.second_identification", "identified a second time",
-      {"cat_tp": ("bip.bad_packet", "not a packet")})
+@case("identified twice", "bip.second_identification", "identified a second time")
 def twice(b):
     with b.channel() as channel:
         channel.send(wire.identification(b.card.iccid))

@@ -357,7 +357,7 @@ BOOST_AUTO_TEST_CASE(an_sdu_larger_than_announced_ends_the_link) {
     data.sequence = i;
     end.feed(data, world.now, world.out);
   }
-  BOOST_TEST((end.end() == End::violated));
+  BOOST_TEST((end.end() == End::too_large));
   BOOST_TEST((end.reason() == CatTpReset::unexpected_pdu));
 }
 

@@ -62,9 +62,10 @@ class Caller {
   }
   ~Caller() { ::close(socket_); }
 
-  bool send(base::View sdu) {
+  // more: its last PDU says that the SDU goes on, so that calls make one that is too large.
+  bool send(base::View sdu, bool more = false) {
     const bool taken = machine_.send(sdu, now(), out_);
-    flush();
+    flush(more);
     return taken;
   }
   std::optional<base::Bytes> receive() {
@@ -84,9 +85,17 @@ class Caller {
 
  private:
   static base::Now now() { return base::SystemClock().now(); }
-  void flush() {
-    for (std::size_t i = 0; i < out_.count(); ++i) {
-      BOOST_REQUIRE(::send(socket_, out_[i].data(), out_[i].size(), 0) >= 0);
+  void flush(bool more = false) {
+    CatTpOutput going_on;
+    for (std::size_t i = 0; more && i < out_.count(); ++i) {
+      auto pdu = decode_cat_tp(out_[i]);
+      BOOST_REQUIRE(pdu);
+      if (!pdu->data.empty()) pdu->flags |= cat_tp::kSeg;
+      going_on.add(*pdu);
+    }
+    const CatTpOutput& sent = more ? going_on : out_;
+    for (std::size_t i = 0; i < sent.count(); ++i) {
+      BOOST_REQUIRE(::send(socket_, sent[i].data(), sent[i].size(), 0) >= 0);
     }
     out_.clear();
   }
@@ -183,6 +192,66 @@ BOOST_AUTO_TEST_CASE(what_is_no_card_is_refused) {
   other.send(half);
   BOOST_TEST(other.closed());
   BOOST_TEST(rig.counted("bip.bad_packet") == 2);
+}
+
+void send_too_large(Caller& link) {
+  BOOST_REQUIRE(link.send(base::Bytes(1000, 1), true));
+  BOOST_REQUIRE(link.send(base::Bytes(401, 1)));
+  BOOST_TEST(link.closed());
+  BOOST_TEST((link.machine().end() == CatTp::End::by_peer));
+  BOOST_TEST((link.machine().reason() == CatTpReset::unexpected_pdu));
+}
+
+BOOST_AUTO_TEST_CASE(an_sdu_over_the_maximum_is_counted_and_told) {
+  Rig rig;
+  Caller link(rig, claim(rig.card));
+  BOOST_REQUIRE(
+      (result_of(ask(link, rig.card, rig.card.message(Ins::status))) == CardResult::done));
+  send_too_large(link);
+  BOOST_TEST(until([&] { return rig.counted("bip.packet_too_large") == 1; }));
+  const std::string line =
+      base::cat("packet over max_packet: channel closed: card ", kIccid, " at 127.0.0.1");
+  BOOST_TEST(until([&] { return rig.vault.log.count(line) == 1; }));
+  Caller again(rig, claim(rig.card));
+  send_too_large(again);
+  BOOST_TEST(until([&] { return rig.counted("bip.packet_too_large") == 2; }));
+  BOOST_TEST(until([&] { return rig.gateway->health().sessions == 0; }));
+  BOOST_TEST(rig.vault.log.count("packet over max_packet") == 1);  // seldom
+}
+
+BOOST_AUTO_TEST_CASE(an_sdu_over_the_maximum_of_nobody) {
+  Rig rig;
+  Caller link(rig, {});
+  send_too_large(link);
+  BOOST_TEST(until([&] { return rig.counted("bip.packet_too_large") == 1; }));
+  BOOST_TEST(until([&] {
+    return rig.vault.log.count("packet over max_packet: channel closed: 127.0.0.1") == 1;
+  }));
+}
+
+// As long as was agreed, but no packet: what it is called does not change.
+BOOST_AUTO_TEST_CASE(an_sdu_of_the_maximum_is_taken) {
+  Rig rig;
+  Caller link(rig, claim(rig.card));
+  BOOST_REQUIRE(link.send(base::Bytes(1000, 1), true));
+  BOOST_REQUIRE(link.send(base::Bytes(400, 1)));
+  BOOST_TEST(link.closed());
+  BOOST_TEST(until([&] { return rig.counted("bip.bad_packet") == 1; }));
+  BOOST_TEST(rig.counted("bip.packet_too_large") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_identification) {
+  Rig rig;
+  Caller by_syn(rig, claim(rig.card));
+  BOOST_REQUIRE(by_syn.send(rig.card.identification()));
+  BOOST_TEST(by_syn.closed());
+  BOOST_TEST(until([&] { return rig.counted("bip.second_identification") == 1; }));
+  Caller by_packet(rig, {});
+  BOOST_REQUIRE(by_packet.send(rig.card.identification()));
+  BOOST_REQUIRE(by_packet.send(rig.card.identification()));
+  BOOST_TEST(by_packet.closed());
+  BOOST_TEST(until([&] { return rig.counted("bip.second_identification") == 2; }));
+  BOOST_TEST(rig.counted("bip.bad_packet") == 0);
 }
 
 // FETCH DATA is cut so that an answer is an SDU that the card takes.

@@ -405,6 +405,28 @@ BOOST_AUTO_TEST_CASE(the_cards_end_of_input_lets_what_came_be_served) {
   BOOST_TEST((session.phase() == Phase::closed));
 }
 
+BOOST_AUTO_TEST_CASE(what_ended_the_channel_below_is_told_and_what_came_before_is_served) {
+  Session unknown(defaults(), at(0));
+  unknown.ended_below(End::packet_too_large, at(1));
+  BOOST_TEST((unknown.phase() == Phase::closed && unknown.end() == End::packet_too_large));
+
+  Session session = identified();
+  session.feed(packet(5), at(0));
+  session.ended_below(End::packet_too_large, at(1));
+  BOOST_REQUIRE(session.ready());
+  auto batch = session.next_batch(at(1));
+  session.ended_below(End::packet_too_large, at(1));  // told again: the batch is still waited for
+  BOOST_TEST((session.phase() == Phase::open));
+  answer(session, std::move(batch), hex("0201AA"), 2);
+  session.consume(3, at(3));
+  BOOST_TEST((session.phase() == Phase::closed && session.end() == End::packet_too_large));
+
+  Session closed = identified();
+  closed.close(End::limited);
+  closed.ended_below(End::packet_too_large, at(1));
+  BOOST_TEST((closed.end() == End::limited));
+}
+
 BOOST_AUTO_TEST_CASE(draining_shortens_idling_but_not_a_transfer) {
   Session session = identified();
   session.drain();
