@@ -61,6 +61,16 @@ bool is_blank(const Record& record, const Reminder& reminder) {
   return record == blank && reminder == blank_of(reminder);
 }
 
+// The quotation mark that closes, of a shell or of a letter: the one that opens is skipped with all
+// that stands before the receipt.
+std::string_view without_quote(std::string_view line) {
+  for (const std::string_view mark :
+       {"\"", "'", "\u201D", "\u201C", "\u2019", "\u2018", "\u00BB"}) {
+    if (line.ends_with(mark)) return line.substr(0, line.size() - mark.size());
+  }
+  return line;
+}
+
 }  // namespace
 
 std::string receipt_line(const KeyRing& keys, const ErasureReceipt& receipt) {
@@ -73,7 +83,7 @@ std::optional<ErasureReceipt> read_receipt(const KeyRing& keys, std::string_view
   const std::size_t at = line.find(kWord);
   if (at == std::string_view::npos) return std::nullopt;
   line.remove_prefix(at + kWord.size());
-  line = base::trim(line.substr(0, line.find_first_of("\r\n")));
+  line = without_quote(base::trim(line.substr(0, line.find_first_of("\r\n"))));
   const auto iccid = Iccid::from_digits(next_word(line));
   if (next_word(line) != "at") return std::nullopt;
   const auto date = read_date(next_word(line));

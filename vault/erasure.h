@@ -25,8 +25,8 @@ struct ErasureReceipt {
 // "erased 8986... at 2026-11-24T14:07:55Z versions 2 octets 5123 content HEX64 seal HEX64", without
 // a break.
 std::string receipt_line(const KeyRing& keys, const ErasureReceipt& receipt);
-// Finds one in a line, whatever stands before it. Nothing: there is none, or this audit key has not
-// made it.
+// Finds one in a line, whatever stands before it, with or without a closing quotation mark behind
+// it. Nothing: there is none, or this audit key has not made it.
 std::optional<ErasureReceipt> read_receipt(const KeyRing& keys, std::string_view line);
 
 // Whether there is anything to erase.

@@ -142,6 +142,15 @@ BOOST_AUTO_TEST_CASE(forged_receipts) {
   const auto read = vault::read_receipt(*lab.keys, "Receipt: " + receipt + "\n");
   BOOST_REQUIRE(read.has_value());
   BOOST_TEST(vault::receipt_line(*lab.keys, *read) == receipt);
+  for (const std::string& quoted :
+       std::vector<std::string>{"\"" + receipt + "\"", "'" + receipt + "' ", "“" + receipt + "”",
+                                "„" + receipt + "“", "«" + receipt + "»"}) {
+    BOOST_TEST((vault::read_receipt(*lab.keys, quoted) == read), quoted);
+  }
+  for (const std::string& behind :
+       std::vector<std::string>{"0", "''", "\"\"", ".", " x", "\x9D", "“”"}) {
+    BOOST_TEST(!vault::read_receipt(*lab.keys, receipt + behind).has_value(), behind);
+  }
   for (std::size_t size = 0; size < receipt.size(); ++size) {
     BOOST_TEST(!vault::read_receipt(*lab.keys, receipt.substr(0, size)).has_value(), size);
   }

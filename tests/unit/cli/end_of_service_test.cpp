@@ -23,8 +23,10 @@ BOOST_AUTO_TEST_CASE(end_of_service) {
   BOOST_TEST(check.code == 0);
   BOOST_TEST(contains(check, "by agent:ann\nnothing from before is stored\n"));
   BOOST_TEST(contains(lab.care({"--json", "erase", "verify", receipt}), "\"holds\": true"));
+  BOOST_TEST(lab.care({"erase", "verify", "'" + receipt + "'"}).code == 0);
   receipt.back() = receipt.back() == '0' ? '1' : '0';
   BOOST_TEST(lab.care({"erase", "verify", receipt}).code == 2);
+  BOOST_TEST(lab.care({"erase", "verify", "'" + receipt + "'"}).code == 2);
   BOOST_TEST(contains(lab.care({"audit"}), "erasure_verified  ops:chief  " + card));
   BOOST_TEST(contains(lab.care({"audit", "verify"}), "the history is whole"));
 }
