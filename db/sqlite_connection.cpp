@@ -169,9 +169,7 @@ SqliteConnection::SqliteConnection(const std::string& path, SqliteMode mode,
     } else {
       run("PRAGMA journal_mode = WAL");
       run("PRAGMA synchronous = FULL");
-      // A page that many transactions write goes to the database file once for all of them: four
-      // times as many as by default, for a log of 16 MiB.
-      run("PRAGMA wal_autocheckpoint = 4000");
+      sqlite3_wal_autocheckpoint(handle_, kCheckpointPages);
       run("PRAGMA secure_delete = ON");  // an erased data key leaves no copy in the file
     }
   } catch (...) {
@@ -189,6 +187,19 @@ SqliteConnection::~SqliteConnection() {
 void SqliteConnection::busy_timeout(std::int64_t ms) {
   sqlite3_busy_timeout(handle_, static_cast<int>(ms));
 }
+
+void SqliteConnection::defer_checkpoints() {
+  sqlite3_wal_hook(handle_, &SqliteConnection::committed, this);
+}
+
+int SqliteConnection::committed(void* self, sqlite3* handle, const char* database, int pages) {
+  constexpr int kMostPages = 4 * kCheckpointPages;
+  static_cast<SqliteConnection*>(self)->log_pages_ = pages;
+  if (pages >= kMostPages) sqlite3_wal_checkpoint(handle, database);
+  return SQLITE_OK;
+}
+
+void SqliteConnection::checkpoint() noexcept { sqlite3_wal_checkpoint(handle_, nullptr); }
 
 bool SqliteConnection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 

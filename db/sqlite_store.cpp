@@ -87,6 +87,7 @@ void CommitQueue::lead(const Waiting& own, Batch& batch) {
     }
   }
   commit_batch(batch);
+  const bool due = checkpoint_is_due();
   Waiting* next = nullptr;
   {
     const std::lock_guard lock(mutex_);
@@ -103,6 +104,33 @@ void CommitQueue::lead(const Waiting& own, Batch& batch) {
   for (Waiting* waiting : batch) {
     if (waiting != &own) waiting->changed.ring();
   }
+  if (due) checkpoint_beside();
+}
+
+// Asked by the leader. Does the rest of one that was made beside; true: the next is to be begun.
+bool CommitQueue::checkpoint_is_due() {
+  if (!writer_) return false;
+  const int pages = writer_->log_pages();
+  if (pages < SqliteConnection::kCheckpointPages) due_pages_ = SqliteConnection::kCheckpointPages;
+  switch (checkpoint_.load()) {
+    case Checkpoint::none:
+      if (pages < due_pages_) return false;
+      checkpoint_ = Checkpoint::beside;
+      return true;
+    case Checkpoint::beside:
+      return false;
+    case Checkpoint::rest:
+      writer_->checkpoint();
+      // Readers may keep the log from beginning anew: it is not tried again with every commit.
+      due_pages_ = pages + SqliteConnection::kCheckpointPages / 4;
+      checkpoint_ = Checkpoint::none;
+  }
+  return false;
+}
+
+void CommitQueue::checkpoint_beside() {
+  checkpointer_->checkpoint();
+  checkpoint_ = Checkpoint::rest;
 }
 
 void CommitQueue::with_writer(const std::function<void(SqliteConnection&)>& f) {
@@ -112,13 +140,19 @@ void CommitQueue::with_writer(const std::function<void(SqliteConnection&)>& f) {
 }
 
 SqliteConnection& CommitQueue::writer() {
-  if (!writer_) {
-    auto made = std::make_unique<SqliteConnection>(settings_.path, SqliteMode::write,
-                                                   settings_.query_timeout_ms);
-    must_have_schema(*made);
-    writer_ = std::move(made);
-  }
+  if (!writer_) open_writer();
   return *writer_;
+}
+
+void CommitQueue::open_writer() {
+  auto made = std::make_unique<SqliteConnection>(settings_.path, SqliteMode::write,
+                                                 settings_.query_timeout_ms);
+  must_have_schema(*made);
+  made->defer_checkpoints();
+  if (!checkpointer_) {
+    checkpointer_ = std::make_unique<SqliteConnection>(settings_.path, SqliteMode::read, 0);
+  }
+  writer_ = std::move(made);
 }
 
 // Sets the error of each that was not committed. When the common transaction fails as a whole,

@@ -2,6 +2,7 @@
 // same moment share a transaction (group commit); when one of them fails, each is tried alone.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -19,6 +20,9 @@
 namespace db {
 
 // Any thread. The first who waits commits for all who wait with it; no thread of its own.
+// Checkpoints are not part of a commit, so that nobody waits for them: who has led a group writes
+// most of the log back when others are committing already, and the next leader the little that they
+// have added meanwhile, so that the log begins anew.
 class CommitQueue {
  public:
   explicit CommitQueue(const Settings& settings) : settings_(settings) {}
@@ -44,12 +48,24 @@ class CommitQueue {
   void wait_for_leader(Waiting& own);
   void lead(const Waiting& own, Batch& batch);
   SqliteConnection& writer();
+  void open_writer();
+  bool checkpoint_is_due();
+  void checkpoint_beside();
   void commit_batch(Batch& batch);
   // In an open transaction.
   void commit_together(SqliteConnection& connection, const Batch& batch);
 
   const Settings& settings_;
-  std::unique_ptr<SqliteConnection> writer_;  // the leader's alone
+  enum class Checkpoint {
+    none,
+    beside,  // under way: the checkpointer is with the one who has set this
+    rest,    // for the next leader
+  };
+
+  std::unique_ptr<SqliteConnection> writer_;            // the leader's alone
+  int due_pages_ = SqliteConnection::kCheckpointPages;  // the leader's alone
+  std::unique_ptr<SqliteConnection> checkpointer_;
+  std::atomic<Checkpoint> checkpoint_ = Checkpoint::none;
   std::mutex mutex_;
   std::condition_variable free_;  // nobody leads any more
   std::deque<Waiting*> queue_;
