@@ -76,7 +76,8 @@ void Gateway::Impl::on_link_event(const CatTpLinks::Event& event, base::Now now)
 void Gateway::Impl::link_opened(const CatTpLinks::Event& event, base::Now now) {
   CatTpLinks::Link& link = *event.link;
   const Address& from = link.peer().address;
-  const bool full = clients_.size() >= settings_->sessions;
+  // A link that was half open when the gateway began to stop, too.
+  const bool full = stopping_ || clients_.size() >= settings_->sessions;
   const bool allowed = limiter_.address_allowed(from, now);
   const auto iccid = vault::Iccid::from_ef(event.identification);
   const bool bad = !iccid && !event.identification.empty();
