@@ -1,6 +1,7 @@
 #include "cli/card_export.h"
 
 #include "base/time.h"
+#include "cli/care_view.h"
 #include "cli/export.h"
 #include "cli/progress.h"
 #include "db/card_list.h"
@@ -19,20 +20,6 @@ std::string field(const std::string& text) {
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
   return quoted + "\"";
-}
-
-const char* word(vault::RecordState state) {
-  switch (state) {
-    case vault::RecordState::empty:
-      return "empty";
-    case vault::RecordState::held:
-      return "held";
-    case vault::RecordState::locked:
-      return "locked";
-    case vault::RecordState::suspended:
-      return "suspended";
-  }
-  return "";
 }
 
 // Nothing: all is written. `seen` counts.
@@ -67,7 +54,7 @@ std::string card_line(const vault::Record& record, base::Now now) {
   return cat(record.iccid.digits(), ",",
              record.msisdn_provisioned ? "+" + record.msisdn_provisioned->digits() : "", ",",
              field(record.customer), ",", field(record.language), ",",
-             word(vault::state_of(record, now)), ",",
+             state_name(vault::state_of(record, now)), ",",
              stored ? base::iso_date(record.updated_at) : "", ",",
              stored ? cat(record.image->bytes) : "", "\n");
 }

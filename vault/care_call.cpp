@@ -53,18 +53,21 @@ struct Spelled {
   std::optional<Msisdn> number;
 };
 
+bool is_international(const std::string& text) {
+  return text.starts_with('+') || text.starts_with("00");
+}
+
 Spelled read_who(const std::string& text) {
   Spelled who;
-  const bool number_form = text.starts_with('+') || text.starts_with("00");
-  if (!number_form) who.spellings = iccid_spellings(text);
-  if (number_form || who.spellings.empty()) who.number = Msisdn::from_text(text);
+  if (!is_international(text)) who.spellings = iccid_spellings(text);
+  if (who.spellings.empty()) who.number = Msisdn::from_text(text);
   return who;
 }
 
 // Digits that are taken for an ICCID, but are no more than a number has.
 bool looks_national(const std::string& text) {
   constexpr std::ptrdiff_t kLongestNumber = 15;
-  return !text.starts_with('+') && !text.starts_with("00") &&
+  return !is_international(text) &&
          std::count_if(text.begin(), text.end(),
                        [](unsigned char c) { return std::isdigit(c) != 0; }) <= kLongestNumber;
 }
