@@ -47,7 +47,7 @@ class Channel:
     LineCut is raised. passed counts them."""
 
     def __init__(self, card, port, identify=True, timeout=15.0, nodelay=True, limit=None):
-        self.card, self._input, self.passed, self._limit = card, b"", 0, limit
+        self.card, self._input, self._passed, self._limit = card, b"", 0, limit
         self.socket, self.marks = None, []  # marks: passed after each piece that was sent
         try:
             self._open(port, identify, timeout, nodelay)
@@ -55,6 +55,10 @@ class Channel:
             if not isinstance(failure, LineCut):  # the next send meets the end of the line, too
                 self.close()
                 raise
+
+    @property
+    def passed(self):
+        return self._passed
 
     def _open(self, port, identify, timeout, nodelay=True):
         self._connect(port, timeout, nodelay)
@@ -90,7 +94,7 @@ class Channel:
     def _put(self, octets):
         left = len(octets) if self._limit is None else self._limit - self.passed
         self.socket.sendall(octets[:left])
-        self.passed += min(left, len(octets))
+        self._passed += min(left, len(octets))
         self.marks.append(self.passed)
         if left < len(octets):
             raise LineCut
@@ -216,7 +220,7 @@ class TlsChannel(Channel):
 class CatTpChannel(Channel):
     """One CAT_TP link; what is sent at once is one SDU. identify False: a SYN that names nobody."""
 
-    link = None
+    link, _dead = None, False
 
     def _open(self, port, identify, timeout, nodelay=True):
         own = wire.ef_iccid(self.card.iccid) if identify else b""
@@ -229,15 +233,9 @@ class CatTpChannel(Channel):
                 self.link.reset()
             self.link.close()
 
-    _dead = False
-
     @property
     def passed(self):
         return self.link.passed if self.link else 0
-
-    @passed.setter
-    def passed(self, _):
-        pass
 
     def finish(self):
         self.link.reset()
