@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/card_export.h"
 #include "cli/care_view.h"
+#include "cli/config_check.h"
 #include "cli/db_check.h"
 #include "cli/import.h"
 #include "cli/instance_view.h"
@@ -219,33 +220,6 @@ int schema(Tool& tool, const char* done,
     tool.print(text + "\n");
   }
   return right ? kDone : kFailed;
-}
-
-int config_check(Tool& tool) {
-  if (tool.json()) {
-    const auto loaded = config::load(tool.config_path());
-    JsonObject out = json_object();
-    Poco::JSON::Array list;
-    if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {
-      for (const config::Problem& problem : *problems) {
-        JsonObject item = json_object();
-        item.set("file", problem.file);
-        item.set("line", problem.line);
-        item.set("key", problem.key);
-        item.set("text", problem.text);
-        list.add(item);
-      }
-    }
-    out.set("problems", list);
-    tool.print(out);
-    if (list.size() > 0) return kBadConfig;
-  }
-  const config::Config* config = tool.config(false);
-  if (config == nullptr) return tool.code();
-  const auto keys = db::FileKeyRing::load(config->keys);
-  if (!keys) return tool.fail(kBadConfig, keys.error());
-  if (!tool.json()) tool.print("the configuration is good\n");
-  return kDone;
 }
 
 int swap(Tool& tool) {

@@ -270,7 +270,8 @@ void Checks::smscs() {
 }
 
 void Checks::files() {
-  const std::string help = cat("bipvault-ops --config ", r_.path, " keys init");
+  const std::string help = cat("restore it from the backup of the keys; only for a new vault: ",
+                               "bipvault-ops --config ", r_.path, " keys init");
   secret("keys", "master_key_file", c_.keys.master_key_file, help);
   secret("keys", "pepper_file", c_.keys.pepper_file, help);
   secret("keys", "audit_key_file", c_.keys.audit_key_file, help);
@@ -312,7 +313,7 @@ void Checks::secret(std::string_view section, std::string_view key, const std::s
   if (file.state == base::SecretFile::good) return;
   std::string text = base::shown_path(path) == path ? file.text : "there is no such file (***)";
   const bool missing = file.state == base::SecretFile::missing;
-  if (missing && !help.empty()) text += cat("; to create it: ", help);
+  if (missing && !help.empty()) text += cat("; ", help);
   problem(section, key, std::move(text),
           missing ? Problem::Kind::missing_file : Problem::Kind::wrong);
 }

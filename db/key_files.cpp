@@ -94,24 +94,16 @@ std::string in_both(const NumberedKeys& file, const TokenKeys& token) {
   return "";
 }
 
-base::Result<MasterKeys> load_master_keys(const KeyFiles& files) {
-  const bool has_token = !files.token.module.empty();
-  if (files.master_key_file.empty() && !has_token) {
-    return base::Error{"no master key file is configured"};
-  }
-  NumberedKeys in_file;
-  if (!files.master_key_file.empty()) {
-    auto read = read_key_file(files.master_key_file, has_token);
-    if (!read) return base::Error{read.error()};
-    in_file = read.take();
-  }
-  if (!has_token) return MasterKeys(std::move(in_file));
+// With those of the file, which may be none.
+base::Result<MasterKeys> with_token_keys(const KeyFiles& files, NumberedKeys in_file) {
   auto token = TokenKeys::open(files.token);
   if (!token) return base::Error{token.error()};
   if (std::string fault = in_both(in_file, **token); !fault.empty()) return base::Error{fault};
   if (in_file.empty() && (*token)->numbers().empty()) {
     return base::Error{base::cat("HSM token '", files.token.token, "': holds no key called '",
-                                 files.token.key_label, "'; to create it: bipvault-ops keys init")};
+                                 files.token.key_label,
+                                 "'; restore it from the HSM's backup; only for a new vault: "
+                                 "bipvault-ops keys init")};
   }
   MasterKeys keys(std::move(in_file), token.take());
   if (const base::Status works = keys.check(); !works) return base::Error{works.error()};
@@ -227,27 +219,52 @@ base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files) {
   return created;
 }
 
-base::Result<std::unique_ptr<FileKeyRing>> FileKeyRing::load(const KeyFiles& files) {
-  auto ring = std::make_unique<FileKeyRing>();
-  auto master = load_master_keys(files);
-  if (!master) return base::Error{master.error()};
-  ring->master_ = master.take();
-  const std::tuple<NumberedKeys*, const std::string*, const char*> wanted[] = {
-      {&ring->peppers_, &files.pepper_file, "pepper file"},
-      {&ring->audit_, &files.audit_key_file, "audit key file"},
+void FileKeyRing::read(const KeyFiles& files, std::vector<KeyFault>& faults) {
+  const bool has_token = !files.token.module.empty();
+  NumberedKeys in_file;
+  const std::tuple<const char*, NumberedKeys*, const std::string*, const char*> wanted[] = {
+      {"master_key_file", &in_file, &files.master_key_file, "master key file"},
+      {"pepper_file", &peppers_, &files.pepper_file, "pepper file"},
+      {"audit_key_file", &audit_, &files.audit_key_file, "audit key file"},
   };
-  for (const auto& [keys, path, what] : wanted) {
-    if (path->empty()) return base::Error{base::cat("no ", what, " is configured")};
-    auto loaded = read_key_file(*path);
-    if (!loaded) return base::Error{loaded.error()};
-    *keys = loaded.take();
+  for (const auto& [name, keys, path, what] : wanted) {
+    const bool beside_token = has_token && keys == &in_file;
+    if (path->empty()) {
+      if (!beside_token) faults.push_back({name, base::cat("no ", what, " is configured")});
+      continue;
+    }
+    auto loaded = read_key_file(*path, beside_token);
+    if (loaded) *keys = loaded.take();
+    if (!loaded) faults.push_back({name, loaded.error()});
   }
   // Entries do not name the key that they were made with: a second one would make every chain
   // made under the first look forged.
-  if (ring->audit_.size() != 1) {
-    return base::Error{files.audit_key_file + ": must hold exactly one key"};
+  if (audit_.size() > 1) {
+    faults.push_back({"audit_key_file", files.audit_key_file + ": must hold exactly one key"});
   }
-  return ring;
+  if (!has_token) {
+    master_ = MasterKeys(std::move(in_file));
+    return;
+  }
+  auto master = with_token_keys(files, std::move(in_file));
+  if (master) master_ = master.take();
+  if (!master) faults.push_back({"pkcs11_module", master.error()});
+}
+
+std::vector<KeyFault> FileKeyRing::faults(const KeyFiles& files) {
+  std::vector<KeyFault> faults;
+  FileKeyRing().read(files, faults);
+  return faults;
+}
+
+base::Result<std::unique_ptr<FileKeyRing>> FileKeyRing::load(const KeyFiles& files) {
+  auto ring = std::make_unique<FileKeyRing>();
+  std::vector<KeyFault> faults;
+  ring->read(files, faults);
+  if (faults.empty()) return ring;
+  std::string all;
+  for (const KeyFault& fault : faults) all += (all.empty() ? "" : "; ") + fault.text;
+  return base::Error{all};
 }
 
 std::uint32_t FileKeyRing::newest_pepper() const { return peppers_.rbegin()->first; }

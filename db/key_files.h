@@ -18,10 +18,19 @@ namespace db {
 
 inline constexpr std::uint32_t kHighestKeyNumber = 999'999'999;
 
+// What is wrong with the keys that a configuration names; `key` is its key of section [keys].
+struct KeyFault {
+  const char* key = "";
+  std::string text;
+};
+
 // The master keys may lie in an HSM instead. Immutable after load; any thread.
 class FileKeyRing : public vault::KeyRing {
  public:
+  // The error names all faults.
   static base::Result<std::unique_ptr<FileKeyRing>> load(const KeyFiles& files);
+  // Of all files and of the HSM; empty: load() will do.
+  static std::vector<KeyFault> faults(const KeyFiles& files);
 
   std::uint32_t newest_pepper() const override;
   std::optional<vault::KeyMac> key_mac(std::uint32_t pepper, const vault::RecordId& record,
@@ -33,6 +42,8 @@ class FileKeyRing : public vault::KeyRing {
   const NumberedKeys& peppers() const { return peppers_; }
 
  private:
+  void read(const KeyFiles& files, std::vector<KeyFault>& faults);
+
   MasterKeys master_;
   NumberedKeys peppers_;
   NumberedKeys audit_;

@@ -1,0 +1,73 @@
+#include "cli/config_check.h"
+
+#include <Poco/JSON/Array.h>
+
+#include <algorithm>
+
+namespace cli {
+
+namespace {
+
+using Problems = std::vector<config::Problem>;
+
+bool any_with(const Problems& problems, std::string_view beginning) {
+  return std::any_of(problems.begin(), problems.end(), [&](const config::Problem& problem) {
+    return problem.key.starts_with(beginning);
+  });
+}
+
+// What stands in the key files and in the HSM, but for those of which something is told already.
+void add_key_faults(const config::Config& config, const std::string& path, Problems& problems) {
+  const Problems before = problems;
+  for (const db::KeyFault& fault : db::FileKeyRing::faults(config.keys)) {
+    const std::string key = base::cat("keys.", fault.key);
+    // Without its PIN the HSM says nothing new.
+    const bool of_hsm = key == "keys.pkcs11_module";
+    if (any_with(before, of_hsm ? "keys.pkcs11_" : key)) continue;
+    problems.push_back({path, 0, key, fault.text, config::Problem::Kind::wrong, "keys"});
+  }
+}
+
+Problems problems_of(const std::string& path) {
+  Problems problems;
+  auto loaded = config::load(path);
+  if (auto* found = std::get_if<Problems>(&loaded)) {
+    problems = std::move(*found);
+    // Where only files are at fault their names are known.
+    loaded = config::load(path, config::Check::syntax_only);
+  }
+  if (const auto* config = std::get_if<config::Config>(&loaded)) {
+    add_key_faults(*config, path, problems);
+  }
+  return problems;
+}
+
+Poco::JSON::Array problems_json(const Problems& problems) {
+  Poco::JSON::Array list;
+  for (const config::Problem& problem : problems) {
+    JsonObject item = json_object();
+    item.set("file", problem.file);
+    item.set("line", problem.line);
+    item.set("key", problem.key);
+    item.set("text", problem.text);
+    list.add(item);
+  }
+  return list;
+}
+
+}  // namespace
+
+int config_check(Tool& tool) {
+  const Problems problems = problems_of(tool.config_path());
+  if (tool.json()) {
+    JsonObject out = json_object();
+    out.set("problems", problems_json(problems));
+    tool.print(out);
+  } else {
+    for (const config::Problem& problem : problems) tool.err() << problem.to_string() << "\n";
+    if (problems.empty()) tool.print("the configuration is good\n");
+  }
+  return problems.empty() ? kDone : kBadConfig;
+}
+
+}  // namespace cli

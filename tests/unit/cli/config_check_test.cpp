@@ -1,0 +1,54 @@
+// `config check`: all faults at once, in both forms of output, with the exit code that fits.
+#include "tests/unit/cli/tools.h"
+
+using namespace tools;
+
+namespace {
+
+std::size_t count(const Ended& ended, const std::string& text) {
+  std::size_t found = 0;
+  for (std::size_t at = 0; (at = ended.output.find(text, at)) != std::string::npos; ++at) ++found;
+  return found;
+}
+
+}  // namespace
+
+// Proves that each key file that cannot be used is told, in text and in JSON, and never what is in
+// it.
+BOOST_AUTO_TEST_CASE(all_bad_key_files_are_told) {
+  const Laboratory lab;
+  lab.set_up();
+  const Ended good = lab.ops({"--json", "config", "check"});
+  BOOST_TEST(good.code == 0);
+  BOOST_TEST(contains(good, "\"problems\": ["), good.output);
+  BOOST_TEST(!contains(good, "\"text\""), good.output);
+  std::ofstream(lab.path / "pepper.keys") << "1 c0ffee\n";
+  std::ofstream(lab.path / "audit.keys") << "# nothing\n";
+  for (const Arguments& form :
+       {Arguments{"config", "check"}, Arguments{"--json", "config", "check"}}) {
+    const Ended told = lab.ops(form);
+    BOOST_TEST(told.code == 3);
+    BOOST_TEST(contains(told, "pepper.keys:1: the key must be 64 hexadecimal digits"), told.output);
+    BOOST_TEST(contains(told, "audit.keys: holds no key"), told.output);
+    BOOST_TEST(count(told, "pepper_file") == 1u, told.output);
+    BOOST_TEST(!contains(told, "c0ffee"), told.output);
+    BOOST_TEST(!contains(told, "is good"), told.output);
+  }
+  const Ended status = lab.ops({"db", "check"});
+  BOOST_TEST(status.code == 3);
+  BOOST_TEST(contains(status, "pepper.keys:1:"), status.output);
+  BOOST_TEST(contains(status, "audit.keys: holds no key"), status.output);
+}
+
+// Proves that a missing file does not hide what is wrong in another, and is told once.
+BOOST_AUTO_TEST_CASE(a_missing_and_a_bad_key_file) {
+  const Laboratory lab;
+  lab.set_up();
+  fs::remove(lab.path / "master.keys");
+  std::ofstream(lab.path / "pepper.keys") << "one\n";
+  const Ended told = lab.ops({"config", "check"});
+  BOOST_TEST(told.code == 3);
+  BOOST_TEST(count(told, "master_key_file") == 1u, told.output);
+  BOOST_TEST(contains(told, "restore it from the backup of the keys"), told.output);
+  BOOST_TEST(contains(told, "pepper.keys:1: a line is NUMBER HEX64"), told.output);
+}
