@@ -58,7 +58,10 @@ ProgramSpec make_program() {
            "Shows what is known of the record of WHO, an ICCID or a phone number (+...), and\n"
            "what to tell the customer. If several records fit, they are listed. --customer REF\n"
            "finds a customer's card; of several, 50 at most are listed with number, state and\n"
-           "date, and the ICCID of one of them shows more."),
+           "date, and the ICCID of one of them shows more. The ICCID of a card whose record has\n"
+           "moved on to another one finds it here, which is said first; calls that change "
+           "something\n"
+           "are refused for it."),
        of_record(
            "unlock", "open a locked record",
            "Takes the lock away and gives all attempts back. With --reset-key the card's next\n"

@@ -132,6 +132,10 @@ void add_reminders(std::string& out, const vault::CareView& view) {
 JsonObject view_json(const vault::CareView& view) {
   const vault::Record& record = view.record;
   JsonObject out = json_object();
+  if (view.former_card) {
+    out.set("asked_for", view.former_card->digits());
+    out.set("moved_at", date(record.moved_at));
+  }
   out.set("iccid", record.iccid.digits());
   out.set("state", state_name(view.state));
   set_text(out, "locked_at", date(record.locked_at));
@@ -198,6 +202,10 @@ const char* state_name(vault::RecordState state) {
 std::string view_text(const vault::CareView& view) {
   const vault::Record& record = view.record;
   std::string out;
+  if (view.former_card) {
+    out = cat("The back-up of card ", view.former_card->digits(), " belongs to card ",
+              record.iccid.digits(), " since ", date(record.moved_at), ".\n\n");
+  }
   row(out, "ICCID", record.iccid.digits());
   row(out, "State", state_name(view.state));
   row(out, "Locked since", date(record.locked_at));

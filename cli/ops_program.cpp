@@ -108,7 +108,8 @@ std::vector<CommandSpec> other_commands() {
        "move a record to the customer's new card",
        "An order of provisioning: the record of the card OLD belongs to the card NEW from now on.\n"
        "ICCIDs in any spelling; NEW must have been imported. A lock stays. If NEW has content of\n"
-       "its own, the old content becomes its older versions.",
+       "its own, the old content becomes its older versions. Refused (exit code 5) when the\n"
+       "record of OLD has moved on to another card: the order then takes it from nobody.",
        {operator_option()}},
       {"ended",
        "CARD",

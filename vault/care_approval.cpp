@@ -135,7 +135,7 @@ CareResult<CareService::Requested> CareService::request(const CareCall& call, co
     return refused("this needs no second agent: call it at once");
   }
   Call care(*this, now);
-  auto target = care.resolve(who);
+  auto target = care.resolve_present(who);
   if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
   const Record& meant = std::get<Record>(target);
   const auto waiting = store_.messages().care_requests(&meant.id, now.utc_ms, kMostPending);

@@ -67,9 +67,9 @@ Spelled read_who(const std::string& text) {
 // Digits that are taken for an ICCID, but are no more than a number has.
 bool looks_national(const std::string& text) {
   constexpr std::ptrdiff_t kLongestNumber = 15;
-  return !is_international(text) &&
-         std::count_if(text.begin(), text.end(),
-                       [](unsigned char c) { return std::isdigit(c) != 0; }) <= kLongestNumber;
+  return !is_international(text) && std::count_if(text.begin(), text.end(), [](unsigned char c) {
+                                      return std::isdigit(c) != 0;
+                                    }) <= kLongestNumber;
 }
 
 }  // namespace
@@ -124,11 +124,40 @@ std::variant<Record, CareFailure> CareService::Call::resolve(const Who& meant) {
   return found->front();
 }
 
+std::optional<Iccid> former_card(const Who& who, const Record& found) {
+  if (who.customer || !found.moved_from) return std::nullopt;
+  const std::vector<Iccid> spellings = read_who(who.text).spellings;
+  const auto meant = [&](const Iccid& card) {
+    return std::find(spellings.begin(), spellings.end(), card) != spellings.end();
+  };
+  return meant(*found.moved_from) && !meant(found.iccid) ? found.moved_from : std::nullopt;
+}
+
+CareFailure moved_on(const Iccid& former, const Record& record, const std::string& instead) {
+  CareFailure failure =
+      fail(CareError::ambiguous, base::cat("the back-up of card ", former.digits(),
+                                           " belongs to card ", record.iccid.digits(), " since ",
+                                           base::iso_date(record.moved_at), "; ", instead));
+  failure.candidates.push_back(record.iccid.digits());
+  return failure;
+}
+
+std::variant<Record, CareFailure> CareService::Call::resolve_present(const Who& who) {
+  auto target = resolve(who);
+  const auto* record = std::get_if<Record>(&target);
+  if (record == nullptr) return target;
+  const auto former = former_card(who, *record);
+  if (former) return moved_on(*former, *record, kNameThatCard);
+  return target;
+}
+
 std::optional<CareFailure> CareService::Call::run(const Record& target, const std::string& actor,
                                                   const Body& body) {
   return transact(actor, [&](RecordTx& tx) -> std::optional<CareFailure> {
     Record* record = tx.find(target.id);
     if (record == nullptr) return fail(CareError::not_found, "the record has just been removed");
+    // Moved since it was looked up: what was said of its card is not meant for the next one.
+    if (record->iccid != target.iccid) return moved_on(target.iccid, *record, kNameThatCard);
     return body(tx, *record);
   });
 }
@@ -150,7 +179,7 @@ std::optional<CareFailure> CareService::Call::transact(const std::string& actor,
 std::optional<CareFailure> CareService::Call::by_agent(const CareCall& call, const Who& who,
                                                        const Body& body) {
   if (auto fault = call_fault(call)) return fault;
-  auto target = resolve(who);
+  auto target = resolve_present(who);
   if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
   return run(std::get<Record>(target), "agent:" + call.agent, body);
 }

@@ -3,12 +3,18 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 #include "vault/care_service.h"
 
 namespace vault {
 
 CareFailure fail(CareError error, std::string text);
+// The card that the record was moved away from, when that is what it was found by.
+std::optional<Iccid> former_card(const Who& who, const Record& found);
+// Why what was said of that card is not done to the record; `instead`: what to do.
+CareFailure moved_on(const Iccid& former, const Record& record, const std::string& instead);
+inline constexpr char kNameThatCard[] = "name that card if it is meant";
 // Text that goes into the history: valid UTF-8, no control characters, no unbounded length.
 std::string tidy(std::string text);
 std::optional<CareFailure> operator_fault(const std::string& name);
@@ -34,8 +40,14 @@ class CareService::Call {
  public:
   Call(CareService& service, base::Now now) : service_(service), now_(now) {}
 
-  // The one record that is meant.
+  // The one record that is meant. By a card of before only for whoever looks (former_card).
   std::variant<Record, CareFailure> resolve(const Who& who);
+  // The same for a call that changes something: a card whose record has moved on is refused.
+  std::variant<Record, CareFailure> resolve_present(const Who& who);
+  // The records of both cards of an order. One record twice: the order was carried out already, or
+  // both cards are the same.
+  std::variant<std::pair<Record, Record>, CareFailure> resolve_order(const std::string& old_iccid,
+                                                                     const std::string& new_iccid);
   // All records of a customer, at most `limit`, at least one; or the only one.
   std::variant<std::vector<Record>, CareFailure> of_customer(const std::string& reference,
                                                              std::size_t limit);

@@ -8,7 +8,7 @@ CareResult<CareService::Exported> CareService::export_content(const CareCall& ca
                                                               std::size_t copy, base::Now now) {
   if (auto fault = call_fault(call)) return *fault;
   Call care(*this, now);
-  auto target = care.resolve(who);
+  auto target = care.resolve_present(who);
   if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
   const Record& meant = std::get<Record>(target);
   const Grounds grounds = care.grounds(call);

@@ -19,29 +19,47 @@ CareResult<CareService::Moved> repeated_swap(const Record& record, const std::st
   return CareService::Moved{*record.moved_from, record.iccid, "moved before"};
 }
 
+CareFailure of_card(const char* which, CareFailure failure) {
+  failure.text = which + failure.text;
+  return failure;
+}
+
 }  // namespace
+
+std::variant<std::pair<Record, Record>, CareFailure> CareService::Call::resolve_order(
+    const std::string& old_iccid, const std::string& new_iccid) {
+  auto old_target = resolve(old_iccid);
+  if (auto* failure = std::get_if<CareFailure>(&old_target)) return of_card("old card: ", *failure);
+  auto new_target = resolve(new_iccid);
+  if (auto* failure = std::get_if<CareFailure>(&new_target)) {
+    if (failure->error == CareError::not_found) failure->text += "; import it first";
+    return of_card("new card: ", *failure);
+  }
+  const Record& from = std::get<Record>(old_target);
+  const Record& to = std::get<Record>(new_target);
+  if (const auto former = former_card(new_iccid, to)) {
+    return of_card("new card: ", moved_on(*former, to, "import it first if it is in use again"));
+  }
+  const auto former = former_card(old_iccid, from);
+  if (former && from.id != to.id) {
+    return of_card("old card: ", moved_on(*former, from, kNameThatCard));
+  }
+  return std::pair(from, to);
+}
 
 CareResult<CareService::Moved> CareService::swap(const std::string& operator_name,
                                                  const std::string& old_iccid,
                                                  const std::string& new_iccid, base::Now now) {
   if (auto fault = operator_fault(operator_name)) return *fault;
   Call care(*this, now);
-  auto old_target = care.resolve(old_iccid);
-  if (auto* failure = std::get_if<CareFailure>(&old_target)) {
-    failure->text = "old card: " + failure->text;
-    return *failure;
-  }
-  auto new_target = care.resolve(new_iccid);
-  if (auto* failure = std::get_if<CareFailure>(&new_target)) {
-    failure->text = "new card: " + failure->text +
-                    (failure->error == CareError::not_found ? "; import it first" : "");
-    return *failure;
-  }
-  const Iccid to = std::get<Record>(new_target).iccid;
-  Moved done{std::get<Record>(old_target).iccid, to, "moved"};
-  if (done.old_iccid == to) return repeated_swap(std::get<Record>(old_target), old_iccid);
+  auto order = care.resolve_order(old_iccid, new_iccid);
+  if (auto* failure = std::get_if<CareFailure>(&order)) return *failure;
+  const auto& [old_record, new_record] = std::get<0>(order);
+  const Iccid to = new_record.iccid;
+  Moved done{old_record.iccid, to, "moved"};
+  if (done.old_iccid == to) return repeated_swap(old_record, old_iccid);
   const auto failure =
-      care.run(std::get<Record>(old_target), "ops:" + operator_name,
+      care.run(old_record, "ops:" + operator_name,
                [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
                  done.how = "moved";
                  const Subscriber subscriber = subscriber_of(record);
@@ -91,7 +109,7 @@ CareResult<CareService::Asked> CareService::wake(const std::string& operator_nam
                                                  base::Now now) {
   if (auto fault = operator_fault(operator_name)) return *fault;
   Call care(*this, now);
-  auto target = care.resolve(who);
+  auto target = care.resolve_present(who);
   if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
   Asked done{std::get<Record>(target).iccid, 0};
   const std::string actor = "ops:" + operator_name;

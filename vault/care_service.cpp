@@ -58,7 +58,11 @@ CareResult<CareView> CareService::show(const CareCall& call, const Who& who, bas
   Call care(*this, now);
   auto target = care.resolve(who);
   if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
-  return care.view(call, std::get<Record>(target));
+  auto view = care.view(call, std::get<Record>(target));
+  if (auto* shown = std::get_if<CareView>(&view)) {
+    shown->former_card = former_card(who, shown->record);
+  }
+  return view;
 }
 
 CareResult<CareView> CareService::Call::view(const CareCall& call, const Record& target) {
@@ -76,6 +80,7 @@ CareResult<CareView> CareService::Call::view(const CareCall& call, const Record&
                         {},
                         "",
                         tx.messages().reminder(record.id),
+                        std::nullopt,
                         std::nullopt};
         const WakeUpRow& card = tx.messages().wake_up(record.iccid);
         if (card.version != 0) view->wake_up = card;

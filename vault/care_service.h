@@ -44,7 +44,8 @@ struct Who {
 enum class CareError {
   bad_call,  // agent, reason or document missing
   not_found,
-  ambiguous,    // several records fit what was typed: `candidates`
+  ambiguous,    // several records fit what was typed, or one that has moved on to another card:
+                // `candidates`
   wrong_state,  // nothing to unlock, no pending move, ...
   limit,        // agent_daily_limit reached
   conflict,
@@ -68,6 +69,8 @@ struct CareView {
   std::string advice;  // what to tell the customer
   Reminder reminder;
   std::optional<WakeUpRow> wake_up;  // of the card, if it was ever to be woken
+  // The card that was asked for, when the record has moved on from it (Record::moved_at).
+  std::optional<Iccid> former_card;
 };
 
 template <class T>

@@ -108,6 +108,39 @@ BOOST_AUTO_TEST_CASE(swap_by_order) {
   BOOST_TEST(lab.ops({"swap", "8986001234567890138", "8986001234567890138"}).code == 2);
 }
 
+// Proves that a call for the card of before does nothing to the present one, and names it; that
+// show finds it and says so first; and that a late order takes the record from nobody.
+BOOST_AUTO_TEST_CASE(called_by_the_card_of_before) {
+  const Laboratory lab;
+  lab.set_up();
+  const std::string before = "8986001234567890120";
+  const std::string now = "8986001234567890138";
+  const std::string third = "8986001234567890146";
+  BOOST_REQUIRE(lab.ops({"import", "-"}, "iccid\n" + third + "\n").code == 0);
+  BOOST_REQUIRE(lab.ops({"swap", before, now}).code == 0);
+  const std::string belongs =
+      "he back-up of card " + before + " belongs to card " + now + " since ";
+  const Ended refused = lab.care(proven({"suspend", before}));
+  BOOST_TEST(refused.code == 5, refused.output);
+  BOOST_TEST(contains(refused, "bipvault-care: t" + belongs), refused.output);
+  BOOST_TEST(contains(refused, "; name that card if it is meant\n  " + now + "\n"), refused.output);
+  BOOST_TEST(contains(lab.care(proven({"--json", "erase", before})), "\"candidates\""));
+  const Ended late = lab.ops({"swap", before, third});
+  BOOST_TEST(late.code == 5, late.output);
+  BOOST_TEST(contains(late, "old card: t" + belongs), late.output);
+  const Ended shown = lab.care(proven({"show", before}));
+  BOOST_TEST(shown.code == 0);
+  BOOST_TEST(shown.output.starts_with("T" + belongs), shown.output);
+  BOOST_TEST(contains(shown, "\nState             empty\n"), shown.output);
+  BOOST_TEST(!contains(shown, "suspended"), shown.output);
+  const Ended json = lab.care(proven({"--json", "show", before}));
+  BOOST_TEST(contains(json, "\"asked_for\": \"" + before + "\""), json.output);
+  BOOST_TEST(contains(json, "\"moved_at\": \"20"), json.output);
+  const Ended own = lab.care(proven({"show", now}));
+  BOOST_TEST(own.output.starts_with("ICCID"), own.output);
+  BOOST_TEST(lab.care(proven({"suspend", now})).code == 0);
+}
+
 // Proves that provisioning can tell that a card is out of use, and take it back.
 BOOST_AUTO_TEST_CASE(ended_by_order) {
   const Laboratory lab;
