@@ -1,4 +1,5 @@
 // bipvault-card: a card with its files and applet, and a phone around it.
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "base/standard_output.h"
 #include "base/text.h"
 #include "card/card_file.h"
 #include "card/fill.h"
@@ -84,7 +86,7 @@ two runs; a fetch fails as "lost" when it brings anything else. The server must 
 unless --allow-remote.
 park-cards makes a CSV with random keys: for the host's card_keys and for the import.
 
-Exit: 0 done, 1 the story failed (expectation, time, file), 2 wrong use.
+Exit: 0 done, 1 the story failed (expectation, time, file, output), 2 wrong use.
 )";
 
 struct Arguments {
@@ -116,8 +118,7 @@ const std::map<std::string, Syntax>& syntaxes() {
       {"wipe", {{"card"}, {}, {}, 0}},
       {"run",
        {{"card", "phone"},
-        {"server", "script", "pcap", "gsmtap", "clock-file", "imei", "timeout", "channel",
-         "radio"},
+        {"server", "script", "pcap", "gsmtap", "clock-file", "imei", "timeout", "channel", "radio"},
         {"json", "show-keys", "interactive"},
         0}},
       {"park", {{"cards", "server"}, park::options(), park::flags(), 0}},
@@ -358,4 +359,9 @@ int program(int argc, char** argv) {
 }  // namespace
 }  // namespace card
 
-int main(int argc, char** argv) { return card::program(argc, argv); }
+int main(int argc, char** argv) {
+  base::hold_standard_descriptors();
+  const int code = card::program(argc, argv);
+  const base::Status printed = base::end_standard_output();
+  return printed ? code : std::max(code, card::failed(printed.error()));
+}

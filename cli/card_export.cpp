@@ -22,9 +22,9 @@ std::string field(const std::string& text) {
   return quoted + "\"";
 }
 
-// Nothing: all is written. `seen` counts.
-std::optional<std::string> write_all(Tool& tool, db::CardList& list, ExportFile& file,
-                                     std::uint64_t& seen) {
+// kDone, or what went wrong and `why`. `seen` counts.
+ExitCode write_all(Tool& tool, db::CardList& list, ExportFile& file, std::uint64_t& seen,
+                   std::string& why) {
   ProgressBar bar("cards");
   std::string text(kHeader);
   base::Bytes after;
@@ -32,7 +32,10 @@ std::optional<std::string> write_all(Tool& tool, db::CardList& list, ExportFile&
   for (bool done = false; !done;) {
     auto page = list.page(after);
     if (!page && std::exchange(again, false)) continue;  // by a new connection
-    if (!page) return page.error();
+    if (!page) {
+      why = page.error();
+      return kUnavailable;
+    }
     again = true;
     for (const vault::Record& record : page->records) text += card_line(record, tool.now());
     seen += page->records.size();
@@ -40,11 +43,14 @@ std::optional<std::string> write_all(Tool& tool, db::CardList& list, ExportFile&
     done = page->done;
     bar.show(walked(after), kWalkedAll, seen);
     if (text.size() < kPiece && !done) continue;
-    if (const base::Status put = file.write(base::as_bytes(text)); !put) return put.error();
+    if (const base::Status put = file.write(base::as_bytes(text)); !put) {
+      why = put.error();
+      return kFailed;
+    }
     text.clear();
   }
   bar.clear();
-  return std::nullopt;
+  return kDone;
 }
 
 }  // namespace
@@ -80,8 +86,9 @@ int run_card_export(Tool& tool) {
   ExportFile file(tool.line().arguments[0]);
   if (const base::Status made = file.made(); !made) return tool.fail(kFailed, made.error());
   std::uint64_t seen = 0;
-  const auto fault = write_all(tool, **list, file, seen);
-  if (fault) return tool.fail(kUnavailable, *fault + "; the list is not complete");
+  std::string why;
+  const ExitCode code = write_all(tool, **list, file, seen, why);
+  if (code != kDone) return tool.fail(code, why + "; the list is not complete");
   if (file.to_stdout()) return kDone;
   if (tool.json()) {
     JsonObject out = json_object();

@@ -17,7 +17,7 @@ using Poco::Util::OptionSet;
 constexpr char kExitCodes[] =
     "Exit codes:\n"
     "  0  done\n"
-    "  1  refused or failed\n"
+    "  1  refused or failed, or the output cannot be written\n"
     "  2  wrong command line\n"
     "  3  the configuration is wrong, or a key file is\n"
     "  4  the store is not available; repeating is safe\n"

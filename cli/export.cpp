@@ -97,7 +97,8 @@ ExportFile::~ExportFile() {
 base::Status ExportFile::made() const { return error_ == 0 ? base::Status() : failed(); }
 
 base::Status ExportFile::failed() const {
-  return base::Error{base::cat(path_, ": ", std::strerror(error_))};
+  const std::string place = to_stdout() ? "standard output" : path_;
+  return base::Error{base::cat(place, ": ", std::strerror(error_))};
 }
 
 base::Status ExportFile::write(base::View octets) {

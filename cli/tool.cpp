@@ -10,6 +10,8 @@
 #include <iostream>
 #include <sstream>
 
+#include "base/standard_output.h"
+
 namespace cli {
 
 void StderrLog::write(base::Severity severity, std::string_view id, std::string_view text) {
@@ -127,12 +129,11 @@ std::vector<OptionSpec> common_options() {
           {"version", "", "print the version"}};
 }
 
-int run_tool(const ProgramSpec& program, int argc, char** argv, int (*run)(Tool& tool)) {
-  const rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+namespace {
 
-  auto parsed = parse(program, std::vector<std::string>(argv + 1, argv + argc));
+int parse_and_run(const ProgramSpec& program, const std::vector<std::string>& arguments,
+                  int (*run)(Tool& tool)) {
+  auto parsed = parse(program, arguments);
   if (const auto* wrong = std::get_if<std::string>(&parsed)) {
     std::cerr << program.name << ": " << *wrong << "\nTry '" << program.name << " --help'.\n";
     return kUsage;
@@ -148,6 +149,23 @@ int run_tool(const ProgramSpec& program, int argc, char** argv, int (*run)(Tool&
   }
   Tool tool(program.name, std::move(line));
   return run(tool);
+}
+
+}  // namespace
+
+int run_tool(const ProgramSpec& program, int argc, char** argv, int (*run)(Tool& tool)) {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  base::hold_standard_descriptors();
+
+  const int code = parse_and_run(program, std::vector<std::string>(argv + 1, argv + argc), run);
+  const base::Status printed = base::end_standard_output();
+  if (printed) return code;
+  // Who repeats it must know that it was not the deed that failed.
+  std::cerr << program.name << ": " << printed.error()
+            << (code == kDone ? "; the command itself was carried out\n" : "\n");
+  return code == kDone ? kFailed : code;
 }
 
 }  // namespace cli

@@ -93,7 +93,8 @@ JsonObject json_object();  // keeps the order of its members
 // Options that both tools take before the subcommand.
 std::vector<OptionSpec> common_options();
 
-// Parses, answers help, version and mistakes, keeps keys out of core dumps, and calls `run`.
+// Parses, answers help, version and mistakes, keeps keys out of core dumps, and calls `run`. Output
+// that cannot be written is a failure (kFailed) of what would have been done.
 int run_tool(const ProgramSpec& program, int argc, char** argv, int (*run)(Tool& tool));
 
 }  // namespace cli

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/standard_output.h"
 #include "host/log.h"
 #include "host/runner.h"
 #include "host/validate.h"
@@ -35,7 +36,7 @@ constexpr char kHelp[] =
     "\n"
     "Exit codes:\n"
     "  0  done\n"
-    "  1  failure: host.ini, card keys, or the plugin's init, start or stop\n"
+    "  1  failure: host.ini, card keys, the plugin's init, start or stop, or standard output\n"
     "  2  wrong command line\n"
     "  3  the library was refused: not a plugin, another version of the interface, or --validate\n"
     "     found a fault\n";
@@ -96,9 +97,8 @@ bool parse(int argc, char** argv, Options& options) {
 }
 
 int print(const std::string& text) {
-  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0
-             ? host::kDone
-             : host::kFailed;
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return host::kDone;
 }
 
 std::unique_ptr<base::Clock> make_clock(const host::Settings& settings) {
@@ -140,18 +140,27 @@ int run(const Options& options) {
   _exit(code);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  Options options;
-  if (!parse(argc, argv, options)) {
-    std::fprintf(stderr, "Try 'bipvault-host --help'.\n");
-    return host::kUsage;
-  }
+int act(const Options& options) {
   if (options.help) return print(kHelp);
   if (options.version) return print("bipvault-host " BIPVAULT_VERSION "\n");
   if (options.defaults) return print(host::example_ini());
   if (options.reference) return print(host::reference_markdown());
   if (!options.validate.empty()) return host::validate(options.validate);
   return run(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  base::hold_standard_descriptors();
+  Options options;
+  if (!parse(argc, argv, options)) {
+    std::fprintf(stderr, "Try 'bipvault-host --help'.\n");
+    return host::kUsage;
+  }
+  const int code = act(options);
+  const base::Status printed = base::end_standard_output();
+  if (printed) return code;
+  std::fprintf(stderr, "bipvault-host: %s\n", printed.error().c_str());
+  return code == host::kDone ? host::kFailed : code;
 }

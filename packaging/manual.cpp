@@ -152,7 +152,7 @@ void print_tool(const char* date, const cli::ProgramSpec& program, const char* s
               ".Sh EXIT STATUS\n.Bl -tag -width Ds\n");
   const std::pair<int, const char*> codes[] = {
       {cli::kDone, "Done."},
-      {cli::kFailed, "Refused or failed."},
+      {cli::kFailed, "Refused or failed, or the output cannot be written."},
       {cli::kUsage, "Wrong command line."},
       {cli::kBadConfig, "The configuration is wrong, or a key file is."},
       {cli::kUnavailable, "The store is not available; repeating is safe."},

@@ -60,9 +60,10 @@ inline int code_of(pid_t pid) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-// Both outputs of a tool whose standard input is `input` and no terminal.
-inline Ended run(const std::string& name, const Arguments& arguments,
-                 const std::string& input = "") {
+// Both outputs of a tool whose standard input is `input` and no terminal. With `place`, standard
+// output goes to that file ("": it is closed), and only what stands on standard error is given.
+inline Ended run(const std::string& name, const Arguments& arguments, const std::string& input = "",
+                 const char* place = nullptr) {
   int in[2];
   int out[2];
   if (::pipe(in) != 0 || ::pipe(out) != 0) std::abort();
@@ -72,6 +73,10 @@ inline Ended run(const std::string& name, const Arguments& arguments,
     ::dup2(out[1], STDOUT_FILENO);
     ::dup2(out[1], STDERR_FILENO);
     for (int end : {in[0], in[1], out[0], out[1]}) ::close(end);
+    if (place != nullptr) {
+      ::close(STDOUT_FILENO);
+      if (*place != '\0' && ::open(place, O_WRONLY) != STDOUT_FILENO) _exit(126);
+    }
     execute(name, arguments);
   }
   ::close(in[0]);

@@ -1,0 +1,31 @@
+#include "base/standard_output.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "base/log.h"
+
+namespace base {
+
+Status end_standard_output() {
+  // What failed before is still in the buffer, so that its reason comes back.
+  errno = 0;
+  const bool flushed = std::fflush(stdout) == 0;
+  const int number = errno;
+  if (flushed && std::ferror(stdout) == 0) return {};
+  char text[128] = {};
+  const char* const why = number == 0 ? "a part is missing" : strerror_r(number, text, sizeof text);
+  return Error{cat("standard output cannot be written: ", why)};
+}
+
+void hold_standard_descriptors() {
+  int file = ::open("/dev/null", O_RDONLY);
+  while (file >= 0 && file <= STDERR_FILENO) file = ::open("/dev/null", O_RDONLY);
+  if (file >= 0) ::close(file);
+}
+
+}  // namespace base

@@ -1,0 +1,17 @@
+// Whether what a program has printed has arrived: a full disk or a closed pipe at the other end is
+// a failure like any other. For the programs' last step; one thread.
+#pragma once
+
+#include "base/result.h"
+
+namespace base {
+
+// Writes what the C library still holds of standard output (std::cout's as well, unless it was
+// told not to share it). The error says why it, or anything before, could not be written.
+Status end_standard_output();
+
+// A descriptor from 0 to 2 that is closed would be the next file that is opened, and be written to
+// in its place. Called first: writing to such a one fails from then on.
+void hold_standard_descriptors();
+
+}  // namespace base
