@@ -1,0 +1,83 @@
+"""run-demo and run-tests on a machine that has nothing yet: help and wrong options are answered
+before anything is installed or built, and without a single Python module.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+failures = []
+
+
+def check(what, holds, evidence=""):
+    print(("ok    " if holds else "FAILED ") + what, flush=True)
+    if not holds:
+        failures.append(what)
+        print("      " + evidence.strip().replace("\n", "\n      "), flush=True)
+
+
+class FreshMachine:
+    """The scripts alone, and of programs only what a minimal Debian has: a set-up could not even
+    begin (no apt-get, no cmake, no python3)."""
+    programs = ("bash", "cat", "comm", "dirname", "dpkg-query", "env", "grep", "head", "id", "ls",
+                "mkdir", "rm", "sed", "sort", "tail", "tr")
+
+    def __init__(self, source, work):
+        self.root, self.path = os.path.join(work, "tree"), os.path.join(work, "bin")
+        os.makedirs(os.path.join(self.root, "packaging"))
+        os.mkdir(self.path)
+        for name in ("run-demo", "run-tests", "packaging/setup.sh",
+                     "packaging/debian-packages.txt"):
+            shutil.copy(os.path.join(source, name), os.path.join(self.root, name))
+        for name in self.programs:
+            os.symlink(shutil.which(name), os.path.join(self.path, name))
+
+    def run(self, script, *options):
+        done = subprocess.run([os.path.join(self.root, script), *options], text=True,
+                              env={"PATH": self.path}, capture_output=True, timeout=120,
+                              check=False)
+        built = os.path.exists(os.path.join(self.root, "build"))
+        return done.returncode, done.stdout, done.stderr, built
+
+
+HELP = {"run-demo": ("--engine", "--keep", "--serve", "--channel", "--carried"),
+        "run-tests": ("--all", "--hours", "--sanitize", "--only")}
+WRONG = [("run-demo", ("--engine", "oracle"), "--engine takes one of: sqlite mysql"),
+         ("run-demo", ("--engine",), "--engine needs a value"),
+         ("run-demo", ("--channel=udp",), "--channel takes one of: tcp tls_psk cat_tp"),
+         ("run-demo", ("--keep", "/etc"), "/etc is not empty"),
+         ("run-demo", ("--serve", "--nonsense"), "unknown option --nonsense"),
+         ("run-demo", ("mysql",), "unknown option mysql"),
+         ("run-tests", ("--nonsense",), "unknown option --nonsense"),
+         ("run-tests", ("--all", "--sanitize", "memory"), "--sanitize takes one of"),
+         ("run-tests", ("--only",), "--only needs a regular expression")]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--source", required=True)
+    source = parser.parse_args().source
+    with tempfile.TemporaryDirectory(prefix="bvscripts-", dir="/tmp") as work:
+        machine = FreshMachine(source, work)
+        for script, words in HELP.items():
+            for option in ("--help", "-h"):
+                code, out, err, built = machine.run(script, option)
+                check(f"{script} {option} says how it is called",
+                      code == 0 and out.startswith(f"Usage: ./{script} [options]\n") and not err
+                      and not built and all(f"  {word}" in out for word in words), out + err)
+        for script, options, why in WRONG:
+            code, out, err, built = machine.run(script, *options)
+            told = err.startswith(f"{script}: {why}") and err.endswith("(--help)\n")
+            check(f"{script} {' '.join(options)}: {why}",
+                  code == 2 and told and not out and not built, out + err)
+        # So that the above proves something: without options a set-up is begun, and fails here.
+        code, out, err, _ = machine.run("run-demo", "--carried")
+        check("run-demo with good options goes on to the set-up",
+              code != 0 and "unknown" not in err, out + err)
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
