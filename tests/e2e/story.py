@@ -8,6 +8,7 @@ Every step runs through a BIP channel that the card's proactive commands open, t
 loaded by bipvault-host, and through the command line tools. SIMs speak TCP, CAT_TP and TLS-PSK in
 turn, unless --channel or --carried says otherwise.
 """
+import os
 import signal
 
 import lab as laboratory
@@ -35,7 +36,9 @@ ACTS = [
 SERVE = """
 The platform runs. Ctrl-C ends it.
 
-  card channel        {server}, {channel}
+  card channels       {channels}
+                      (the ports, as JSON: {ports_file})
+  the cards' keys     {card_keys} (SIGHUP to {pid}: read again)
   configuration       {config}
                       {host_config}
   log                 {log}
@@ -50,15 +53,34 @@ The platform runs. Ctrl-C ends it.
 """
 
 
-def serve(story):
+def serve_text(story):
     lab, sim = story.lab, story.sims["new"]
-    print(SERVE.format(server=sim.server, channel=sim.channel, config=lab.config,
-                       host_config=lab.host_config, log=lab.host.log_path,
-                       ops=lab.program("bipvault-ops"), care=lab.program("bipvault-care"),
-                       card=lab.program("bipvault-card"), clock=lab.clock_file,
-                       iccid=sim.iccid, card_file=sim.file,
-                       phone_file=lab.path("cards", "phone-3.phone"),
-                       key_file=story.keys["lost"].path), flush=True)
+    channels = f"\n{' ' * 22}".join(f"{name:<8} 127.0.0.1:{lab.ports[name]}"
+                                    for name in story.turn)
+    return SERVE.format(channels=channels, server=sim.server, config=lab.config,
+                        host_config=lab.host_config, log=lab.host.log_path,
+                        ports_file=lab.ports_file, card_keys=lab.path("etc", "cards.csv"),
+                        pid=lab.host.pid,
+                        ops=lab.program("bipvault-ops"), care=lab.program("bipvault-care"),
+                        card=lab.program("bipvault-card"), clock=lab.clock_file,
+                        iccid=sim.iccid, card_file=sim.file,
+                        phone_file=lab.path("cards", "phone-3.phone"),
+                        key_file=story.keys["lost"].path)
+
+
+def check_serve_text(story):
+    """What --serve prints is true: every channel of the ports file, and files that are there."""
+    text, report = serve_text(story), story.report
+    for name in story.turn:
+        report.contains("--serve names the channel", text,
+                        f"{name:<8} 127.0.0.1:{story.lab.ports[name]}\n")
+    for path in (story.lab.ports_file, story.lab.path("etc", "cards.csv"), story.lab.config):
+        report.contains("--serve names the file", text, path)
+        report.true(f"{path} is there", os.path.exists(path))
+
+
+def serve(story):
+    print(serve_text(story), flush=True)
     try:
         signal.pause()
     except KeyboardInterrupt:
@@ -77,6 +99,7 @@ def main(options):
         for title, act in ACTS:
             report.chapter(title)
             act(story)
+        check_serve_text(story)
         report.end()
         if options.keep:
             print(f"data, logs, configuration and APDU traces: {lab.root}")
