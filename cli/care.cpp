@@ -47,9 +47,16 @@ std::optional<vault::CareCall> care_call(const Tool& tool, bool known, int& code
     if (!takes(tool, option)) continue;
     if (known && place == &call.agent && !tool.line().has(option)) continue;
     *place = option_or_answer(tool, option, question);
-    if (!base::trim(*place).empty() && base::valid_utf8(*place)) continue;
-    code = tool.fail(kUsage, base::cat("--", option, " is missing or not readable"));
-    return std::nullopt;
+    if (base::trim(*place).empty() || !base::valid_utf8(*place)) {
+      code = tool.fail(kUsage, base::cat("--", option, " is missing or not readable"));
+      return std::nullopt;
+    }
+    if (place != &call.reason) continue;
+    // Before the document's number: nobody types it for nothing.
+    if (const auto fault = vault::CareService::reason_fault(call.reason)) {
+      code = report_failure(tool, *fault);
+      return std::nullopt;
+    }
   }
   if (!takes(tool, "document")) return call;
   auto number = ask_secret("Number of the document");

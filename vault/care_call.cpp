@@ -27,10 +27,20 @@ std::optional<CareFailure> agent_name_fault(const std::string& name) {
               "letters, digits and . _ - @");
 }
 
+std::optional<CareFailure> CareService::reason_fault(const std::string& reason) {
+  constexpr std::size_t kShortest = 3;
+  const std::size_t size = base::trim(reason).size();
+  if (size >= kShortest) return std::nullopt;
+  return fail(CareError::bad_call,
+              size == 0 ? "a reason must be given"
+                        : base::cat("the reason is too short: it is a sentence for your "
+                                    "supervisor, of ",
+                                    kShortest, " characters at least"));
+}
+
 std::optional<CareFailure> agent_fault(const CareCall& call) {
   if (auto fault = agent_name_fault(call.agent)) return fault;
-  if (call.reason.size() < 3) return fail(CareError::bad_call, "a reason must be given");
-  return std::nullopt;
+  return CareService::reason_fault(call.reason);
 }
 
 std::optional<CareFailure> call_fault(const CareCall& call) {

@@ -80,6 +80,9 @@ class CareService {
  public:
   CareService(const Policy& policy, const KeyRing& keys, Store& store, base::Log& log);
 
+  // What is wrong with a call's reason, for whoever asks for the rest of the call.
+  static std::optional<CareFailure> reason_fault(const std::string& reason);
+
   // Looking is an entry, too.
   CareResult<CareView> show(const CareCall& call, const Who& who, base::Now now);
 

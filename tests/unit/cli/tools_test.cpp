@@ -209,6 +209,36 @@ BOOST_AUTO_TEST_CASE(questions_on_a_terminal) {
   BOOST_TEST(output.find(kNumber) == std::string::npos);
 }
 
+// Proves that a reason that says nothing is refused as what it is, and before the document is asked
+// for.
+BOOST_AUTO_TEST_CASE(reason_of_two_characters) {
+  const Laboratory lab;
+  lab.set_up();
+  const std::string text = "the reason is too short";
+  const Ended refused = lab.care(
+      {"show", "+8613800000001", "--agent", "ann", "--reason", " ab ", "--document", "passport"});
+  BOOST_TEST(refused.code == 2, refused.output);
+  BOOST_TEST(contains(refused, text), refused.output);
+  int terminal = -1;
+  const pid_t pid = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+  BOOST_REQUIRE(pid >= 0);
+  if (pid == 0) {
+    execute("bipvault-care", {"--config", lab.ini, "show", "+8613800000001", "--agent", "ann"});
+  }
+  std::string output;
+  while (output.find("Reason: ") == std::string::npos) {
+    BOOST_REQUIRE_MESSAGE(read_more(terminal, output), output);
+  }
+  BOOST_REQUIRE(::write(terminal, "ab\n", 3) == 3);
+  while (read_more(terminal, output)) {
+  }
+  ::close(terminal);
+  BOOST_TEST(code_of(pid) == 2);
+  BOOST_TEST(output.find(text) != std::string::npos, output);
+  BOOST_TEST(output.find("document") == std::string::npos, output);
+  BOOST_TEST(!contains(lab.care({"audit", "8986001234567890120"}), "shown"));
+}
+
 // Proves what the commands for SMS say when no instance runs: nothing is pretended, and a request
 // stays for the one that comes.
 BOOST_AUTO_TEST_CASE(sms_without_an_instance) {
