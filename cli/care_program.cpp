@@ -10,7 +10,8 @@ constexpr char kProof[] =
     "\n\nEvery call is kept in the history: agent, reason, and the identity document that the\n"
     "customer showed. The document's number is asked for without echo, or read from the first\n"
     "line of standard input when that is no terminal; it is kept as a keyed digest and its last\n"
-    "four characters. What is missing of the rest is asked for on a terminal, refused otherwise.";
+    "four characters, and a reason that holds it is refused. What is missing of the rest is asked\n"
+    "for on a terminal, refused otherwise.";
 
 OptionSpec agent_option() { return {"agent", "NAME", "who calls: letters, digits and . _ - @"}; }
 constexpr char kCustomer[] = "customer";

@@ -18,6 +18,28 @@ bool plain_name(const std::string& name) {
          });
 }
 
+// Letters of one case and digits only, other characters of UTF-8 as they are: however somebody has
+// spaced it.
+base::Secret folded(base::View text) {
+  base::Bytes out;
+  out.reserve(text.size());  // no copy is left behind
+  for (const std::uint8_t c : text) {
+    const bool small = c >= 'a' && c <= 'z';
+    const bool kept = small || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c >= 0x80;
+    if (kept) out.push_back(small ? static_cast<std::uint8_t>(c - 'a' + 'A') : c);
+  }
+  return base::Secret(std::move(out));
+}
+
+// What is kept of a call must not tell the number that is kept only as a digest.
+bool holds_number(const std::string& text, const base::Secret& document_number) {
+  constexpr std::size_t kTelling = 4;
+  const base::Secret number = folded(document_number.view());
+  const base::Secret all = folded(base::as_bytes(text));
+  return number.size() >= kTelling &&
+         base::as_text(all.view()).find(base::as_text(number.view())) != std::string_view::npos;
+}
+
 }  // namespace
 
 std::optional<CareFailure> agent_name_fault(const std::string& name) {
@@ -51,6 +73,14 @@ std::optional<CareFailure> call_fault(const CareCall& call) {
   // Four characters are kept: the whole number must have more.
   if (call.document_number.size() <= kDocumentTail) {
     return fail(CareError::bad_call, "the document's number is missing or too short");
+  }
+  for (const auto& [name, text] :
+       {std::pair{"the reason", &call.reason}, {"the kind of document", &call.document_type}}) {
+    if (!holds_number(*text, call.document_number)) continue;
+    return fail(CareError::bad_call,
+                base::cat(name,
+                          " holds the document's number, and would be kept in the history: "
+                          "write it without"));
   }
   return std::nullopt;
 }

@@ -102,6 +102,9 @@ def use_everything(lab, planted):
     lab.care("show", "--json", iccid, **care)
     lab.care("unlock", iccid, **care)
     lab.care("show", "no such card", code=None, **care)
+    for said in (DOCUMENT, DOCUMENT.lower()[:4] + " " + DOCUMENT.lower()[4:]):
+        done = lab.care("unlock", iccid, document=DOCUMENT, reason=f"passport {said}, lost", code=2)
+        os.remove(done.path + ".cmd")  # our own note of what was typed
     sim.run("phone", "menu Restore", key.typed, "menu Status", "expect result done")
     lab.care("audit", iccid)
     lab.care("audit", "--json", iccid)

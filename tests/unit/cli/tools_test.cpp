@@ -209,6 +209,34 @@ BOOST_AUTO_TEST_CASE(questions_on_a_terminal) {
   BOOST_TEST(output.find(kNumber) == std::string::npos);
 }
 
+// Proves that a document's number in what is kept of a call refuses the call, however it is
+// written, and is neither repeated nor kept.
+BOOST_AUTO_TEST_CASE(number_in_the_reason) {
+  const Laboratory lab;
+  lab.set_up();
+  const std::string card = "8986001234567890120";
+  const auto called = [&](const std::string& reason, const std::string& kind) {
+    return lab.care({"show", card, "--agent", "ann", "--reason", reason, "--document", kind},
+                    "D 9876-5432\n");
+  };
+  for (const char* said :
+       {"passport D98765432, lost", "lost (d 98765432)", "D987 654 32", "no.D9876.5432x"}) {
+    const Ended refused = called(said, "passport");
+    BOOST_TEST(refused.code == 2, refused.output);
+    BOOST_TEST(contains(refused, "the reason holds the document's number"), refused.output);
+    BOOST_TEST(!contains(refused, "98765432"), refused.output);
+    BOOST_TEST(!contains(refused, "9876-5432"), refused.output);
+  }
+  BOOST_TEST(contains(called("lost phone", "passport D98765432"), "the kind of document holds"));
+  BOOST_TEST(!contains(lab.care({"audit", card}), "shown"));
+  BOOST_TEST(called("passport ...5432 seen, lost D9876", "passport").code == 0);
+  for (const auto& entry : fs::directory_iterator(lab.path)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string content{std::istreambuf_iterator<char>(file), {}};
+    BOOST_TEST(content.find("98765432") == std::string::npos, entry.path());
+  }
+}
+
 // Proves that a reason that says nothing is refused as what it is, and before the document is asked
 // for.
 BOOST_AUTO_TEST_CASE(reason_of_two_characters) {
