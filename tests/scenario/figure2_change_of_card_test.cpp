@@ -32,15 +32,6 @@ struct Fixture {
   std::string key;
 };
 
-struct Trusting : Fixture {
-  static vault::Policy policy() {
-    vault::Policy policy;
-    policy.rebind = vault::Rebind::trusting;
-    return policy;
-  }
-  Trusting() : Fixture(policy()) {}
-};
-
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(figure_2, Fixture)
@@ -348,10 +339,3 @@ BOOST_AUTO_TEST_CASE(three_claims_at_most) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
-
-// rebind = trusting: the patent's letter.
-BOOST_FIXTURE_TEST_CASE(trusting_moves_on_anyones_word, Trusting) {
-  BOOST_TEST((new_card.report(kOld).result == CardResult::done));
-  BOOST_TEST((new_card.fetch_begin().result == CardResult::key_required), "but gives nothing away");
-  BOOST_TEST((new_card.restore(key) == image));
-}
