@@ -20,6 +20,7 @@ class Importer {
     auto opened = open_import(lines, options_.format);
     if (!opened) return failed(opened.error());
     ImportReader& reader = **opened;
+    reader.set_country_code(options_.country_code);
     report_.format = reader.format();
     const bool whole = options_.all_or_nothing || reader.quantity().has_value();
     for (;;) {
@@ -61,6 +62,9 @@ class Importer {
     if (!reader.warning().empty()) {
       ++report_.warnings;
       note(report_.warned_lines, reader.line(), reader.warning());
+    }
+    if (reader.number_without_plus() && report_.without_plus++ == 0) {
+      report_.first_without_plus = reader.line();
     }
     batch_.push_back(reader.take());
   }

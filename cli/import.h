@@ -17,7 +17,8 @@ struct ImportOptions {
   bool all_or_nothing = false;  // one transaction, and only if no line is bad
   ImportFormat format = ImportFormat::automatic;
   std::size_t batch = 5000;
-  std::string actor = {};  // "ops:NAME"
+  std::string actor = {};         // "ops:NAME"
+  std::string country_code = {};  // of national numbers; empty: they are bad lines
 };
 
 struct ImportReport {
@@ -31,6 +32,8 @@ struct ImportReport {
   std::uint64_t cards = 0;  // good lines
   std::uint64_t bad = 0;
   std::uint64_t warnings = 0;
+  std::uint64_t without_plus = 0;  // numbers taken as international, and the line of the first
+  std::uint64_t first_without_plus = 0;
   vault::ImportResult stored;
   std::vector<Note> bad_lines;
   std::vector<Note> warned_lines;

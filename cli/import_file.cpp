@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "cli/phone_number.h"
 #include "cli/vendor_file.h"
 
 namespace cli {
@@ -101,9 +102,14 @@ ImportReader::Got ImportReader::card(const Fields& fields) {
   if (!iccid) return bad("the ICCID is not 10 to 20 digits");
   vault::ImportLine line{*iccid, std::nullopt, std::string(base::trim(fields.customer)),
                          std::string(fields.language)};
+  number_without_plus_ = false;
   if (!fields.msisdn.empty()) {
-    line.msisdn = vault::Msisdn::from_text(fields.msisdn);
-    if (!line.msisdn) return bad("the msisdn is not an international number");
+    TypedNumber typed = read_number(fields.msisdn, country_code_);
+    if (!typed.number) {
+      return bad("the msisdn " + typed.fault + (typed.national ? ", or give --country-code" : ""));
+    }
+    line.msisdn = std::move(typed.number);
+    number_without_plus_ = typed.without_plus;
   }
   if (line.customer.size() > kLongestCustomer || has_control(line.customer) ||
       !base::valid_utf8(line.customer)) {

@@ -51,6 +51,11 @@ class ImportReader {
   std::uint64_t line() const { return line_; }
   const std::string& fault() const { return fault_; }
   const std::string& warning() const { return warning_; }
+  // Whether the card's number was taken as international without saying so (phone_number.h).
+  bool number_without_plus() const { return number_without_plus_; }
+
+  // Makes numbers with trunk prefix 0 those of that country; empty: such lines are bad.
+  void set_country_code(std::string code) { country_code_ = std::move(code); }
 
  protected:
   // The texts of one card; absent columns are empty.
@@ -69,6 +74,8 @@ class ImportReader {
   std::optional<vault::ImportLine> card_;
   std::string fault_;
   std::string warning_;
+  std::string country_code_;
+  bool number_without_plus_ = false;
 };
 
 // The lines must outlive the reader. Error: the file is not of the format.

@@ -13,6 +13,7 @@
 #include "cli/import.h"
 #include "cli/instance_view.h"
 #include "cli/keys_ops.h"
+#include "cli/phone_number.h"
 #include "cli/progress.h"
 #include "cli/retention.h"
 #include "cli/sms_ops.h"
@@ -63,6 +64,7 @@ int report_import(const Tool& tool, const ImportReport& report, bool dry_run) {
     out.set("warnings", report.warnings);
     out.set("bad_lines", notes_json(report.bad_lines));
     out.set("warned_lines", notes_json(report.warned_lines));
+    out.set("numbers_without_plus", report.without_plus);
     if (!report.error.empty()) out.set("error", report.error);
     tool.print(out);
   } else {
@@ -73,6 +75,11 @@ int report_import(const Tool& tool, const ImportReport& report, bool dry_run) {
                              " bad, ", report.warnings, " warnings\n")
                        : cat("created ", s.created, ", updated ", s.updated, ", unchanged ",
                              s.unchanged, ", bad ", report.bad, "\n"));
+  }
+  if (report.without_plus > 0 && !tool.json()) {
+    tool.fail(kDone, cat(with_commas(report.without_plus),
+                         " numbers without + were taken as international, the first in line ",
+                         report.first_without_plus));
   }
   if (report.unavailable) return tool.fail(kUnavailable, report.error);
   if (!report.error.empty()) return tool.fail(kFailed, report.error);
@@ -91,6 +98,14 @@ bool import_options(const Tool& tool, ImportOptions& options, std::string& why) 
   if (format != "auto" && options.format == ImportFormat::automatic) {
     why = "--format must be auto, csv or vendor";
     return false;
+  }
+  if (line.has("country-code")) {
+    auto code = read_country_code(line.get("country-code"));
+    if (!code) {
+      why = "--country-code must be the 1 to 3 digits behind the +, such as 86";
+      return false;
+    }
+    options.country_code = std::move(*code);
   }
   if (line.has("batch")) {
     const auto batch = base::parse_integer(line.get("batch"));

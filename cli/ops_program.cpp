@@ -34,13 +34,16 @@ CommandSpec import_command() {
       "auto    csv if the first line has a column iccid, else vendor; standard input is csv.\n"
       "\n"
       "An ICCID may be written with blanks, dashes, F at either end or swapped nibbles; a wrong\n"
-      "check digit is a warning. Bad lines are reported by number and left out, and the exit code\n"
-      "is 1; with --all-or-nothing a bad line keeps everything out, and the import is one\n"
-      "transaction. When the store fails in between (exit code 4), what was imported before\n"
-      "stays; repeating is safe.",
+      "check digit is a warning. A msisdn is +86..., 0086... or 86...; how many there were of the\n"
+      "last kind is told at the end. One that begins with a single 0 is national, and a bad line\n"
+      "unless --country-code tells of which country. Bad lines are reported by number and left\n"
+      "out, and the exit code is 1; with --all-or-nothing a bad line keeps everything out, and\n"
+      "the import is one transaction. When the store fails in between (exit code 4), what was\n"
+      "imported before stays; repeating is safe.",
       {{"dry-run", "", "read and check the file, store nothing"},
        {"format", "FORMAT", "auto, csv or vendor (default: auto)"},
        {"all-or-nothing", "", "import all lines in one transaction, or none"},
+       {"country-code", "CC", "numbers that begin with 0 are national ones of +CC"},
        {"batch", "N", "cards per transaction, 1 to 10000 (default: 5000)"},
        operator_option()}};
 }

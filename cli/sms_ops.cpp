@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/care_view.h"
 #include "cli/instance_view.h"
+#include "cli/phone_number.h"
 #include "vault/care_service.h"
 #include "vault/outbox.h"
 #include "vault/reminder_service.h"
@@ -137,8 +138,9 @@ int send_test(Tool& tool) {
   const std::vector<std::string>& arguments = tool.line().arguments;
   vault::OutboxItem item;
   item.kind = vault::OutboxItem::Kind::test_sms;
-  item.number = vault::Msisdn::from_text(arguments[0]);
-  if (!item.number) return tool.fail(kUsage, arguments[0] + " is not an international number");
+  TypedNumber typed = read_number(arguments[0]);
+  if (!typed.number) return tool.fail(kUsage, arguments[0] + " " + typed.fault);
+  item.number = std::move(typed.number);
   item.text = arguments.size() > 1 ? arguments[1] : "This is a test of Bipvault.";
   if (!base::valid_utf8(item.text) || item.text.empty()) {
     return tool.fail(kUsage, "the text is empty or not UTF-8");
