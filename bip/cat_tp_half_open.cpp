@@ -88,7 +88,10 @@ std::int64_t CatTpHalfOpen::oldest() const {
 }
 
 void CatTpHalfOpen::expire(std::int64_t born_before) {
-  while (oldest() < born_before) remove(slots_[slots_[0].newer]);
+  while (oldest() < born_before) {
+    remove(slots_[slots_[0].newer]);
+    ++expired_;
+  }
 }
 
 }  // namespace bip

@@ -57,12 +57,14 @@ class CatTpHalfOpen {
   // `displaced` counts them. Pointers hold until the next add.
   Slot* add(const CatTpKey& key, base::Now now);
   void remove(Slot& slot);
+  // Those that are older go; `expired` counts them.
   void expire(std::int64_t born_before);
 
   std::size_t size() const { return by_key_.size(); }
   // When the oldest was born; kNever: none is there.
   std::int64_t oldest() const;
   std::uint64_t displaced() const { return displaced_; }
+  std::uint64_t expired() const { return expired_; }
 
  private:
   std::uint32_t place();
@@ -74,6 +76,7 @@ class CatTpHalfOpen {
   std::unordered_map<CatTpKey, std::uint32_t, CatTpHash> by_key_;
   std::unordered_map<Address, std::uint32_t, CatTpHash> by_address_;
   std::uint64_t displaced_ = 0;
+  std::uint64_t expired_ = 0;
 };
 
 }  // namespace bip

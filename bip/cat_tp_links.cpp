@@ -229,6 +229,7 @@ void CatTpLinks::clear_output() {
 CatTpLinks::Counts CatTpLinks::counts() const {
   Counts counts = counts_;
   counts.displaced = half_open_.displaced();
+  counts.unopened = half_open_.expired();
   return counts;
 }
 

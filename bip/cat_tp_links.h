@@ -51,6 +51,7 @@ class CatTpLinks {
     std::uint64_t stray = 0;      // of no link
     std::uint64_t refused = 0;    // SYN that was answered by an RST, or by nothing
     std::uint64_t displaced = 0;  // half-open links that made room
+    std::uint64_t unopened = 0;   // half-open links on which nothing followed in time
   };
 
   // Settings outlive this. `random` gives initial sequence numbers and the hash's secret.

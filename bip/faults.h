@@ -32,7 +32,11 @@ enum class Fault : std::uint8_t {
   packet_too_large,
   timeouts,
   limited,
-  tls_failed,  // a handshake or a record: wrong key, unknown identity, no TLS
+  tls_failed,        // a handshake or a record: wrong key, unknown identity, no TLS
+  cat_tp_malformed,  // a datagram that is no PDU
+  cat_tp_refused,    // a SYN that opened nothing
+  cat_tp_displaced,  // a half-open link that made room
+  cat_tp_unopened,   // one on which nothing followed
   sessions_full,
   accept_paused,
   accept_failed,

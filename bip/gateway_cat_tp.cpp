@@ -23,6 +23,7 @@ base::Status Gateway::Impl::open_cat_tp() {
   cat_tp_port_ = 0;
   udp_.reset();
   links_.reset();
+  told_counts_ = {};
   if (settings_->cat_tp.empty()) return {};
   link_settings_ = settings_->cat_tp_link;
   link_settings_.max_sdu = static_cast<std::uint16_t>(settings_->max_packet);
@@ -120,6 +121,9 @@ void Gateway::Impl::read_link(Client& client, base::Now now) {
     if (machine.end() == CatTp::End::too_large) {
       return client.session.ended_below(Session::End::packet_too_large, now);
     }
+    if (machine.end() == CatTp::End::no_answer) {
+      return client.session.ended_below(Session::End::no_answer, now);
+    }
     client.session.end_of_input(now);
   }
 }
@@ -163,14 +167,19 @@ void Gateway::Impl::link_deadlines(base::Now now) {
   if (links_->deadline() <= now.mono_ms) links_->on_deadline(now);
   follow_links(now);
   const CatTpLinks::Counts counts = links_->counts();
-  const auto add = [&](std::string_view name, std::uint64_t fresh, std::uint64_t& told) {
-    if (fresh != told) parts_.counters.add(name, static_cast<std::int64_t>(fresh - told));
-    told = fresh;
+  // Without an address: whoever sends datagrams chooses what stands there.
+  const auto tell = [&](Fault fault, std::uint64_t fresh, std::uint64_t told) {
+    if (fresh == told) return;
+    faults_.note(fault, now, static_cast<std::int64_t>(fresh - told), [] { return std::string(); });
   };
-  add("bip.cat_tp_malformed", counts.malformed, told_counts_.malformed);
-  add("bip.cat_tp_stray", counts.stray, told_counts_.stray);
-  add("bip.cat_tp_refused", counts.refused, told_counts_.refused);
-  add("bip.cat_tp_displaced", counts.displaced, told_counts_.displaced);
+  tell(Fault::cat_tp_malformed, counts.malformed, told_counts_.malformed);
+  tell(Fault::cat_tp_refused, counts.refused, told_counts_.refused);
+  tell(Fault::cat_tp_displaced, counts.displaced, told_counts_.displaced);
+  tell(Fault::cat_tp_unopened, counts.unopened, told_counts_.unopened);
+  // The ends of links leave some of these every day: no line.
+  const std::uint64_t stray = counts.stray - told_counts_.stray;
+  if (stray > 0) parts_.counters.add("bip.cat_tp_stray", static_cast<std::int64_t>(stray));
+  told_counts_ = counts;
 }
 
 void Gateway::Impl::send_datagrams() {

@@ -40,6 +40,7 @@ std::optional<Fault> fault_of(Session::End end) {
       return Fault::packet_too_large;
     case Session::End::packet_timeout:
     case Session::End::idle:
+    case Session::End::no_answer:
       return Fault::timeouts;
     case Session::End::limited:
       return Fault::limited;

@@ -34,6 +34,7 @@ class Session {
     packet_too_large,
     packet_timeout,
     idle,
+    no_answer,  // the channel below was given up: nothing is acknowledged (gateway)
     security,
     failed,
     superseded,  // a newer channel of the same card has proved itself

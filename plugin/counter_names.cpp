@@ -15,6 +15,7 @@ std::span<const char* const> counter_names() {
       "bip.cat_tp_malformed",
       "bip.cat_tp_refused",
       "bip.cat_tp_stray",
+      "bip.cat_tp_unopened",
       "bip.counter_blocked",
       "bip.counter_low",
       "bip.data_dropped",

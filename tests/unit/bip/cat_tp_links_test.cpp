@@ -183,6 +183,7 @@ BOOST_AUTO_TEST_CASE(half_open_links_expire) {
   server.links.on_deadline(server.now);
   BOOST_TEST(server.links.half_open() == 0u);
   BOOST_TEST(server.links.deadline() == CatTp::kNever);
+  BOOST_TEST(server.links.counts().unopened == 5u);
 }
 
 // 1,000,000 SYNs from as many addresses: slots are bounded, the oldest goes, links that are open

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-
 #include "bip/cat_tp.h"
 #include "bip/gateway.h"
 #include "bip/key_crypto.h"
@@ -17,8 +16,8 @@
 namespace {
 
 using namespace bip;
-using support::TestCard;
 using support::image_of;
+using support::TestCard;
 using support::until;
 using vault::CardResult;
 
@@ -312,6 +311,47 @@ BOOST_AUTO_TEST_CASE(full_and_draining) {
   BOOST_TEST(until([&] { return rig.gateway->drained(); }));
   Caller third(rig, claim(rig.card));
   BOOST_TEST((third.machine().reason() == CatTpReset::temporarily_unable));
+}
+
+// It reads nothing, so it acknowledges nothing: the link is given up, counted and told.
+BOOST_AUTO_TEST_CASE(a_card_that_acknowledges_nothing) {
+  Rig rig([](Settings& settings) {
+    settings.cat_tp_link.rto_initial = settings.cat_tp_link.rto_min = 20;
+    settings.cat_tp_link.retries = 1;
+  });
+  Caller link(rig, claim(rig.card));
+  BOOST_REQUIRE(link.send(rig.card.packet(rig.card.message(Ins::status))));
+  BOOST_TEST(until([&] { return rig.counted("bip.proven") == 1; }));
+  BOOST_TEST(until([&] {
+    rig.vault.clock.advance(1);
+    return rig.counted("bip.timeouts") == 1;
+  }));
+  const std::string line = base::cat("time-out: card ", kIccid, " at 127.0.0.1");
+  BOOST_TEST(until([&] { return rig.vault.log.count(line) == 1; }));
+  BOOST_TEST(until([&] { return rig.gateway->health().sessions == 0; }));
+}
+
+void send_garbage(Rig& rig) {
+  const auto place =
+      parse_socket_address("127.0.0.1:" + std::to_string(rig.gateway->cat_tp_port()));
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  BOOST_TEST(::sendto(fd, "what", 4, 0, place->get(), place->size) == 4);
+  ::close(fd);
+}
+
+BOOST_AUTO_TEST_CASE(datagrams_of_no_link_are_counted_and_told_seldom) {
+  Rig rig;
+  send_garbage(rig);
+  BOOST_TEST(until([&] { return rig.counted("bip.cat_tp_malformed") == 1; }));
+  BOOST_TEST(until([&] { return rig.vault.log.count("no CAT_TP PDU") == 1; }));
+  // Also after it was stopped and started, where links begin to count anew.
+  BOOST_TEST(rig.gateway->stop(10'000));
+  BOOST_REQUIRE(rig.gateway->start().ok());
+  send_garbage(rig);
+  BOOST_TEST(until([&] { return rig.counted("bip.cat_tp_malformed") == 2; }));
+  send_garbage(rig);
+  BOOST_TEST(until([&] { return rig.counted("bip.cat_tp_malformed") == 3; }));
+  BOOST_TEST(rig.vault.log.count("no CAT_TP PDU") == 1);
 }
 
 BOOST_AUTO_TEST_CASE(stop_tells_the_cards) {
