@@ -1,23 +1,43 @@
-"""Proves that peers which never do anything sensible cost little and change nothing: one octet a
-minute, nothing at all, random octets, 10,000 connections that never identify, an address that
-fails too often. Afterwards a normal store works and the process has not grown without bound."""
+"""Proves that peers which never do anything sensible cost little and change nothing, over each
+channel: one octet a minute, nothing at all, random octets, thousands at once that never identify,
+an address that fails too often; over TLS-PSK handshakes that stop, crawl or are none; over CAT_TP
+SYNs that never go on, a flood of them, datagrams of nobody, links that acknowledge or take
+nothing. A card is served meanwhile, each is counted and logged, and in the end the process has as
+many descriptors as in the beginning and has not grown without bound."""
+import datetime
 import random
-import resource
-import socket
 
 import bench
+import hostile_cat_tp
+import hostile_tls
 import lab as laboratory
 import wire
 from checks import CheckFailed, Report
-from process import read_text, wait_until
+from hostile_crowd import crowd, crowds_again, descriptors, given_back
+from lab import Lab
+from peer_tls import TlsError
+from process import wait_until
 
 MINUTE = 60_000
-CROWD = 10_000
-MOST_PER_CONNECTION = 4 * 1024  # octets of resident memory, docs: an idle session
+
+
+def seconds_of_host(b):
+    """The host's clock, as its log tells it."""
+    b.lab.health()
+    date = b.lab.host.log().splitlines()[-1].split()[0]
+    return datetime.datetime.strptime(date, "%Y-%m-%dT%H:%M:%SZ").timestamp()
+
+
+def pass_time(b, milliseconds):
+    """Moves the clock, until the host has seen it: it reads the file once a second."""
+    due = seconds_of_host(b) + milliseconds // 1000
+    b.lab.move_clock(milliseconds)
+    wait_until(lambda: seconds_of_host(b) >= due, 10, "the host to see the moved clock", every=0.05)
 
 
 def closed_after(b, channel, milliseconds, what):
     """The clock moves; the vault must close the channel by itself."""
+    wait_until(lambda: b.lab.health()["sessions"], 10, f"{what}: a session")
     b.lab.move_clock(milliseconds)
     try:
         b.report.true(f"{what}: closed", channel.closed())
@@ -29,7 +49,7 @@ def one_octet_a_minute(b):
     """Never gets as far as an identification."""
     octets = wire.identification(b.card.iccid)
     with b.channel(identify=False) as channel:
-        channel.send(octets[:1])
+        channel.send_part(octets[:1])
         closed_after(b, channel, MINUTE, "identification in pieces")
     return "closed in the first minute"
 
@@ -60,8 +80,7 @@ def only_claims(b):
 def idle(b):
     with b.channel() as channel:
         channel.status()
-        b.lab.move_clock(170_000)
-        wait_for_clock(b)
+        pass_time(b, 170_000)
         b.report.equal("after 170 s", channel.status().name, "done", show="")
         closed_after(b, channel, 181_000, "idle channel")
     return "served after 170 s, closed after 181 s"
@@ -71,19 +90,9 @@ def typing(b):
     """A user who types the key may take longer."""
     with b.channel() as channel:
         b.report.equal("answer", channel.begin(b.image[::-1], 5).name, "key required", show="")
-        b.lab.move_clock(290_000)
-        wait_for_clock(b)
+        pass_time(b, 290_000)
         b.report.equal("after 290 s", channel.status().name, "done", show="")
     return "served after 290 s"
-
-
-def wait_for_clock(b):
-    """Until the host has seen the moved clock: it reads the file once a second."""
-    def date():
-        b.lab.health()
-        return b.lab.host.log().splitlines()[-1][:16]
-    before = date()
-    wait_until(lambda: date() != before, 5, "the host to see the moved clock", every=0.05)
 
 
 def random_octets(b):
@@ -96,54 +105,24 @@ def random_octets(b):
                 channel.send(b.card.wrap(octets[:900]))
                 answer = channel.receive()
                 b.report.true("answered", answer.name in ("malformed", "unsupported"), answer.name)
-            else:
+                continue
+            try:
                 channel.send(octets)
-                channel.socket.shutdown(socket.SHUT_WR)
-                channel.closed()
+                if b.lab.speaks != "cat_tp":  # an SDU is whole, and judged as it is
+                    channel.finish()
+            except OSError:
+                pass  # closed before all of it was sent
+            b.report.true("closed", channel.closed())
     return "150 peers: refused or closed"
 
 
-def resident(b):
-    for line in read_text(f"/proc/{b.lab.host.pid}/status").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise CheckFailed("no VmRSS")
-
-
-def crowd(b):
-    """10,000 connections at once that never identify; then they and what they cost are gone."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < CROWD + 200:
-        raise CheckFailed(f"10,000 connections need {CROWD + 200} descriptors, the limit is {hard}")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    before, sockets = resident(b), []
+def refused(b):
+    """Whether a card finds the door closed."""
     try:
-        for _ in range(CROWD):
-            sockets.append(socket.create_connection(("127.0.0.1", b.lab.port), 30))
-        wait_until(lambda: b.lab.health()["sessions"] >= CROWD, 60, "10,000 sessions")
-        during = resident(b)
-        b.report.true("memory with 10,000 connections",
-                      during - before < CROWD * MOST_PER_CONNECTION,
-                      f"{(during - before) // CROWD} octets each")
-        b.still_works()
-        b.lab.move_clock(MINUTE)
-        wait_until(lambda: b.lab.health()["sessions"] == 0, 60, "the sessions to end")
-    finally:
-        for one in sockets:
-            one.close()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    b.report.equal("counted", b.lab.counter("bip.never_identified") >= CROWD, True, show="")
-    return f"{max(during - before, 0) // CROWD} octets of memory each, all closed"
-
-
-def crowds_again(b):
-    """A second and a third crowd find the memory that the first one left."""
-    after_first = resident(b)
-    for _ in range(2):
-        crowd(b)
-    grown = resident(b) - after_first
-    b.report.true("memory does not grow from crowd to crowd", grown < CROWD * 512, grown)
-    return f"{grown // 1024} KiB more after two more"
+        with b.channel() as channel:
+            return channel.ask(wire.STATUS, iccid=b.card.iccid) is None
+    except (ConnectionResetError, BrokenPipeError, TlsError):
+        return True  # closed before it was sent
 
 
 def limited(b):
@@ -151,42 +130,90 @@ def limited(b):
     b.lab.sections["bip"] = {**b.lab.sections["bip"], "bad_per_ip": "5"}
     b.lab.write_config()
     b.lab.reload()
-    for i in range(5):
+    for _ in range(5):
         with b.channel(identify=False) as channel:
             channel.send(b"\xFF" * 20)
             channel.closed()
-    with b.channel() as channel:
-        try:
-            b.report.equal("the sixth", channel.ask(wire.STATUS, iccid=b.card.iccid), None, show="")
-        except (ConnectionResetError, BrokenPipeError):
-            pass  # closed before it was sent
-    b.lab.move_clock(MINUTE + 1000)
-    wait_for_clock(b)
+    b.report.true("the sixth is closed", refused(b))
+    pass_time(b, MINUTE + 1000)
     with b.channel() as channel:
         b.report.equal("a minute later", channel.status().name, "done", show="")
     return "closed at once, served a minute later"
 
 
+# --- what is tried over which channel: text, action, counter, part of the log ---------------------
+
+def of_tcp():
+    return [("one octet a minute", one_octet_a_minute, "bip.never_identified",
+             "no identification in time"),
+            ("nothing at all", silent, "bip.never_identified"),
+            ("slow packet", slow_packet, "bip.timeouts", "time-out"),
+            ("random octets", random_octets, "bip.bad_identification", "not a packet")]
+
+
+def of_tls():
+    tls = hostile_tls
+    return [("octet by octet", tls.octet_by_octet, "bip.tls_handshakes"),
+            ("hello in pieces", lambda b: tls.crawls(b, closed_after, pass_time),
+             "bip.never_identified", "no identification in time"),
+            ("nothing at all", silent, "bip.never_identified"),
+            ("half a handshake", lambda b: tls.half_handshakes(b, closed_after),
+             "bip.never_identified"),
+            ("broken handshakes", tls.broken_handshakes, "bip.tls_failed", "TLS failed"),
+            ("broken records", tls.broken_records, "bip.tls_failed"),
+            ("half a record", lambda b: tls.record_without_end(b, closed_after), "bip.timeouts",
+             "time-out"),
+            ("slow packet", slow_packet, "bip.timeouts"),
+            ("random octets", random_octets, "bip.bad_packet", "not a packet")]
+
+
+def of_cat_tp():
+    udp = hostile_cat_tp
+    return [("SYN and nothing", udp.syn_and_nothing, "bip.cat_tp_unopened",
+             "nothing followed a SYN"),
+            ("SYNs from one address", udp.one_address, "bip.cat_tp_refused",
+             "a SYN opened no CAT_TP link"),
+            ("flood of SYNs", udp.flood, "bip.cat_tp_displaced", "the oldest make room"),
+            ("random datagrams", udp.random_datagrams, "bip.cat_tp_malformed", "no CAT_TP PDU"),
+            ("random PDUs", udp.random_pdus, "bip.cat_tp_stray"),
+            ("forged PDUs", udp.forged),
+            ("nothing at all", silent, "bip.never_identified", "no identification in time"),
+            ("nothing but NUL", lambda b: udp.only_nul(b, pass_time), "bip.never_identified"),
+            ("one octet a minute", one_octet_a_minute, "bip.never_identified"),
+            ("no acknowledgement", udp.acknowledges_nothing, "bip.timeouts", "time-out"),
+            ("closed window", udp.takes_nothing, "bip.timeouts"),
+            ("half an SDU", lambda b: udp.sdu_without_end(b, closed_after), "bip.timeouts"),
+            ("random octets", random_octets, "bip.bad_packet", "not a packet")]
+
+
+def of_all(size, short):
+    twice = [("twice more", lambda b: crowds_again(b, size), "bip.never_identified")]
+    patience = [("idle channel", idle, "bip.timeouts"), ("user who types slowly", typing)]
+    return [*([] if short else patience),
+            ("claimed card", only_claims, "bip.never_proven", "no packet proved it"),
+            (f"{size} at once", lambda b: crowd(b, size), "bip.never_identified"),
+            *([] if short else twice),
+            ("too many failures", limited, "bip.limited", "too many failures")]
+
+
 def main(options):
-    report = Report("Hostile peers")
-    with bench.start(options, report) as lab:
+    own = {"tcp": of_tcp, "tls_psk": of_tls, "cat_tp": of_cat_tp}[Lab.speaks]
+    report = Report("Hostile peers over " + ("carried channels" if Lab.carried else Lab.speaks))
+    with bench.start(options, report, bip={"cat_tp_retries": "1"}) as lab:
         lab.start()
         b = bench.Bench(lab, report)
-        b.unchanged("one octet a minute", one_octet_a_minute, "bip.never_identified",
-                    "no identification in time")
-        b.unchanged("nothing at all", silent, "bip.never_identified")
-        b.unchanged("slow packet", slow_packet, "bip.timeouts", "time-out")
-        b.unchanged("claimed card", only_claims, "bip.never_proven", "no packet proved it")
-        b.unchanged("idle channel", idle, "bip.timeouts")
-        b.unchanged("user who types slowly", typing)
-        b.unchanged("random octets", random_octets, "bip.bad_identification", "not a packet")
-        b.unchanged("10,000 connections", crowd, "bip.never_identified")
-        b.unchanged("twice more", crowds_again, "bip.never_identified")
-        b.unchanged("too many failures", limited, "bip.limited", "too many failures")
+        files = descriptors(b)
+        for text, action, *seen in own() + of_all(options.crowd, options.short):
+            b.unchanged(text, action, *seen)
         b.still_works()
+        b.lab.move_clock(MINUTE)
+        given_back(b, files)
+        report.evidence("descriptors", f"{files} before, no more afterwards")
         report.equal("the host runs", lab.host.running(), True)
     report.end()
 
 
 if __name__ == "__main__":
-    laboratory.run(main, laboratory.options(__doc__))
+    laboratory.run(main, laboratory.options(
+        __doc__, crowd={"type": int, "default": 10_000, "help": "how many come at once"},
+        short={"action": "store_true", "help": "without what every channel has from the session"}))

@@ -91,6 +91,10 @@ class Channel:
     def send(self, octets):
         self._put(octets)
 
+    def send_part(self, octets):
+        """Octets that are the beginning of something, for all that the channel tells."""
+        self.send(octets)
+
     def _put(self, octets):
         left = len(octets) if self._limit is None else self._limit - self.passed
         self.socket.sendall(octets[:left])
@@ -200,14 +204,28 @@ class TlsChannel(Channel):
     def _open(self, port, identify, timeout, nodelay=True):
         self._connect(port, timeout, nodelay)
         if identify:
-            self._tls = peer_tls.Tls(self._put, self._get)
-            self._tls.shake_hands(self.card.iccid.encode(), self._psk)
+            self.shake_hands()
+
+    def shake_hands(self, put=None):
+        """put: stands in for what sends a record."""
+        tls = peer_tls.Tls(put or self._put, self._get)
+        tls.shake_hands(self.card.iccid.encode(), self._psk)
+        tls.divert(self._put)
+        self._tls = tls
 
     def send(self, octets):
         if self._tls:
             self._tls.send(octets)
         else:
             self._put(octets)
+
+    def raw(self, octets):
+        """Past TLS, as they are."""
+        self._put(octets)
+
+    def sealed(self, octets):
+        """The record, which is not sent."""
+        return self._tls.sealed(octets)
 
     def _next_octets(self):
         if self._tls:
@@ -247,6 +265,9 @@ class CatTpChannel(Channel):
 
     def send(self, octets):
         self.link.send(octets)
+
+    def send_part(self, octets):
+        self.link.send(octets, more=True)
 
     def _next_octets(self):
         return self.link.receive() or b""
