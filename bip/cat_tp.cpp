@@ -1,10 +1,17 @@
 #include "bip/cat_tp.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace bip {
 
 using namespace cat_tp;
+
+namespace {
+
+constexpr std::uint8_t kMostReopenings = 3;
+
+}  // namespace
 
 CatTp::CatTp(const CatTpSettings& settings, const Opened& opened, base::Now now)
     : settings_(&settings),
@@ -79,6 +86,8 @@ void CatTp::feed(const CatTpPdu& pdu, base::Now now, CatTpOutput& out) {
   probes_ = 0;
   on_ack(pdu, now);
   on_eacks(pdu, now, out);
+  // New data: the peer knows that the window is open.
+  if (pdu.counted() && std::exchange(reopenings_, 0) > 0) acknowledge_at_ = kNever;
   if (pdu.counted()) on_data(pdu, now, out);
   if (phase_ == Phase::open) transmit(now, out);
   drop_idle_traffic();
@@ -195,14 +204,19 @@ void CatTp::acknowledge_later(const CatTpPdu& pdu, bool in_order, base::Now now,
   acknowledge_at_ = std::min(acknowledge_at_, now.mono_ms + settings_->ack_delay);
 }
 
-std::optional<base::Bytes> CatTp::take(base::Now, CatTpOutput& out) {
+std::optional<base::Bytes> CatTp::take(base::Now now, CatTpOutput& out) {
   if (!readable()) return std::nullopt;
   Sdu sdu = std::move(traffic_->received.front());
   traffic_->received.erase(traffic_->received.begin());
   held_pdus_ = static_cast<std::uint16_t>(held_pdus_ - sdu.pdus);
-  // Nothing but this tells a peer whose window is closed.
+  // Nothing but this tells a peer whose window is closed, and not every peer asks by itself when it
+  // gets lost: it is repeated.
   const bool closed = told_edge_ == received_;
-  if (phase_ == Phase::open && closed && window() > 0) acknowledge(out);
+  if (phase_ == Phase::open && closed && window() > 0) {
+    acknowledge(out);
+    reopenings_ = kMostReopenings;
+    acknowledge_at_ = now.mono_ms + rto_;
+  }
   drop_idle_traffic();
   return std::move(sdu.data);
 }

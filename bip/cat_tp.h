@@ -130,6 +130,7 @@ class CatTp {
   void emit(Sent& sent, base::Now now, CatTpOutput& out);
   CatTpPdu outgoing(std::uint8_t flags, std::uint16_t sequence) const;
   void acknowledge(CatTpOutput& out);
+  void acknowledge_in_time(base::Now now, CatTpOutput& out);
   void challenge(base::Now now, CatTpOutput& out);
   void reset(CatTpReset reason, CatTpOutput& out);
   bool repeat_overdue(base::Now now, CatTpOutput& out);
@@ -159,6 +160,7 @@ class CatTp {
   std::uint16_t peer_max_sdu_ = 0;
   std::uint16_t unacknowledged_ = 0;  // PDUs received since the last acknowledgement
   std::uint8_t probes_ = 0;           // without an answer
+  std::uint8_t reopenings_ = 0;       // how often acknowledge_at_ repeats that the window is open
   Phase phase_ = Phase::opening;
   End end_ = End::none;
   CatTpReset reason_ = CatTpReset::normal;

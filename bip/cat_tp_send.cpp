@@ -189,6 +189,11 @@ void CatTp::acknowledge(CatTpOutput& out) {
   out.add(pdu);
 }
 
+void CatTp::acknowledge_in_time(base::Now now, CatTpOutput& out) {
+  acknowledge(out);
+  if (reopenings_ > 0 && --reopenings_ > 0) acknowledge_at_ = now.mono_ms + rto_;
+}
+
 // The answer to what is not acceptable: where this end stands. Rarely, so that nobody can make two
 // ends, or this one and a stranger's address, busy with it.
 void CatTp::challenge(base::Now now, CatTpOutput& out) {
@@ -236,7 +241,7 @@ void CatTp::on_deadline(base::Now now, CatTpOutput& out) {
   }
   if (now.mono_ms >= probe_at_) probe(now, out);
   if (phase_ != Phase::open) return;
-  if (now.mono_ms >= acknowledge_at_) acknowledge(out);
+  if (now.mono_ms >= acknowledge_at_) acknowledge_in_time(now, out);
   const bool under_way = traffic_ && !traffic_->sent.empty();
   const bool silent = settings_->keep_alive > 0 && probe_at_ == kNever &&
                       now.mono_ms >= heard_at_ + settings_->keep_alive;

@@ -36,7 +36,7 @@ base::Bytes joined(const std::vector<base::Bytes>& pieces) {
   return all;
 }
 
-CatTpPdu pdu_of(const base::Bytes& octets) { return decode_cat_tp(octets).value(); }
+CatTpPdu pdu_of(base::View octets) { return decode_cat_tp(octets).value(); }
 
 void open_now(World& world) {
   const Weather weather = std::exchange(world.weather, {});
@@ -195,6 +195,44 @@ BOOST_AUTO_TEST_CASE(window_closed_and_opened) {
     world.weather.loss = 0;
     BOOST_TEST(world.run([&] { return world.at_server.size() == 40; }, 200'000));
     BOOST_TEST((world.at_server == pieces));
+  }
+}
+
+// A peer that does not ask whether a closed window has opened: it is told again, thrice at most,
+// and no more once it has gone on.
+BOOST_AUTO_TEST_CASE(the_opening_of_a_window_is_told_again) {
+  for (const bool goes_on : {false, true}) {
+    World world(8);
+    CatTpSettings settings;
+    settings.window = 1;
+    CatTp end(settings, {{9000, 1}, 5, 77, 1400, 1400, 10}, world.now);
+    CatTpPdu data;
+    data.source = 1;
+    data.destination = 9000;
+    data.flags = cat_tp::kAck;
+    data.acknowledgement = 5;
+    data.window = 10;
+    const base::Bytes octets(300, 1);
+    data.data = octets;
+    data.sequence = 78;
+    end.feed(data, world.now, world.out);
+    BOOST_TEST(pdu_of(world.out[world.out.count() - 1]).window == 0);
+    world.out.clear();
+    BOOST_REQUIRE(end.take(world.now, world.out));
+    for (int again = 0; again < (goes_on ? 2 : 3); ++again) {
+      world.out.clear();
+      BOOST_REQUIRE(end.deadline() == world.now.mono_ms + end.rto());
+      world.now.mono_ms = end.deadline();
+      end.on_deadline(world.now, world.out);
+      BOOST_REQUIRE(world.out.count() == 1u);
+      const CatTpPdu pdu = pdu_of(world.out[0]);
+      BOOST_TEST((pdu.flags == cat_tp::kAck && pdu.acknowledgement == 78 && pdu.window == 1));
+    }
+    if (goes_on) {
+      data.sequence = 79;
+      end.feed(data, world.now, world.out);
+    }
+    BOOST_TEST(end.deadline() == CatTp::kNever);
   }
 }
 
