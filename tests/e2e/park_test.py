@@ -19,8 +19,8 @@ def park(lab, channel, *arguments, code=0, port=None, seconds=60):
     return json.loads(done.out.splitlines()[-1]) if done.out else None
 
 
-def visits(lab, report, name, channel, *arguments, count=120):
-    seen = park(lab, channel, "--visits", str(count), *arguments)
+def visits(lab, report, name, channel, *arguments, count=120, seconds=60):
+    seen = park(lab, channel, "--visits", str(count), *arguments, seconds=seconds)
     report.equal(f"{name}: visits", seen["visits"], count, show="")
     report.equal(f"{name}: failed", seen["failures"], {}, f"{seen['visits_per_second']}/s")
     return seen
@@ -31,7 +31,7 @@ def channels(lab, report):
         visits(lab, report, channel, channel, "--at-once", "8", "--visit", "status,store,fetch",
                "--size", "1K-16K")
     visits(lab, report, "cat_tp, 10 % lost", "cat_tp", "--at-once", "20", "--loss", "10",
-           "--delay", "20ms", "--size", "1K-4K", count=30)
+           "--delay", "20ms", "--size", "1K-4K", count=30, seconds=150)  # waits double
     seen = visits(lab, report, "tcp, by rate", "tcp", "--rate", "60", "--processes", "3",
                   "--sources", "20", "--think", "5ms", "--visit", "store,fetch", count=60)
     report.true("think time is waited", seen["seconds"] > 0.3, show="")
