@@ -125,9 +125,10 @@ Decision CardService::Case::gate(RecordTx& tx, Record& record, Use use, const Us
   if (check == KeyCheck::right && decision.result == CardResult::done) {
     renew_key_mac(record, *key);
   }
-  if (decision.note) tx.note(record, *decision.note);
+  for (const HistoryNote& note : decision.notes) tx.note(record, note);
   if (decision.result == CardResult::wrong_key) count("vault.wrong_keys");
-  if (decision.note && decision.result == CardResult::locked) count("vault.locked");
+  const bool locks = decision.result == CardResult::locked && !decision.notes.empty();
+  if (locks) count("vault.locked");
   return decision;
 }
 

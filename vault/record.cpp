@@ -10,11 +10,12 @@ bool locked_now(const Record& record, base::Now now) {
 }
 
 // A timed lock that has run out opens by itself; the attempts start again.
-void open_timed_lock(Record& record, base::Now now) {
-  if (record.locked_at != 0 && !locked_now(record, now)) {
-    unlock(record);
-    record.timed_once = true;
-  }
+void open_timed_lock(Decision& decision, base::Now now) {
+  Record& record = decision.after;
+  if (record.locked_at == 0 || locked_now(record, now)) return;
+  unlock(record);
+  record.timed_once = true;
+  decision.notes.push_back({"unlocked", "vault", "the lock's time was over"});
 }
 
 void lock(Record& record, const Policy& policy, base::Now now) {
@@ -41,19 +42,23 @@ void take_wrong_key(Decision& decision, const Policy& policy, base::Now now) {
   record.wrong_keys += 1;
   if (record.wrong_keys < kAttempts) {
     decision.result = CardResult::wrong_key;
-    decision.note =
-        HistoryNote{"wrong_key", "card", std::to_string(attempts_left(record)) + " attempts left"};
+    decision.notes.push_back(
+        {"wrong_key", "card", std::to_string(attempts_left(record)) + " attempts left"});
     return;
   }
   lock(record, policy, now);
   decision.result = CardResult::locked;
-  decision.note = HistoryNote{"locked", "card", record.lock_reason};
+  decision.notes.push_back({"locked", "card", record.lock_reason});
 }
 
-void take_right_key(Record& record) {
+// Who types a key that nobody has confirmed has received it.
+void take_right_key(Decision& decision) {
+  Record& record = decision.after;
   record.wrong_keys = 0;
   record.timed_once = false;
-  if (record.key_state == KeyState::issued) record.key_state = KeyState::active;
+  if (record.key_state != KeyState::issued) return;
+  record.key_state = KeyState::active;
+  decision.notes.push_back({"key_confirmed", "card", "by its use"});
 }
 
 }  // namespace
@@ -71,7 +76,7 @@ bool on_hold(const Record& record, const Policy& policy, base::Now now) {
 int attempts_left(const Record& record) { return kAttempts - record.wrong_keys; }
 
 Decision decide(const Record& record, const Command& command, const Policy& policy, base::Now now) {
-  Decision decision{record, CardResult::done, false, std::nullopt};
+  Decision decision{record, CardResult::done, false, {}};
   Record& after = decision.after;
   const RecordState state = state_of(record, now);
   if (state == RecordState::suspended) {
@@ -82,13 +87,13 @@ Decision decide(const Record& record, const Command& command, const Policy& poli
     decision.result = CardResult::locked;
     return decision;
   }
-  open_timed_lock(after, now);
+  open_timed_lock(decision, now);
   if (command.use != Use::store && !record.image) {
     decision.result = CardResult::nothing_stored;
     return decision;
   }
   if (command.key == KeyCheck::right) {
-    take_right_key(after);
+    take_right_key(decision);
     return decision;
   }
   if (needs_no_key(after, command.use, policy, now)) {

@@ -171,7 +171,7 @@ struct Decision {
   Record after;
   CardResult result = CardResult::done;
   bool fresh_key = false;           // a new key must be issued and sent
-  std::optional<HistoryNote> note;  // none: nothing worth one happened
+  std::vector<HistoryNote> notes;  // what happened, in this order; often nothing
 };
 
 // The key rule (steps 306-310 and 404-409 of the design): may this go on, and at what price.

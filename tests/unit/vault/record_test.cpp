@@ -114,6 +114,9 @@ BOOST_AUTO_TEST_CASE(issued_key_is_not_asked_for) {
   BOOST_TEST((decision.result == CardResult::key_required));
   decision = ask(record, Use::fetch, KeyCheck::right, policy, later(policy.issue_window));
   BOOST_TEST((decision.after.key_state == KeyState::active), "who types it has received it");
+  BOOST_TEST_REQUIRE(decision.notes.size() == 1u);
+  BOOST_TEST((decision.notes[0] == HistoryNote{"key_confirmed", "card", "by its use"}));
+  BOOST_TEST(ask(decision.after, Use::fetch, KeyCheck::right).notes.empty());
 }
 
 BOOST_AUTO_TEST_CASE(care_reset_lets_the_next_session_in) {
@@ -134,6 +137,9 @@ BOOST_AUTO_TEST_CASE(timed_lock_opens_once) {
   BOOST_TEST((state_of(record, opened) == RecordState::held));
   Decision decision = ask(record, Use::fetch, KeyCheck::wrong, policy, opened);
   BOOST_TEST((decision.result == CardResult::wrong_key));
+  BOOST_TEST_REQUIRE(decision.notes.size() == 2u);
+  BOOST_TEST((decision.notes[0] == HistoryNote{"unlocked", "vault", "the lock's time was over"}));
+  BOOST_TEST(decision.notes[1].kind == "wrong_key");
   decision = ask(decision.after, Use::fetch, KeyCheck::wrong, policy, opened);
   decision = ask(decision.after, Use::fetch, KeyCheck::wrong, policy, opened);
   BOOST_TEST((decision.result == CardResult::locked));
