@@ -137,6 +137,12 @@ void SmsSender::settle_wake_up(RecordTx& tx, Sms& sms, base::Now now) {
   }
 }
 
+// An outcome is told again when it was not known that it is kept; by then the message may have gone
+// on in other hands. That an SMSC has it stays true.
+bool SmsSender::still_counts(const Sms& sms, const SmsOutcome& outcome) const {
+  return sms.owner == world_.owner || outcome.kind == SmsOutcome::Kind::accepted;
+}
+
 bool SmsSender::settle(base::Now now) {
   if (outcomes_.empty()) return false;
   const std::size_t count = std::min(outcomes_.size(), kSettled);
@@ -148,9 +154,12 @@ bool SmsSender::settle(base::Now now) {
       Sms* const sms = tx.messages().sms(one.ref);
       if (sms == nullptr) continue;
       const SmsStep before = sms->step;
-      take_outcome(*sms, one, on_timeout(one.smsc));
-      changed(tx, *sms, before, one.bad_number, now);
-      if (sms->step != SmsStep::submitting) over.insert(one.ref);
+      if (still_counts(*sms, one)) {
+        take_outcome(*sms, one, on_timeout(one.smsc));
+        changed(tx, *sms, before, one.bad_number, now);
+      }
+      const bool others = sms->owner != world_.owner;
+      if (others || sms->step != SmsStep::submitting) over.insert(one.ref);
     }
     return true;
   });
@@ -328,8 +337,9 @@ void SmsSender::renew(base::Now now) {
     const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
       for (std::size_t i = at; i < end; ++i) {
         Sms* const sms = tx.messages().sms(due[i]);
-        if (sms == nullptr || sms->step != SmsStep::submitting) continue;
-        sms->lease_until = now.utc_ms + world_.settings.lease;
+        const bool ours =
+            sms != nullptr && sms->owner == world_.owner && sms->step == SmsStep::submitting;
+        if (ours) sms->lease_until = now.utc_ms + world_.settings.lease;
       }
       return true;
     });

@@ -88,6 +88,7 @@ class SmsSender {
   void changed(RecordTx& tx, Sms& sms, SmsStep before, bool bad_number, base::Now now);
   void settle_wake_up(RecordTx& tx, Sms& sms, base::Now now);
   OnTimeout on_timeout(const std::string& smsc) const;
+  bool still_counts(const Sms& sms, const SmsOutcome& outcome) const;
 
   const SmsWorld& world_;
   std::deque<SmsRef> ready_;

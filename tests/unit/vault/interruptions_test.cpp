@@ -110,6 +110,43 @@ BOOST_AUTO_TEST_CASE(unknown_commits) {
   }
 }
 
+// Found by the simulation: an instance does not know that what it was told is kept already, tells
+// it once more, and meanwhile another one has taken the message over and sent it.
+BOOST_AUTO_TEST_CASE(an_old_outcome_undoes_nothing) {
+  using Kind = vault::SmsOutcome::Kind;
+  for (const Kind told : {Kind::not_sent, Kind::refused, Kind::uncertain}) {
+    ReminderWorld world;
+    if (told == Kind::uncertain) world.settings.on_timeout = OnTimeout::resend;
+    world.accepting = false;
+    world.add(kCard);
+    world.pass(kTwoMonths);
+    const auto first = world.start("first");
+    const auto second = world.start("second");
+    first->service.work(world.now());
+    BOOST_REQUIRE(world.out.at_smsc.size() == 1u);
+    first->service.outcome(world.out.outcome(Kind::not_sent));
+    world.data.fail(1, CommitFault::after);
+    first->service.work(world.now());
+    world.pass(2 * world.settings.lease);
+    second->service.work(world.now());
+    BOOST_REQUIRE(world.out.at_smsc.size() == 2u);
+    second->service.outcome(world.out.outcome());
+    second->service.work(world.now());
+    BOOST_REQUIRE((world.data.state.sms.begin()->second.step == vault::SmsStep::sent));
+    vault::SmsOutcome old = world.out.outcome(told);
+    old.message_id.clear();
+    first->service.outcome(old);
+    for (int i = 0; i < 4; ++i) {
+      first->service.work(world.now());
+      second->service.work(world.now());
+      world.pass(world.settings.lease);
+    }
+    BOOST_TEST((world.data.state.sms.begin()->second.step == vault::SmsStep::sent));
+    BOOST_TEST(world.out.at_smsc.size() == 2u);
+    BOOST_TEST(world.noted("reminder_sent") == 1u);
+  }
+}
+
 // `uncertain` from the SMSC itself, per SMSC's setting; a resend happens once.
 BOOST_AUTO_TEST_CASE(uncertain_outcomes) {
   for (const bool resend : {false, true}) {
