@@ -48,13 +48,17 @@ class TestVault {
     auto ring = db::FileKeyRing::load(files);
     must(ring.ok());
     keys = ring.take();
-    db::Settings settings;
-    settings.path = directory_ / "vault.db";
-    must(db::schema_init(settings).ok());
-    auto factory = db::make_store_factory(settings, *keys, log, counters);
-    must(factory.ok());
-    stores = factory.take();
+    settings_.path = directory_ / "vault.db";
+    must(db::schema_init(settings_).ok());
+    stores = more_stores();
     cards = std::make_unique<vault::CardService>(policy, *keys, log, counters);
+  }
+
+  // Another instance's, on the same file.
+  std::unique_ptr<vault::StoreFactory> more_stores() {
+    auto factory = db::make_store_factory(settings_, *keys, log, counters);
+    must(factory.ok());
+    return factory.take();
   }
 
   void import(const std::vector<vault::Iccid>& iccids) {
@@ -78,6 +82,7 @@ class TestVault {
   }
 
   TestDirectory directory_;
+  db::Settings settings_;
 
  public:
   std::unique_ptr<db::FileKeyRing> keys;

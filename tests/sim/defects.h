@@ -1,0 +1,47 @@
+// Defects that a run can be given, each at a port of the vault. The simulation must find every one
+// of them: an invariant that nothing can break proves nothing.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+namespace sim {
+
+enum class Defect {
+  none,
+  lost_store,         // the store says `committed` and keeps nothing
+  spoiled_image,      // an octet of the content changes on its way into the store
+  free_guesses,       // a wrong key is answered, but not counted
+  counter_forgotten,  // replay counters are not kept
+  no_history,         // changes without an entry
+  stale_write,        // a change rests on an older version than the one it overwrites
+  loud_key,           // a user's key in the log
+  greedy_staging,     // more octets of uploads in memory than allowed
+  doubled_reminder,   // a reminder that has left is handed out again
+};
+
+struct DefectName {
+  Defect defect;
+  std::string_view name;
+};
+inline constexpr std::array<DefectName, 9> kDefects{{
+    {Defect::lost_store, "lost_store"},
+    {Defect::spoiled_image, "spoiled_image"},
+    {Defect::free_guesses, "free_guesses"},
+    {Defect::counter_forgotten, "counter_forgotten"},
+    {Defect::no_history, "no_history"},
+    {Defect::stale_write, "stale_write"},
+    {Defect::loud_key, "loud_key"},
+    {Defect::greedy_staging, "greedy_staging"},
+    {Defect::doubled_reminder, "doubled_reminder"},
+}};
+
+inline std::optional<Defect> defect_of(std::string_view name) {
+  for (const DefectName& one : kDefects) {
+    if (one.name == name) return one.defect;
+  }
+  return std::nullopt;
+}
+
+}  // namespace sim

@@ -1,0 +1,169 @@
+#include "tests/sim/oracle.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "vault/history.h"
+
+namespace sim {
+
+using support::TestCard;
+using vault::CardResult;
+using vault::Digest;
+using vault::Iccid;
+using vault::Record;
+
+void Oracle::breach(const Iccid& iccid, const std::string& what) {
+  throw Breach("card " + iccid.digits() + ": " + what);
+}
+
+Attempt& Oracle::begins(const Iccid& iccid, Attempt attempt) {
+  auto& attempts = card(iccid).attempts;
+  attempts.push_back(std::make_unique<Attempt>(std::move(attempt)));
+  return *attempts.back();
+}
+
+void Oracle::acknowledged(const Iccid& iccid, Attempt& attempt) {
+  if (attempt.spoiled) breach(iccid, "content that does not match its digest was acknowledged");
+  attempt.acknowledged = true;
+}
+
+// How many attempts there are up to and including the last acknowledged one; 0: none.
+std::size_t Oracle::last_acknowledged(const Iccid& iccid) const {
+  const auto& attempts = card(iccid).attempts;
+  for (std::size_t i = attempts.size(); i > 0; --i) {
+    if (attempts[i - 1]->acknowledged) return i;
+  }
+  return 0;
+}
+
+// The last acknowledged content, or one tried since, whose end has left the card.
+bool Oracle::may_hold(const Card& card, const Digest& digest, std::size_t from) const {
+  for (std::size_t i = from > 0 ? from - 1 : 0; i < card.attempts.size(); ++i) {
+    const Attempt& attempt = *card.attempts[i];
+    if (attempt.digest == digest && attempt.end_sent && !attempt.spoiled) return true;
+  }
+  return false;
+}
+
+void Oracle::fetched(const Iccid& iccid, const Digest& digest, std::size_t from) const {
+  if (!may_hold(card(iccid), digest, from)) {
+    breach(iccid, "a fetch gave another content than the last acknowledged one");
+  }
+}
+
+void Oracle::nothing_there(const Iccid& iccid) const {
+  if (last_acknowledged(iccid) > 0) breach(iccid, "an acknowledged content is not there any more");
+}
+
+void Oracle::unlocked(const Iccid& iccid) {
+  card(iccid).wrong_told = 0;
+  card(iccid).locked_told = false;
+}
+
+void Oracle::answered(const Iccid& iccid, const TestCard::Answer& answer) {
+  if (answer.status != bip::PacketStatus::por_ok) return;
+  Card& one = card(iccid);
+  const auto result = static_cast<CardResult>(answer.message.code);
+  if (answer.message.fields.key) {
+    secret(std::string(base::as_text(answer.message.fields.key->view())));
+  }
+  if (result == CardResult::try_later) return;
+  const bool again =
+      one.counted.contains(answer.counter) && !one.used.insert(answer.counter).second;
+  if (again) breach(iccid, "a counter was good twice");
+  if (result == CardResult::locked) one.locked_told = true;
+  // Without a number of attempts left it answers a KEY CONFIRM, which costs none.
+  const bool guess = result == CardResult::wrong_key && answer.message.fields.attempts_left;
+  if (guess && ++one.wrong_told >= vault::kAttempts) {
+    breach(iccid, "a third wrong key was answered as if there were more attempts");
+  }
+}
+
+void Oracle::look_at(const Iccid& iccid) {
+  const auto found = store_.find_any({iccid}, std::nullopt);
+  if (!found.ok() || found->size() != 1) breach(iccid, "its record cannot be read");
+  const Record& record = found->front();
+  Card& one = card(iccid);
+  if (one.record && one.record->version == record.version) return;
+  // What was answered counts: it was told after it was committed.
+  const bool right = !one.record || record.key_mac != one.record->key_mac ||
+                     record.wrong_keys < one.record->wrong_keys;
+  if (record.wrong_keys < one.wrong_told && record.locked_at == 0) {
+    if (!right) breach(iccid, "a wrong key was answered and not counted");
+    one.wrong_told = record.wrong_keys;
+  }
+  if (one.locked_told && record.locked_at == 0) breach(iccid, "a lock is gone that nobody opened");
+  if (record.image) check_image(one, record);
+  if (!record.image && last_acknowledged(iccid) > 0) nothing_there(iccid);
+  if (one.record) check_history(*one.record, record);
+  one.record = record;
+}
+
+void Oracle::check_image(const Card& one, const Record& record) const {
+  const bool same = one.record && one.record->image && one.record->image->id == record.image->id;
+  const Iccid& iccid = record.iccid;
+  if (!may_hold(one, record.image->digest, last_acknowledged(iccid))) {
+    breach(iccid, "the record has a content that it may not have");
+  }
+  if (same) return;
+  const auto content = store_.image(record.id, *record.image);
+  if (!content.ok()) breach(iccid, "the content cannot be read: " + content.error());
+  if (base::sha256(*content) != record.image->digest) {
+    breach(iccid, "the content does not match its digest");
+  }
+}
+
+void Oracle::check_history(const Record& before, const Record& after) const {
+  if (after.history_count != before.history_count) return;
+  const char* const changed = before.image != after.image                 ? "content"
+                              : before.key_mac != after.key_mac           ? "key"
+                              : before.key_state != after.key_state       ? "state of the key"
+                              : before.wrong_keys < after.wrong_keys      ? "count of wrong keys"
+                              : before.locked_at != after.locked_at       ? "lock"
+                              : before.suspended_at != after.suspended_at ? "service"
+                                                                          : nullptr;
+  if (changed == nullptr) return;
+  breach(after.iccid, base::cat("its ", changed, " changed without an entry in the history"));
+}
+
+// One due date has one reminder; it is repeated after seven days. Answers are looked at with the
+// next look at the calendar, at the latest on the day after.
+void Oracle::reminded(const std::string& number) {
+  constexpr std::int64_t kLeast = 6 * base::kDayMs;
+  Phone& phone = phones_.at(number);
+  const std::int64_t now = clock_.now().utc_ms;
+  if (phone.reminded_at != 0 && now - phone.reminded_at < kLeast) {
+    throw Breach("+" + number + " was reminded twice for one date");
+  }
+  if (phone.stopped_at != 0 && now - phone.stopped_at > 2 * base::kDayMs) {
+    throw Breach("+" + number + " was reminded and wants no more");
+  }
+  phone.reminded_at = now;
+}
+
+void Oracle::stopped(const std::string& number) {
+  phones_.at(number).stopped_at = clock_.now().utc_ms;
+}
+
+void Oracle::all_reminded_since(std::int64_t utc_ms) const {
+  for (const auto& [number, phone] : phones_) {
+    if (phone.stopped_at == 0 && phone.reminded_at < utc_ms) {
+      throw Breach("+" + number + " is not reminded any more");
+    }
+  }
+}
+
+void Oracle::whole_history() const {
+  const auto faults = vault::verify_audit(store_, keys_);
+  if (!faults.ok()) throw Breach("the history cannot be read: " + faults.error());
+  if (!faults->empty()) throw Breach("the history is broken: " + faults->front().what);
+}
+
+void Oracle::no_secret_in(const std::string& log) const {
+  for (const std::string& secret : secrets_) {
+    if (log.find(secret) != std::string::npos) throw Breach("a user's key stands in the log");
+  }
+}
+
+}  // namespace sim

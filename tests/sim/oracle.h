@@ -1,0 +1,97 @@
+// What must hold whatever happens: looked at after every step of a worker, from the answers it gave
+// and from what the store holds then. A breach ends the run.
+#pragma once
+
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "tests/support/test_card.h"
+#include "vault/ports.h"
+
+namespace sim {
+
+struct Breach : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// One content that a card has tried to store.
+struct Attempt {
+  base::Bytes image;
+  vault::Digest digest{};
+  std::uint32_t transaction = 0;
+  bool spoiled = false;   // the card sends other octets than the digest says
+  bool end_sent = false;  // from here on the vault may have it
+  bool acknowledged = false;
+};
+
+class Oracle {
+ public:
+  // Outlive the oracle; `store` has no troubles.
+  Oracle(vault::Store& store, const vault::KeyRing& keys, const base::Clock& clock)
+      : store_(store), keys_(keys), clock_(clock) {}
+
+  void add(const vault::Iccid& iccid, const std::string& number) {
+    cards_.emplace(iccid, Card{});
+    phones_[number] = {};
+  }
+  // The card's list, in the order of trying; the references stay valid.
+  Attempt& begins(const vault::Iccid& iccid, Attempt attempt);
+  void acknowledged(const vault::Iccid& iccid, Attempt& attempt);
+  // What the card was given by a fetch that began when `from` was the last acknowledged one.
+  std::size_t last_acknowledged(const vault::Iccid& iccid) const;
+  void fetched(const vault::Iccid& iccid, const vault::Digest& digest, std::size_t from) const;
+  void nothing_there(const vault::Iccid& iccid) const;
+  void unlocked(const vault::Iccid& iccid);
+  // A key that nobody may read anywhere.
+  void secret(std::string key) { secrets_.insert(std::move(key)); }
+
+  // A command that must use up its counter: served once, whoever sends it and how often. (Of data
+  // and status a repetition has no effect, so that their counters may be kept later.)
+  void counts(const vault::Iccid& iccid, std::uint64_t counter) {
+    card(iccid).counted.insert(counter);
+  }
+  // A worker has answered one command of the card.
+  void answered(const vault::Iccid& iccid, const support::TestCard::Answer& answer);
+  // A step may have changed the card's record.
+  void look_at(const vault::Iccid& iccid);
+  // A reminder has reached this number; or its owner has said that he wants no more.
+  void reminded(const std::string& number);
+  void stopped(const std::string& number);
+  void all_reminded_since(std::int64_t utc_ms) const;
+  // At the end of a run.
+  void whole_history() const;
+  void no_secret_in(const std::string& log) const;
+
+ private:
+  struct Card {
+    std::vector<std::unique_ptr<Attempt>> attempts;
+    int wrong_told = 0;  // answers about wrong keys since the last right one
+    bool locked_told = false;
+    std::set<std::uint64_t> counted;  // counters that are good once
+    std::set<std::uint64_t> used;     // of them, those that were
+    std::optional<vault::Record> record;
+  };
+  struct Phone {
+    std::int64_t reminded_at = 0;  // utc_ms
+    std::int64_t stopped_at = 0;   // 0: not
+  };
+  Card& card(const vault::Iccid& iccid) { return cards_.at(iccid); }
+  const Card& card(const vault::Iccid& iccid) const { return cards_.at(iccid); }
+  bool may_hold(const Card& card, const vault::Digest& digest, std::size_t from) const;
+  void check_image(const Card& card, const vault::Record& record) const;
+  void check_history(const vault::Record& before, const vault::Record& after) const;
+  [[noreturn]] static void breach(const vault::Iccid& iccid, const std::string& what);
+
+  vault::Store& store_;
+  const vault::KeyRing& keys_;
+  const base::Clock& clock_;
+  std::map<vault::Iccid, Card> cards_;
+  std::map<std::string, Phone> phones_;
+  std::set<std::string> secrets_;
+};
+
+}  // namespace sim

@@ -1,0 +1,52 @@
+// The inside of World: world.cpp begins and ends a run, world_network.cpp moves octets,
+// world_instance.cpp serves them, world_people.cpp decides who wants what.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+#include "bip/exchange.h"
+#include "tests/sim/world.h"
+#include "tests/support/laboratory.h"
+
+namespace sim {
+
+// Somebody with a card in a phone.
+struct World::Person {
+  Person(const std::string& digits, Oracle& oracle, Chance& chance) : sim(digits, oracle, chance) {}
+  const vault::Iccid& iccid() const { return sim.card.iccid; }
+
+  SimCard sim;
+  LinkPtr link;  // of the visit under way
+  SimCard::Wish wish = SimCard::Wish::status;
+  int visits_left = 0;
+  std::vector<base::Bytes> recorded;  // packets that have left, for who repeats them
+};
+
+// A channel: the card's end, the network, an instance's end.
+struct World::Link {
+  explicit Link(const support::TestCard& of) : card(of) {}
+
+  const support::TestCard& card;
+  Person* person = nullptr;  // null: somebody else who speaks for the card
+  Instance* instance = nullptr;
+
+  bool up = true;                  // at the card's end
+  std::size_t up_left = SIZE_MAX;  // octets until the network drops it
+  std::size_t down_left = SIZE_MAX;
+  std::int64_t last_up = 0;  // arrival of what was sent last
+  std::int64_t last_down = 0;
+  base::Bytes answers;  // have come to the card, not complete yet
+
+  std::unique_ptr<bip::Session> session;
+  base::Bytes waiting;                          // have come to the instance, no room yet
+  bool working = false;                         // a worker is about to take a batch
+  std::int64_t watched = bip::Session::kNever;  // an event looks after its deadline then
+  bool gone = false;                            // at the instance's end
+};
+
+}  // namespace sim

@@ -1,0 +1,155 @@
+#include "tests/sim/world_impl.h"
+
+namespace sim {
+
+namespace {
+
+constexpr std::int64_t kPatience = 90 * base::kSecondMs;
+constexpr int kTriesWhenCalm = 8;
+
+vault::CareCall call(const char* reason) {
+  return {"anna", reason, "passport", base::Secret(base::as_bytes("X1234567"))};
+}
+
+}  // namespace
+
+void World::next_visit(Person& person) {
+  if (person.visits_left-- <= 0) return;
+  const std::int64_t pause =
+      chance_.one_in(2) ? chance_.between(100, 60'000) : chance_.between(60'000, 8 * base::kHourMs);
+  after(pause, [this, &person] {
+    key_source_.away = chance_.one_in(40);
+    if (chance_.one_in(6)) guess(person);
+    if (chance_.one_in(3)) repeat(person);
+    if (chance_.one_in(25)) care_pauses(person);
+    const std::uint64_t dice = chance_.below(10);
+    visit(person, dice < 6   ? SimCard::Wish::store
+                  : dice < 9 ? SimCard::Wish::fetch
+                             : SimCard::Wish::status);
+  });
+}
+
+void World::visit(Person& person, SimCard::Wish wish) {
+  ++figures_.visits;
+  person.wish = wish;
+  person.link = open(person.sim.card, &person);
+  if (!person.link) {
+    if (!calm_) next_visit(person);
+    return;
+  }
+  const LinkPtr link = person.link;
+  for (const base::Bytes& packet : person.sim.begin(wish, calm_)) {
+    person.recorded.push_back(packet);
+    send_up(link, packet);
+  }
+  look_after(person);
+}
+
+// No answer for long: the applet gives up.
+void World::look_after(Person& person) {
+  const LinkPtr link = person.link;
+  if (!link || !link->up) return;
+  const std::int64_t heard = std::max(link->last_down, link->last_up);
+  const std::int64_t gives_up = std::max(heard, now().mono_ms) + kPatience;
+  after(gives_up - now().mono_ms, [this, &person, link, heard] {
+    if (person.link != link || !link->up) return;
+    if (std::max(link->last_down, link->last_up) > heard) return look_after(person);
+    cut(link);
+  });
+}
+
+// The visit has ended, one way or the other.
+void World::over(Person& person) {
+  const LinkPtr link = std::exchange(person.link, nullptr);
+  if (!link) return;
+  person.sim.hung_up();
+  const bool done = person.sim.visit() == SimCard::Visit::done;
+  if (done && person.wish == SimCard::Wish::store) ++figures_.stored;
+  if (done && person.wish == SimCard::Wish::fetch) ++figures_.fetched;
+  if (std::exchange(link->up, false)) {
+    after(std::max<std::int64_t>(link->last_up - now().mono_ms, 0) + 1, [this, link] {
+      if (link->gone) return;
+      link->session->end_of_input(now());
+      follow(link);
+    });
+  }
+  if (calm_) return;
+  if (person.sim.locked()) {
+    ++figures_.locks;
+    care_unlocks(person, chance_.one_in(3));
+  }
+  next_visit(person);
+}
+
+void World::care_unlocks(Person& person, bool reset_key) {
+  vault::CareService care(policy_, *vault_.keys, *god_, vault_.log);
+  const auto result = care.unlock(call("lost the key"), person.iccid().digits(), reset_key, now());
+  const auto* const failure = std::get_if<vault::CareFailure>(&result);
+  if (failure != nullptr && failure->error != vault::CareError::wrong_state) {
+    throw Breach("customer care cannot unlock: " + failure->text);
+  }
+  tell(base::cat("customer care unlocks ", person.iccid().digits()));
+  person.sim.forget_lock();
+  oracle_.unlocked(person.iccid());
+  oracle_.look_at(person.iccid());
+}
+
+// The service ends for a while.
+void World::care_pauses(Person& person) {
+  vault::CareService care(policy_, *vault_.keys, *god_, vault_.log);
+  (void)care.suspend(call("bill not paid"), person.iccid().digits(), now());
+  after(chance_.between(1'000, base::kHourMs), [this, &person] {
+    vault::CareService again(policy_, *vault_.keys, *god_, vault_.log);
+    (void)again.resume(call("paid"), person.iccid().digits(), now());
+  });
+}
+
+// Somebody who has the card tries many keys at once, the right one among them.
+void World::guess(Person& person) {
+  if (person.sim.key().empty()) return;
+  const std::uint64_t many = 2 + chance_.below(5);
+  const std::uint64_t right = chance_.below(2 * many);
+  std::string wrong = person.sim.key();
+  for (std::uint64_t i = 0; i < many; ++i) {
+    const LinkPtr link = open(person.sim.card, nullptr);
+    wrong = support::wrong_key(wrong);
+    const base::Bytes packet = person.sim.guess(i == right ? person.sim.key() : wrong);
+    ++figures_.guesses;
+    if (!link) continue;
+    send_up(link, packet);
+    after(chance_.between(1'000, 20'000), [this, link] {
+      if (link->up) cut(link);
+    });
+  }
+}
+
+// Somebody sends again what he has recorded.
+void World::repeat(Person& person) {
+  if (person.recorded.empty()) return;
+  const LinkPtr link = open(person.sim.card, nullptr);
+  if (!link) return;
+  ++figures_.repeated;
+  send_up(link, chance_.one_of(person.recorded));
+  after(chance_.between(1'000, 20'000), [this, link] {
+    if (link->up) cut(link);
+  });
+}
+
+// When nothing goes wrong any more everybody comes to his end.
+void World::finish(Person& person) {
+  visit_until_done(person, SimCard::Wish::store);
+  visit_until_done(person, SimCard::Wish::fetch);
+}
+
+void World::visit_until_done(Person& person, SimCard::Wish wish) {
+  for (int i = 0; i < kTriesWhenCalm; ++i) {
+    visit(person, wish);
+    until_quiet();
+    if (person.sim.visit() == SimCard::Visit::done) return;
+    if (person.sim.visit() == SimCard::Visit::refused) care_unlocks(person, true);
+  }
+  throw Breach(base::cat("card ", person.iccid().digits(), ": nothing goes wrong, and it does not ",
+                         wish == SimCard::Wish::store ? "store" : "fetch"));
+}
+
+}  // namespace sim
