@@ -18,7 +18,7 @@ void Oracle::breach(const Iccid& iccid, const std::string& what) {
 }
 
 Attempt& Oracle::begins(const Iccid& iccid, Attempt attempt) {
-  auto& attempts = card(iccid).attempts;
+  auto& attempts = owner(iccid).attempts;
   attempts.push_back(std::make_unique<Attempt>(std::move(attempt)));
   return *attempts.back();
 }
@@ -30,7 +30,7 @@ void Oracle::acknowledged(const Iccid& iccid, Attempt& attempt) {
 
 // How many attempts there are up to and including the last acknowledged one; 0: none.
 std::size_t Oracle::last_acknowledged(const Iccid& iccid) const {
-  const auto& attempts = card(iccid).attempts;
+  const auto& attempts = owner(iccid).attempts;
   for (std::size_t i = attempts.size(); i > 0; --i) {
     if (attempts[i - 1]->acknowledged) return i;
   }
@@ -38,16 +38,16 @@ std::size_t Oracle::last_acknowledged(const Iccid& iccid) const {
 }
 
 // The last acknowledged content, or one tried since, whose end has left the card.
-bool Oracle::may_hold(const Card& card, const Digest& digest, std::size_t from) const {
-  for (std::size_t i = from > 0 ? from - 1 : 0; i < card.attempts.size(); ++i) {
-    const Attempt& attempt = *card.attempts[i];
+bool Oracle::may_hold(const Owner& owner, const Digest& digest, std::size_t from) const {
+  for (std::size_t i = from > 0 ? from - 1 : 0; i < owner.attempts.size(); ++i) {
+    const Attempt& attempt = *owner.attempts[i];
     if (attempt.digest == digest && attempt.end_sent && !attempt.spoiled) return true;
   }
   return false;
 }
 
 void Oracle::fetched(const Iccid& iccid, const Digest& digest, std::size_t from) const {
-  if (!may_hold(card(iccid), digest, from)) {
+  if (!may_hold(owner(iccid), digest, from)) {
     breach(iccid, "a fetch gave another content than the last acknowledged one");
   }
 }
@@ -57,34 +57,45 @@ void Oracle::nothing_there(const Iccid& iccid) const {
 }
 
 void Oracle::unlocked(const Iccid& iccid) {
-  card(iccid).wrong_told = 0;
-  card(iccid).locked_told = false;
+  owner(iccid).wrong_told = 0;
+  owner(iccid).locked_told = false;
 }
 
 void Oracle::answered(const Iccid& iccid, const TestCard::Answer& answer) {
   if (answer.status != bip::PacketStatus::por_ok) return;
-  Card& one = card(iccid);
+  Owner& one = owner(iccid);
   const auto result = static_cast<CardResult>(answer.message.code);
   if (answer.message.fields.key) {
     secret(std::string(base::as_text(answer.message.fields.key->view())));
   }
   if (result == CardResult::try_later) return;
-  const bool again =
-      one.counted.contains(answer.counter) && !one.used.insert(answer.counter).second;
+  const Command command{iccid, answer.counter};
+  const bool again = one.counted.contains(command) && !one.used.insert(command).second;
   if (again) breach(iccid, "a counter was good twice");
   if (result == CardResult::locked) one.locked_told = true;
   // Without a number of attempts left it answers a KEY CONFIRM, which costs none.
-  const bool guess = result == CardResult::wrong_key && answer.message.fields.attempts_left;
+  const bool guess = result == CardResult::wrong_key && answer.message.fields.attempts_left &&
+                     !one.reports.contains(command);
   if (guess && ++one.wrong_told >= vault::kAttempts) {
     breach(iccid, "a third wrong key was answered as if there were more attempts");
   }
 }
 
+// The record keeps its id when it follows to another card.
+Record Oracle::record_of(const Owner& owner) {
+  for (const Iccid& iccid : owner.iccids) {
+    const auto found = store_.find_any({iccid}, std::nullopt);
+    if (!found.ok()) breach(iccid, "its record cannot be read");
+    for (const Record& record : *found) {
+      if (!owner.record || owner.record->id == record.id) return record;
+    }
+  }
+  breach(owner.iccids.back(), "its record is gone");
+}
+
 void Oracle::look_at(const Iccid& iccid) {
-  const auto found = store_.find_any({iccid}, std::nullopt);
-  if (!found.ok() || found->size() != 1) breach(iccid, "its record cannot be read");
-  const Record& record = found->front();
-  Card& one = card(iccid);
+  Owner& one = owner(iccid);
+  const Record record = record_of(one);
   if (one.record && one.record->version == record.version) return;
   // What was answered counts: it was told after it was committed.
   const bool right = !one.record || record.key_mac != one.record->key_mac ||
@@ -100,7 +111,7 @@ void Oracle::look_at(const Iccid& iccid) {
   one.record = record;
 }
 
-void Oracle::check_image(const Card& one, const Record& record) const {
+void Oracle::check_image(const Owner& one, const Record& record) const {
   const bool same = one.record && one.record->image && one.record->image->id == record.image->id;
   const Iccid& iccid = record.iccid;
   if (!may_hold(one, record.image->digest, last_acknowledged(iccid))) {
@@ -122,6 +133,7 @@ void Oracle::check_history(const Record& before, const Record& after) const {
                               : before.wrong_keys < after.wrong_keys      ? "count of wrong keys"
                               : before.locked_at != after.locked_at       ? "lock"
                               : before.suspended_at != after.suspended_at ? "service"
+                              : before.iccid != after.iccid               ? "card"
                                                                           : nullptr;
   if (changed == nullptr) return;
   breach(after.iccid, base::cat("its ", changed, " changed without an entry in the history"));

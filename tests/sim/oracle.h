@@ -3,9 +3,11 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -35,8 +37,15 @@ class Oracle {
       : store_(store), keys_(keys), clock_(clock) {}
 
   void add(const vault::Iccid& iccid, const std::string& number) {
-    cards_.emplace(iccid, Card{});
+    owners_.push_back(std::make_unique<Owner>());
+    cards_[iccid] = owners_.back().get();
+    owners_.back()->iccids.push_back(iccid);
     phones_[number] = {};
+  }
+  // The owner of `old` has another card now; what he has stored is his with either.
+  void changes_card(const vault::Iccid& old, const vault::Iccid& fresh) {
+    cards_[fresh] = &owner(old);
+    owner(old).iccids.push_back(fresh);
   }
   // The card's list, in the order of trying; the references stay valid.
   Attempt& begins(const vault::Iccid& iccid, Attempt attempt);
@@ -52,7 +61,11 @@ class Oracle {
   // A command that must use up its counter: served once, whoever sends it and how often. (Of data
   // and status a repetition has no effect, so that their counters may be kept later.)
   void counts(const vault::Iccid& iccid, std::uint64_t counter) {
-    card(iccid).counted.insert(counter);
+    owner(iccid).counted.emplace(iccid, counter);
+  }
+  // A key in it is one for another card's record, which has a budget of its own.
+  void is_report(const vault::Iccid& iccid, std::uint64_t counter) {
+    owner(iccid).reports.emplace(iccid, counter);
   }
   // A worker has answered one command of the card.
   void answered(const vault::Iccid& iccid, const support::TestCard::Answer& answer);
@@ -67,29 +80,35 @@ class Oracle {
   void no_secret_in(const std::string& log) const;
 
  private:
-  struct Card {
+  using Command = std::pair<vault::Iccid, std::uint64_t>;  // the card and its counter
+  // One person, with one card after the other, and the record that follows.
+  struct Owner {
+    std::vector<vault::Iccid> iccids;
     std::vector<std::unique_ptr<Attempt>> attempts;
     int wrong_told = 0;  // answers about wrong keys since the last right one
     bool locked_told = false;
-    std::set<std::uint64_t> counted;  // counters that are good once
-    std::set<std::uint64_t> used;     // of them, those that were
+    std::set<Command> counted;  // are good once
+    std::set<Command> used;     // of them, those that were
+    std::set<Command> reports;
     std::optional<vault::Record> record;
   };
   struct Phone {
     std::int64_t reminded_at = 0;  // utc_ms
     std::int64_t stopped_at = 0;   // 0: not
   };
-  Card& card(const vault::Iccid& iccid) { return cards_.at(iccid); }
-  const Card& card(const vault::Iccid& iccid) const { return cards_.at(iccid); }
-  bool may_hold(const Card& card, const vault::Digest& digest, std::size_t from) const;
-  void check_image(const Card& card, const vault::Record& record) const;
+  Owner& owner(const vault::Iccid& iccid) { return *cards_.at(iccid); }
+  const Owner& owner(const vault::Iccid& iccid) const { return *cards_.at(iccid); }
+  bool may_hold(const Owner& owner, const vault::Digest& digest, std::size_t from) const;
+  vault::Record record_of(const Owner& owner);
+  void check_image(const Owner& owner, const vault::Record& record) const;
   void check_history(const vault::Record& before, const vault::Record& after) const;
   [[noreturn]] static void breach(const vault::Iccid& iccid, const std::string& what);
 
   vault::Store& store_;
   const vault::KeyRing& keys_;
   const base::Clock& clock_;
-  std::map<vault::Iccid, Card> cards_;
+  std::vector<std::unique_ptr<Owner>> owners_;
+  std::map<vault::Iccid, Owner*> cards_;
   std::map<std::string, Phone> phones_;
   std::set<std::string> secrets_;
 };

@@ -49,6 +49,7 @@ Packets SimCard::begin(Wish wish, bool careful) {
   keys_typed_ = 0;
   // Whoever has a key gives it at once, or waits until it is asked for.
   use_key_ = !key_.empty() && !chance_.one_in(3);
+  if (wish == Wish::report || waits_for_record()) return report();
   if (wish == Wish::status) return one(card.message(Ins::status), Waiting::status);
   return wish == Wish::store ? store_begin() : fetch_begin();
 }
@@ -82,6 +83,37 @@ Packets SimCard::store_begin() {
   return one(begin, Waiting::begin);
 }
 
+void SimCard::change_card(std::string_view digits) {
+  const vault::Iccid before = card.iccid;
+  card = TestCard(digits);
+  oracle_.changes_card(before, card.iccid);
+  previous_ = before;
+  attempt_ = nullptr;
+}
+
+Packets SimCard::report() {
+  bip::Message message = card.message(Ins::report);
+  if (previous_) {
+    message.fields.previous = previous_->to_ef();
+    use_key_ = true;
+    type_key(message.fields);
+  }
+  Packets packets = one(message, Waiting::report);
+  oracle_.is_report(card.iccid, card.counter);
+  return packets;
+}
+
+base::Bytes SimCard::claim(const vault::Iccid& previous, const std::string& key) {
+  bip::Message message = card.message(Ins::report);
+  message.fields.previous = previous.to_ef();
+  message.fields.key = base::Secret(base::as_bytes(key));
+  oracle_.secret(key);
+  base::Bytes packet = card.packet(message);
+  oracle_.counts(card.iccid, card.counter);
+  oracle_.is_report(card.iccid, card.counter);
+  return packet;
+}
+
 Packets SimCard::fetch_begin() {
   fetch_from_ = oracle_.last_acknowledged(card.iccid);
   bip::Message begin = card.message(Ins::fetch_begin);
@@ -111,6 +143,9 @@ Packets SimCard::take(const TestCard::Answer& answer) {
   const bip::Fields& fields = answer.message.fields;
   switch (waiting_) {
     case Waiting::status:
+      return finish(Visit::done);
+    case Waiting::report:
+      previous_.reset();
       return finish(Visit::done);
     case Waiting::begin:
       return upload(fields.offset.value_or(0));
@@ -180,6 +215,7 @@ Packets SimCard::fetched(const bip::Fields& answer) {
 }
 
 Packets SimCard::refused(CardResult result) {
+  if (waiting_ == Waiting::report) return finish(Visit::later);
   const bool asked = result == CardResult::key_required || result == CardResult::wrong_key ||
                      result == CardResult::mistyped_key;
   if (asked && waiting_ != Waiting::confirm) {

@@ -14,7 +14,7 @@ namespace sim {
 
 class SimCard {
  public:
-  enum class Wish { status, store, fetch };
+  enum class Wish { status, store, fetch, report };
   enum class Visit {
     going_on,
     done,
@@ -30,6 +30,11 @@ class SimCard {
   std::vector<base::Bytes> begin(Wish wish, bool careful);
   // What follows on an answer.
   std::vector<base::Bytes> take(const support::TestCard::Answer& answer);
+  // Another card in the same phone, which remembers the one before: nothing is stored or fetched
+  // before the record has followed.
+  void change_card(std::string_view digits);
+  bool waits_for_record() const { return previous_.has_value(); }
+  void record_followed() { previous_.reset(); }
   void hung_up() { visit_ = visit_ == Visit::going_on ? Visit::later : visit_; }
 
   Visit visit() const { return visit_; }
@@ -37,18 +42,21 @@ class SimCard {
   void forget_lock() { locked_ = false; }
   // A packet as somebody else who holds the card would send it.
   base::Bytes guess(const std::string& key);
+  // The same, as if the card of another person had been in this phone.
+  base::Bytes claim(const vault::Iccid& previous, const std::string& key);
   const std::string& key() const { return key_; }
 
   support::TestCard card;
 
  private:
-  enum class Waiting { status, begin, end, confirm, fetch_begin, fetch_data };
+  enum class Waiting { status, begin, end, confirm, fetch_begin, fetch_data, report };
   using Packets = std::vector<base::Bytes>;
 
   Packets one(const bip::Message& message, Waiting waiting);
   Packets finish(Visit visit);
   Packets store_begin();
   Packets fetch_begin();
+  Packets report();
   Packets upload(std::uint32_t from);
   Packets stored(const bip::Fields& answer);
   Packets fetch_more();
@@ -68,9 +76,10 @@ class SimCard {
   bool use_key_ = false;  // it was asked for
   bool locked_ = false;
   int keys_typed_ = 0;
-  std::string key_;             // the one that the person has written down
-  std::string shown_;           // on the screen, not acknowledged yet
-  Attempt* attempt_ = nullptr;  // under way or cut; none: nothing to go on with
+  std::string key_;                       // the one that the person has written down
+  std::optional<vault::Iccid> previous_;  // the card before, until the record has followed
+  std::string shown_;                     // on the screen, not acknowledged yet
+  Attempt* attempt_ = nullptr;            // under way or cut; none: nothing to go on with
   std::uint32_t transactions_ = 0;
   base::Bytes fetched_;
   vault::Digest fetch_digest_{};

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "tests/sim/world.h"
 
@@ -33,18 +34,27 @@ bool read(int count, char** arguments, Wanted& wanted) {
 }
 
 void print(const sim::Figures& f, std::uint64_t seeds) {
-  std::printf(
-      "%llu seeds: %llu batches served, %llu visits, %llu contents acknowledged, %llu fetched\n"
-      "links dropped %llu, instances killed %llu, store away %llu times, unknown outcomes %llu,\n"
-      "updates disturbed %llu, packets repeated %llu, keys guessed %llu, locks met %llu, reminders "
-      "%llu\n",
-      static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(f.steps),
-      static_cast<unsigned long long>(f.visits), static_cast<unsigned long long>(f.stored),
-      static_cast<unsigned long long>(f.fetched), static_cast<unsigned long long>(f.cuts),
-      static_cast<unsigned long long>(f.kills), static_cast<unsigned long long>(f.away),
-      static_cast<unsigned long long>(f.unknown), static_cast<unsigned long long>(f.disturbed),
-      static_cast<unsigned long long>(f.repeated), static_cast<unsigned long long>(f.guesses),
-      static_cast<unsigned long long>(f.locks), static_cast<unsigned long long>(f.reminded));
+  const std::pair<const char*, std::uint64_t> all[] = {
+      {"seeds", seeds},
+      {"batches served", f.steps},
+      {"visits", f.visits},
+      {"contents acknowledged", f.stored},
+      {"contents fetched", f.fetched},
+      {"links dropped", f.cuts},
+      {"instances killed", f.kills},
+      {"store away", f.away},
+      {"outcomes unknown", f.unknown},
+      {"updates disturbed", f.disturbed},
+      {"packets repeated", f.repeated},
+      {"keys guessed", f.guesses},
+      {"locks met", f.locks},
+      {"cards changed", f.changes},
+      {"clocks set", f.clocks},
+      {"reminders", f.reminded},
+  };
+  for (const auto& [name, value] : all) {
+    std::printf("%-22s %llu\n", name, static_cast<unsigned long long>(value));
+  }
 }
 
 }  // namespace
@@ -62,8 +72,8 @@ int main(int count, char** arguments) {
     try {
       world.run();
     } catch (const sim::Breach& breach) {
-      std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), breach.what());
       if (sound) std::printf("%s", world.last_events().c_str());
+      std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), breach.what());
       return sound ? 1 : 0;
     }
     sum.add(world.figures());

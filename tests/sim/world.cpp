@@ -32,6 +32,8 @@ void Figures::add(const Figures& other) {
   guesses += other.guesses;
   locks += other.locks;
   reminded += other.reminded;
+  changes += other.changes;
+  clocks += other.clocks;
 }
 
 World::World(std::uint64_t seed, Defect defect)
@@ -52,6 +54,11 @@ World::World(std::uint64_t seed, Defect defect)
     oracle_.add(lines.back().iccid, lines.back().msisdn->digits());
     people_.push_back(std::make_unique<Person>(digits, oracle_, chance_));
     key_source_.add(people_.back()->sim.card);
+    // The card that he may have later.
+    const std::string next = iccid_of(kPeople + i);
+    lines.push_back({*vault::Iccid::from_digits(next), std::nullopt, "", ""});
+    people_.back()->next_card = next;
+    key_source_.add(support::TestCard(next));
   }
   if (!god_->import(now(), lines, "ops:test").ok()) throw Breach("an import failed");
   for (Instance& instance : instances_) start(instance);
@@ -80,6 +87,14 @@ void World::until_quiet() {
     if (first.key() > now().mono_ms) vault_.clock.advance(first.key() - now().mono_ms);
     first.mapped()();
   }
+}
+
+// Somebody sets the date of the machines.
+void World::set_the_clock() {
+  const std::int64_t by = chance_.between(-3 * base::kHourMs, 3 * base::kHourMs);
+  ++figures_.clocks;
+  tell(base::cat("the date is set by ", by / 1000, " s"));
+  vault_.clock.set_date_by(by);
 }
 
 // ---- Instances ----------------------------------------------------------------------------------

@@ -40,6 +40,8 @@ struct Figures {
   std::uint64_t guesses = 0;
   std::uint64_t locks = 0;
   std::uint64_t reminded = 0;
+  std::uint64_t changes = 0;  // of card
+  std::uint64_t clocks = 0;   // set forward or back
   void add(const Figures& other);
 };
 
@@ -69,6 +71,7 @@ class World {
   base::Now now() const { return vault_.clock.now(); }
   void after(std::int64_t ms, std::function<void()> what);
   void until_quiet();
+  void set_the_clock();
   void tell(const std::string& text);
   void start(Instance& instance);
   void kill(Instance& instance);
@@ -102,7 +105,10 @@ class World {
   void over(Person& person);
   void care_unlocks(Person& person, bool reset_key);
   void care_pauses(Person& person);
+  void care_moves(Person& person);
+  void change_card(Person& person);
   void guess(Person& person);
+  void claim(Person& person);
   void repeat(Person& person);
   void finish(Person& person);
   void visit_until_done(Person& person, SimCard::Wish wish);

@@ -24,6 +24,7 @@ struct World::Person {
   LinkPtr link;  // of the visit under way
   SimCard::Wish wish = SimCard::Wish::status;
   int visits_left = 0;
+  std::string next_card;              // empty: he has it already
   std::vector<base::Bytes> recorded;  // packets that have left, for who repeats them
 };
 
@@ -31,8 +32,8 @@ struct World::Person {
 struct World::Link {
   explicit Link(const support::TestCard& of) : card(of) {}
 
-  const support::TestCard& card;
-  Person* person = nullptr;  // null: somebody else who speaks for the card
+  const support::TestCard card;  // as it was when the link began
+  Person* person = nullptr;      // null: somebody else who speaks for the card
   Instance* instance = nullptr;
 
   bool up = true;                  // at the card's end

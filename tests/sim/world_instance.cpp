@@ -75,6 +75,9 @@ void World::serve(const LinkPtr& link, bip::Batch& batch) {
   while (!answers.empty()) {
     const auto answer = link->card.take_answer(answers);
     if (!answer) throw Breach("a worker made what is no answer");
+    tell(base::cat("card ", link->card.iccid.digits(), " is answered ",
+                   support::name_of(static_cast<vault::CardResult>(answer->message.code)),
+                   ", status ", static_cast<int>(answer->status)));
     oracle_.answered(link->card.iccid, *answer);
   }
   check(link->card.iccid);

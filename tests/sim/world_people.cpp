@@ -21,7 +21,10 @@ void World::next_visit(Person& person) {
     key_source_.away = chance_.one_in(40);
     if (chance_.one_in(6)) guess(person);
     if (chance_.one_in(3)) repeat(person);
+    if (chance_.one_in(6)) claim(person);
     if (chance_.one_in(25)) care_pauses(person);
+    if (chance_.one_in(12)) change_card(person);
+    if (chance_.one_in(30)) set_the_clock();
     const std::uint64_t dice = chance_.below(10);
     visit(person, dice < 6   ? SimCard::Wish::store
                   : dice < 9 ? SimCard::Wish::fetch
@@ -31,7 +34,7 @@ void World::next_visit(Person& person) {
 
 void World::visit(Person& person, SimCard::Wish wish) {
   ++figures_.visits;
-  person.wish = wish;
+  person.wish = person.sim.waits_for_record() ? SimCard::Wish::report : wish;
   person.link = open(person.sim.card, &person);
   if (!person.link) {
     if (!calm_) next_visit(person);
@@ -97,10 +100,59 @@ void World::care_unlocks(Person& person, bool reset_key) {
 // The service ends for a while.
 void World::care_pauses(Person& person) {
   vault::CareService care(policy_, *vault_.keys, *god_, vault_.log);
-  (void)care.suspend(call("bill not paid"), person.iccid().digits(), now());
-  after(chance_.between(1'000, base::kHourMs), [this, &person] {
+  const std::string iccid = person.iccid().digits();
+  if (std::holds_alternative<vault::CareFailure>(
+          care.suspend(call("bill not paid"), iccid, now()))) {
+    return;
+  }
+  after(chance_.between(1'000, base::kHourMs), [this, iccid] {
     vault::CareService again(policy_, *vault_.keys, *god_, vault_.log);
-    (void)again.resume(call("paid"), person.iccid().digits(), now());
+    const auto result = again.resume(call("paid"), iccid, now());
+    const auto* const failure = std::get_if<vault::CareFailure>(&result);
+    if (failure != nullptr && failure->error != vault::CareError::wrong_state) {
+      throw Breach("customer care cannot resume: " + failure->text);
+    }
+  });
+}
+
+// Customer care has seen the person's document.
+void World::care_moves(Person& person) {
+  vault::CareService care(policy_, *vault_.keys, *god_, vault_.log);
+  const auto result = care.confirm_move(call("new card"), person.iccid().digits(), now());
+  if (const auto* const failure = std::get_if<vault::CareFailure>(&result)) {
+    return tell("customer care cannot move a record: " + failure->text);
+  }
+  tell(base::cat("customer care moves the record to ", person.iccid().digits()));
+  person.sim.record_followed();
+  oracle_.look_at(person.iccid());
+}
+
+// Only when nothing of the old card is on its way: from that the vault would conclude that it is
+// still in use.
+void World::change_card(Person& person) {
+  const bool stored = oracle_.last_acknowledged(person.iccid()) > 0;
+  if (person.next_card.empty() || !stored || person.link) return;
+  for (const LinkPtr& link : links_) {
+    if (link->card.iccid == person.iccid() && !link->gone) return;
+  }
+  ++figures_.changes;
+  tell(base::cat("card ", person.iccid().digits(), " is replaced by ", person.next_card));
+  person.sim.change_card(std::exchange(person.next_card, ""));
+  person.recorded.clear();
+}
+
+// Somebody whose card says that another person's was in the phone before, and who does not know
+// that one's key.
+void World::claim(Person& person) {
+  const Person& victim = *chance_.one_of(people_);
+  if (&victim == &person || victim.sim.key().empty()) return;
+  const LinkPtr link = open(person.sim.card, nullptr);
+  if (!link) return;
+  ++figures_.guesses;
+  tell(base::cat("somebody claims the record of ", victim.iccid().digits()));
+  send_up(link, person.sim.claim(victim.iccid(), support::wrong_key(victim.sim.key())));
+  after(chance_.between(1'000, 20'000), [this, link] {
+    if (link->up) cut(link);
   });
 }
 
@@ -143,9 +195,11 @@ void World::finish(Person& person) {
 
 void World::visit_until_done(Person& person, SimCard::Wish wish) {
   for (int i = 0; i < kTriesWhenCalm; ++i) {
+    const bool waits = person.sim.waits_for_record();
     visit(person, wish);
     until_quiet();
-    if (person.sim.visit() == SimCard::Visit::done) return;
+    if (person.sim.visit() == SimCard::Visit::done && !waits) return;
+    if (person.sim.waits_for_record()) care_moves(person);
     if (person.sim.visit() == SimCard::Visit::refused) care_unlocks(person, true);
   }
   throw Breach(base::cat("card ", person.iccid().digits(), ": nothing goes wrong, and it does not ",
