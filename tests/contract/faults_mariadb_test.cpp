@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <thread>
+#include <vector>
 
 #include "tests/contract/fixture.h"
 #include "tests/support/mariadb.h"
@@ -352,6 +353,88 @@ BOOST_AUTO_TEST_CASE(sigpipe_is_the_hosts) {
   BOOST_TEST(broken_pipes == 1);
   BOOST_REQUIRE(::sigaction(SIGPIPE, &before, &counting) == 0);
   BOOST_TEST((counting.sa_handler != SIG_DFL && counting.sa_handler != SIG_IGN));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+namespace {
+
+// A server that has no room for images, by its own error. (One whose disk is really full may end in
+// its own rollback: what holds then is told by the tests that kill it.)
+struct FullFixture : Fixture {
+  FullFixture() { create(iccid(1)); }
+  ~FullFixture() { make_room(); }
+  void fill_up() {
+    for (const std::string when : {"INSERT", "UPDATE"}) {
+      raw("CREATE TRIGGER full_" + when + " BEFORE " + when +
+          " ON images FOR EACH ROW SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114");
+    }
+  }
+  void make_room() {
+    for (const std::string when : {"INSERT", "UPDATE"}) raw("DROP TRIGGER IF EXISTS full_" + when);
+  }
+  static Outcome put(vault::Store& by, const vault::Iccid& card, base::Now now) {
+    const auto content = random_content(50'000);
+    return by.update(now, [&](RecordTx& tx) {
+      Record& record = *tx.find(card);
+      tx.add_image(record, image_of(record, content, 1), content);
+      tx.note(record, {"stored", "card", ""});
+      return true;
+    });
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(full_mariadb, FullFixture, *kOnlyMariaDb)
+
+// `unavailable`, nothing half written, one line in the log however many tries; reading goes on;
+// with room again the same store works, and says so once.
+BOOST_AUTO_TEST_CASE(full) {
+  fill_up();
+  for (int i = 0; i < 10; ++i) {
+    BOOST_TEST((put(*store, iccid(1), now) == Outcome::unavailable));
+    BOOST_TEST(read(iccid(1))->history_count == 1u);
+  }
+  BOOST_TEST(images(iccid(1)).empty());
+  BOOST_TEST(log.count("store unavailable") == 1u);
+  BOOST_TEST(log.all().size() == 1u);
+  BOOST_TEST(counters.get("db.unavailable") == 10);
+  make_room();
+  BOOST_TEST((put(*store, iccid(1), now) == Outcome::committed));
+  BOOST_TEST(images(iccid(1)).size() == 1u);
+  BOOST_TEST(log.count("available again") == 1u);
+  BOOST_TEST(vault::verify_audit(*store, keys())->empty());
+}
+
+// What asks for no room is committed, though it shares a transaction with what finds none.
+BOOST_AUTO_TEST_CASE(full_for_one_only) {
+  constexpr unsigned kSmall = 7;
+  for (unsigned i = 2; i <= kSmall + 1; ++i) create(iccid(i));
+  fill_up();
+  std::atomic<unsigned> small{0};
+  std::atomic<unsigned> large{0};
+  std::vector<std::thread> threads;
+  for (unsigned i = 1; i <= kSmall + 1; ++i) {
+    threads.emplace_back([&, i] {
+      const auto own = open();
+      for (int n = 0; n < 20; ++n) {
+        if (i == 1) {
+          large += put(*own, iccid(1), now) == Outcome::committed ? 1 : 0;
+          continue;
+        }
+        const Outcome outcome = own->update(now, [&](RecordTx& tx) {
+          ++tx.find(iccid(i))->epoch;
+          return true;
+        });
+        small += outcome == Outcome::committed ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  BOOST_TEST(large == 0u);
+  BOOST_TEST(small == kSmall * 20);
+  for (unsigned i = 2; i <= kSmall + 1; ++i) BOOST_TEST(read(iccid(i))->epoch == 20u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
