@@ -55,13 +55,14 @@ base::Status Gateway::Impl::start() {
     if (udp_) udp_->start();
     tick();
   });
-  parts_.log.info("bip.listening",
-                  base::cat("listening on TCP port ", port_, ", ", workers, " workers"));
-  if (tls_listener_) {
-    parts_.log.info("bip.listening", base::cat("listening for TLS-PSK on TCP port ", tls_port_));
-  }
-  if (udp_)
-    parts_.log.info("bip.listening", base::cat("listening for CAT_TP on UDP port ", cat_tp_port_));
+  const auto tell = [&](bool open, const char* what, std::uint16_t port) {
+    if (!open) return;
+    parts_.log.info("bip.listening",
+                    base::cat("listening ", what, " port ", port, ", ", workers, " workers"));
+  };
+  tell(listener_ != nullptr, "on TCP", port_);
+  tell(tls_listener_ != nullptr, "for TLS-PSK on TCP", tls_port_);
+  tell(udp_ != nullptr, "for CAT_TP on UDP", cat_tp_port_);
   if (parts_.platform != nullptr) listen_to_platform();
   return {};
 }

@@ -197,12 +197,23 @@ base::Status Application::start() {
     stop(kGiveUpMs);
     return rest;
   }
-  const std::uint16_t port =
-      gateway_->tcp_port() != 0 ? gateway_->tcp_port() : gateway_->tls_psk_port();
-  log_.info("plugin.running", port != 0
-                                  ? base::cat("running; card channels over TCP on port ", port)
-                                  : "running; no TCP listener is configured");
+  log_.info("plugin.running", base::cat("running; card channels: ", channels_text()));
   return {};
+}
+
+std::string Application::channels_text() const {
+  const std::pair<const char*, std::uint16_t> listeners[] = {
+      {"TCP", gateway_->tcp_port()},
+      {"TLS-PSK on TCP", gateway_->tls_psk_port()},
+      {"CAT_TP on UDP", gateway_->cat_tp_port()}};
+  std::string text;
+  for (const auto& [channel, port] : listeners) {
+    if (port != 0) text += base::cat(text.empty() ? "" : ", ", channel, " port ", port);
+  }
+  if (host_.bip() != nullptr) {
+    text += base::cat(text.empty() ? "" : ", ", "carried by the platform");
+  }
+  return text;
 }
 
 base::Status Application::start_details() {

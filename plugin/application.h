@@ -67,6 +67,7 @@ class Application {
   base::Status open_stores();
   base::Status start_desk();
   base::Status start_metrics();
+  std::string channels_text() const;
   base::Status start_details();
   void watch(const std::string& name);
   void beat(vault::Store& store, vault::InstanceRow& row);

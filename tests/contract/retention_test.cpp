@@ -143,6 +143,11 @@ BOOST_FIXTURE_TEST_CASE(once_a_day, Daily) {
   BOOST_TEST(run(other) == 1, "the second is due");
   BOOST_TEST(run(job) == 0);
   BOOST_TEST(runs() == 2);
+  BOOST_TEST(log.count("retention: ") == 2u);
+  pass(base::kDayMs);
+  BOOST_TEST(run(job) == 0);
+  BOOST_TEST(runs() == 3);
+  BOOST_TEST(log.count("retention: ") == 2u, "no line for a day without anything to erase");
   const auto faults = vault::verify_audit(*store, keys());
   BOOST_TEST((faults.ok() && faults->empty()));
 }
