@@ -63,6 +63,10 @@ struct Config {
   std::string metrics_listen;  // empty: none
   DetailRecords detail_records;
 
+  // Of its own; a platform may carry channels without any.
+  bool has_listener() const {
+    return !(bip.tcp.empty() && bip.tls_psk.empty() && bip.cat_tp.empty());
+  }
   bool has_sms() const { return sms_by_host || !smscs.empty(); }
 };
 

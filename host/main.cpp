@@ -111,6 +111,7 @@ int check(const host::Settings& settings, const base::Clock& clock) {
   std::vector<std::string> faults;
   const host::ExitCode code = host::check(settings, log, clock, faults);
   for (const std::string& fault : faults) std::fprintf(stderr, "%s\n", fault.c_str());
+  if (settings.card_keys.empty()) std::fprintf(stderr, "warning: %s\n", host::kNoCardKeys);
   if (code == host::kDone) print("the configuration is good\n");
   return code;
 }

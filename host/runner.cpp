@@ -65,7 +65,7 @@ class Runner {
         carrier_(log),
         messenger_(log, clock),
         services_(log, clock, settings.carry_bip ? &carrier_ : nullptr,
-                  settings.carry_sms ? &messenger_ : nullptr) {}
+                  settings.carry_sms ? &messenger_ : nullptr, !settings.card_keys.empty()) {}
 
   ~Runner() {
     if (plugin_ != nullptr) plugin_->destroy(plugin_);
@@ -153,7 +153,7 @@ class Runner {
   }
 
   bool load_card_keys() {
-    if (settings_.card_keys.empty()) return true;
+    if (settings_.card_keys.empty()) return log_.warning("host.no_card_keys", kNoCardKeys), true;
     auto keys = CardKeys::load(settings_.card_keys);
     if (const auto* faults = std::get_if<CardKeys::Faults>(&keys)) {
       for (const std::string& line : faults->lines) {

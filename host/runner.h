@@ -14,6 +14,10 @@ namespace host {
 // Also documented in --help and the manual page.
 enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kRefused = 3 };
 
+// The warning where host.ini names none.
+inline constexpr char kNoCardKeys[] =
+    "[host] card_keys is not set: this host knows no card's keys, and no card can prove itself";
+
 // SIGHUP, SIGTERM, SIGINT, SIGUSR1 wait for run() from now on, in threads made later as well;
 // SIGPIPE is ignored. Before any library is loaded.
 void take_signals();

@@ -104,15 +104,16 @@ const void* get_extension(const bv_host* host, const char* id) {
   if (wanted == BV_EXT_LOG) return &kLog;
   if (wanted == BV_EXT_ALARM) return &kAlarm;
   if (wanted == BV_EXT_OTA_KEYS) return &kKeys;
-  if (wanted == BV_EXT_PSK) return &kPsk;
+  if (wanted == BV_EXT_PSK && services(host).has_psks()) return &kPsk;
   if (wanted == BV_EXT_CLOCK) return &kClock;
   return nullptr;
 }
 
 }  // namespace
 
-Services::Services(base::Log& log, const base::Clock& clock, Carrier* carrier, Messenger* messenger)
-    : log_(log), clock_(clock), carrier_(carrier), messenger_(messenger) {
+Services::Services(base::Log& log, const base::Clock& clock, Carrier* carrier, Messenger* messenger,
+                   bool has_psks)
+    : log_(log), clock_(clock), carrier_(carrier), messenger_(messenger), has_psks_(has_psks) {
   host_.struct_size = sizeof host_;
   host_.abi_major = BV_ABI_MAJOR;
   host_.abi_minor = BV_ABI_MINOR;

@@ -29,7 +29,7 @@ constexpr char kNoFile[] = "/nonexistent/bipvault.ini";
 // A plugin under test and the host that it was given.
 class Subject {
  public:
-  explicit Subject(const bv_entry& entry) : services_(log_, clock_) {
+  explicit Subject(const bv_entry& entry) : services_(log_, clock_, nullptr, nullptr, true) {
     plugin_ = entry.create(services_.table());
   }
   ~Subject() {

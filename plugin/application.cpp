@@ -56,40 +56,7 @@ SmsDesk::Settings desk_settings(const config::Config& config) {
   return settings;
 }
 
-std::string joined(const std::vector<config::Problem>& problems) {
-  std::string text;
-  for (const config::Problem& problem : problems) {
-    if (!text.empty()) text += '\n';
-    text += problem.to_string();
-  }
-  return text;
-}
-
 }  // namespace
-
-base::Result<config::Config> Application::checked(const std::string& config_path,
-                                                  const Host& host) {
-  auto loaded = config::load(config_path);
-  if (auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {
-    return base::Error{joined(*problems)};
-  }
-  config::Config config = std::get<config::Config>(std::move(loaded));
-  const bool host_has_keys = host.ota_crypto() != nullptr || host.ota_keys() != nullptr;
-  if (!host_has_keys && config.card_keys.empty()) {
-    return base::Error{config_path +
-                       ": [keys] card_keys: the host gives no card keys (neither bv.ota-crypto/1 "
-                       "nor bv.ota-keys/1) and no laboratory key file is named"};
-  }
-  if (!config.bip.tls_psk.empty() && host.psk() == nullptr && config.card_keys.empty()) {
-    return base::Error{config_path +
-                       ": [bip] tls_psk: the host gives no pre-shared keys (bv.psk/1) and no "
-                       "laboratory key file is named"};
-  }
-  if (config.sms_by_host && host.sms() == nullptr) {
-    return base::Error{config_path + ": [smsc] by_host: the host carries no messages (bv.sms/1)"};
-  }
-  return config;
-}
 
 Application::Application(const config::Config& config, const Host& host)
     : config_(config),
@@ -309,8 +276,8 @@ bool Application::rest_until(std::int64_t mono_ms) {
 }
 
 void Application::beat(vault::Store& store, vault::InstanceRow& row) {
-  row.health = instance_lines(observe(), key_ring_->master_keys().newest(),
-                              key_ring_->newest_pepper());
+  row.health =
+      instance_lines(observe(), key_ring_->master_keys().newest(), key_ring_->newest_pepper());
   vault::beat(store, row, clock_.now());
 }
 

@@ -218,10 +218,42 @@ BOOST_FIXTURE_TEST_CASE(taken_port, Fixture) {
   BOOST_TEST(Loopback(taken.port()).open());
 }
 
-BOOST_FIXTURE_TEST_CASE(no_listener_at_all, Fixture) {
+// No card could ever come in: that is no configuration for this host.
+BOOST_FIXTURE_TEST_CASE(no_listener_and_no_platform_that_carries, Fixture) {
   workspace.change("tcp = 127.0.0.1:0", "tcp =");
+  refused({"[bip] tcp: no card could come in", "bv.bip/1"});
+}
+
+// What the host lacks is told at once.
+BOOST_FIXTURE_TEST_CASE(all_that_the_host_lacks, Fixture) {
+  workspace.without_card_keys();
+  workspace.change("tcp = 127.0.0.1:0", "tcp =\ntls_psk = 127.0.0.1:0");
+  refused({"[keys] card_keys: the host gives no card keys",
+           "\n" + workspace.config() + ": [bip] tls_psk: the host gives no pre-shared keys"});
+}
+
+BOOST_FIXTURE_TEST_CASE(every_listener_is_named, Fixture) {
+  workspace.change("tcp = 127.0.0.1:0",
+                   "tcp = 127.0.0.1:0\ntls_psk = 127.0.0.1:0\ncat_tp = 127.0.0.1:0");
+  run();
+  const std::string tcp = "TCP port " + std::to_string(guest.number("tcp"));
+  const std::string tls = "TLS-PSK on TCP port " + std::to_string(guest.number("tls_psk"));
+  const std::string cat_tp = "CAT_TP on UDP port " + std::to_string(guest.number("cat_tp"));
+  BOOST_TEST(host.logged("running; card channels: " + tcp + ", " + tls + ", " + cat_tp) == 1);
+  BOOST_TEST(host.logged("listening on " + tcp + ", 2 workers") == 1);
+  BOOST_TEST(host.logged("listening for " + tls + ", 2 workers") == 1);
+  BOOST_TEST(host.logged("listening for " + cat_tp + ", 2 workers") == 1);
+  BOOST_TEST(guest.stop() == BV_OK);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_off_is_not_named, Fixture) {
+  workspace.change("tcp = 127.0.0.1:0", "tcp =\ncat_tp = 127.0.0.1:0");
   run();
   BOOST_TEST(guest.number("tcp") == -1);
+  const std::string cat_tp = "CAT_TP on UDP port " + std::to_string(guest.number("cat_tp"));
+  BOOST_TEST(host.logged("running; card channels: " + cat_tp) == 1);
+  BOOST_TEST(host.logged("listening on TCP") + host.logged("channels: TCP") == 0);
+  BOOST_TEST(host.logged("listening for " + cat_tp) == 1);
   BOOST_TEST(guest.stop() == BV_OK);
 }
 

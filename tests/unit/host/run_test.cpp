@@ -203,7 +203,7 @@ BOOST_AUTO_TEST_CASE(refused_configurations) {
   BOOST_TEST(started.output().find("init refused: INVALID: cfg:1: no good") != std::string::npos);
   Process checked({"--config", ini, "--check"});
   BOOST_TEST(checked.end() == 1);
-  BOOST_TEST(checked.output() == "cfg:1: no good\n");
+  BOOST_TEST(checked.output().starts_with("cfg:1: no good\n"), checked.output());
   lab.write("plugin.cfg", "good\n");
   Process good({"--config", ini, "--check"});
   BOOST_TEST(good.end() == 0);
@@ -211,6 +211,26 @@ BOOST_AUTO_TEST_CASE(refused_configurations) {
   Process missing({"--config", ini});
   BOOST_TEST(missing.end() == 1);
   BOOST_TEST(missing.output().find("[host] plugin_config: missing") != std::string::npos);
+}
+
+// Proves that a host that knows no card's key says so, when it checks and when it starts.
+BOOST_AUTO_TEST_CASE(no_card_keys) {
+  const Laboratory lab;
+  lab.write("plugin.cfg", "good\n");
+  const std::string told = "[host] card_keys is not set: this host knows no card's keys";
+  Process checked({"--config", lab.host_ini("tiny_good.so"), "--check"});
+  BOOST_TEST(checked.end() == 0);
+  BOOST_TEST(checked.output().find("warning: " + told) != std::string::npos, checked.output());
+  Process host({"--config", lab.host_ini("tiny_good.so")});
+  BOOST_TEST(host.wait_for("warning host " + told), host.output());
+  BOOST_TEST(host.wait_for("host started"), host.output());
+  host.signal(SIGTERM);
+  BOOST_TEST(host.end() == 0);
+  lab.write("keys.csv", "iccid,key_set,algorithm,kic,kid\n");
+  Process with_keys(
+      {"--config", lab.host_ini("tiny_good.so", "card_keys = keys.csv\n"), "--check"});
+  with_keys.end();
+  BOOST_TEST(with_keys.output().find("card_keys is not set") == std::string::npos);
 }
 
 // Proves the codes of the command line.
