@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/phone_number.h"
 #include "cli/vendor_file.h"
+#include "vault/texts.h"
 
 namespace cli {
 
@@ -20,14 +21,6 @@ bool has_control(std::string_view text) {
     const auto octet = static_cast<unsigned char>(c);
     return octet < 0x20 || octet == 0x7F;
   });
-}
-
-// "zh", "zh-CN": letters with a dash between.
-bool is_language(std::string_view text) {
-  return text.size() >= 2 && text.size() <= 15 && text.front() != '-' && text.back() != '-' &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
-         });
 }
 
 class CsvImport : public ImportReader {
@@ -101,7 +94,7 @@ ImportReader::Got ImportReader::card(const Fields& fields) {
   const auto iccid = import_iccid(fields.iccid);
   if (!iccid) return bad("the ICCID is not 10 to 20 digits");
   vault::ImportLine line{*iccid, std::nullopt, std::string(base::trim(fields.customer)),
-                         std::string(fields.language)};
+                         vault::language_code(fields.language)};
   number_without_plus_ = false;
   if (!fields.msisdn.empty()) {
     TypedNumber typed = read_number(fields.msisdn, country_code_);
@@ -116,7 +109,7 @@ ImportReader::Got ImportReader::card(const Fields& fields) {
     return bad(base::cat("the customer is longer than ", kLongestCustomer,
                          " octets or holds characters that cannot be kept"));
   }
-  if (!line.language.empty() && !is_language(line.language)) {
+  if (!fields.language.empty() && line.language.empty()) {
     return bad("the language is not a code such as en or zh-CN");
   }
   if (!iccid->luhn_ok()) {

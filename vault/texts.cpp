@@ -42,12 +42,47 @@ std::size_t characters(std::string_view utf8) {
   }));
 }
 
+bool all_of(std::string_view text, char first, char last) {
+  return std::all_of(text.begin(), text.end(), [&](char c) { return c >= first && c <= last; });
+}
+
+// Script ("Hans") or region ("BR", "419") in its spelling; empty: neither.
+std::string subtag(std::string_view lower) {
+  std::string part(lower);
+  if (part.size() == 3 && all_of(part, '0', '9')) return part;
+  if ((part.size() != 2 && part.size() != 4) || !all_of(part, 'a', 'z')) return {};
+  const std::size_t capitals = part.size() == 2 ? 2 : 1;
+  for (std::size_t i = 0; i < capitals; ++i) part[i] = static_cast<char>(part[i] - 'a' + 'A');
+  return part;
+}
+
 }  // namespace
+
+std::string language_code(std::string_view typed) {
+  constexpr std::size_t kLongest = 12;  // "xxx-Xxxx-XX"
+  if (typed.size() > kLongest) return {};
+  std::string lower(typed);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '_') c = '-';
+  }
+  std::size_t at = lower.find('-');
+  std::string code = lower.substr(0, at);
+  if (code.size() < 2 || code.size() > 3 || !all_of(code, 'a', 'z')) return {};
+  while (at != std::string::npos) {
+    const std::size_t next = lower.find('-', at + 1);
+    const std::string part = subtag(std::string_view(lower).substr(at + 1, next - at - 1));
+    if (part.empty()) return {};
+    code += "-" + part;
+    at = next;
+  }
+  return code;
+}
 
 const std::string* text_in(const Texts& texts, const std::string& language,
                            const std::string& fallback) {
-  const std::string base_language = language.substr(0, language.find_first_of("-_"));
-  for (const std::string& each : {language, base_language, fallback}) {
+  const std::string code = language_code(language);
+  for (const std::string& each : {code, code.substr(0, code.find('-')), fallback}) {
     const auto found = texts.find(each);
     if (!each.empty() && found != texts.end()) return &found->second;
   }

@@ -9,11 +9,15 @@
 
 namespace vault {
 
-// Texts of one purpose by language (ISO 639-1, "zh", "pt-BR"), UTF-8.
+// The one spelling of a language: its code in lower case, if need be with script and region ("en",
+// "pt-BR", "zh-Hans"). However it is typed (PT_br); empty: it is no such code.
+std::string language_code(std::string_view typed);
+
+// Texts of one purpose by language code, UTF-8.
 using Texts = std::map<std::string, std::string>;
 
-// The text in the language, else in its base language ("pt" for "pt-BR"), else in `fallback`, else
-// in the first one there is. Null: there is none at all.
+// The text in the language, however it is spelt, else in its base language ("pt" for "pt-BR"), else
+// in `fallback`, else in the first one there is. Null: there is none at all.
 const std::string* text_in(const Texts& texts, const std::string& language,
                            const std::string& fallback);
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "vault/texts.h"
 
 namespace vault {
 
@@ -105,8 +106,8 @@ std::string fold_word(std::string_view text) {
 Word meaning_of(std::string_view text, const std::string& language, const WordLists& lists) {
   const std::string folded = fold_word(text);
   if (folded.empty()) return Word::none;
-  const std::string base_language = language.substr(0, language.find_first_of("-_"));
-  for (const std::string& each : {language, base_language, std::string()}) {
+  const std::string code = language_code(language);
+  for (const std::string& each : {code, code.substr(0, code.find('-')), std::string()}) {
     for (const auto& [list, word] : all_lists(lists)) {
       if (holds(*list, each, folded)) return word;
     }

@@ -29,6 +29,23 @@ BOOST_AUTO_TEST_CASE(language) {
   BOOST_TEST((text_in({}, "de", "en") == nullptr));
 }
 
+BOOST_AUTO_TEST_CASE(one_spelling_of_a_language) {
+  for (const char* typed : {"pt-BR", "PT-BR", "pt_br", "Pt-bR"}) {
+    BOOST_TEST(language_code(typed) == "pt-BR");
+    BOOST_TEST(chosen(typed) == "brasil");
+  }
+  BOOST_TEST(language_code("EN") == "en");
+  BOOST_TEST(chosen("DE", "pt") == "deutsch");
+  BOOST_TEST(language_code("zh_hans_cn") == "zh-Hans-CN");
+  BOOST_TEST(language_code("es-419") == "es-419");
+  BOOST_TEST(language_code("FIL") == "fil");
+  for (const char* none : {"", "e", "english", "e1", "en-", "-en", "en--GB", "en-GBR", "en-G",
+                           "en GB", "pt-BR-", "zh-Hans-CN-x", "\xC3\xA9n"}) {
+    BOOST_TEST(language_code(none).empty(), none);
+    BOOST_TEST(chosen(none) == "english", none);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(placeholders) {
   const Values values{{"date", "2026-11-24"}, {"card", "1231"}};
   BOOST_TEST(fill_in("{date}: {card}", values) == "2026-11-24: 1231");

@@ -47,6 +47,7 @@ BOOST_AUTO_TEST_CASE(languages_of_their_own) {
   lists.stop["de"] = {"Schluß", "Möchte nicht"};
   BOOST_TEST((meaning_of("дА!", "ru", lists) == Word::yes));
   BOOST_TEST((meaning_of("НЕТ", "ru-RU", lists) == Word::no));
+  BOOST_TEST((meaning_of("НЕТ", "RU_ru", lists) == Word::no));
   BOOST_TEST((meaning_of("да", "de", lists) == Word::none), "another language's word");
   BOOST_TEST((meaning_of("ne", "cs", lists) == Word::no));
   BOOST_TEST((meaning_of("NE", "el", lists) == Word::yes));
