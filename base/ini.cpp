@@ -70,21 +70,36 @@ class IniParser {
     entry(text);
   }
 
+  // What stands below a faulty head is read all the same, so that its faults are told as well.
   void section(std::string_view text) {
-    section_.clear();
     in_section_ = true;
     const std::size_t end = text.find(']');
-    if (end == std::string_view::npos) return fault(number_, "", "section without closing ']'");
-    if (end + 1 != text.size()) return fault(number_, "", "text after ']'");
-    const std::string_view name = trim(text.substr(1, end - 1));
-    if (!is_name(name)) return fault(number_, "", "this is not a section's name");
+    const bool closed = end != std::string_view::npos;
+    std::string_view name = trim(text.substr(1, closed ? end - 1 : end));
+    std::string why;
+    if (!closed) {
+      why = "section without closing ']'";
+      name = name.substr(0, name.find_first_of(" \t;#"));
+    } else if (end + 1 != text.size()) {
+      why = "text after ']'";
+    } else if (!is_name(name)) {
+      why = name.empty() ? "a section needs a name"
+                         : "not a section's name: it may hold letters, digits, '.', '_' and '-'";
+    }
     section_ = name;
+    const std::string before = given_before(name);
+    if (why.empty()) why = before;
+    if (!why.empty()) fault(number_, "", why);
+    if (!name.empty() && before.empty()) {
+      file_.sections.push_back({section_, number_, !why.empty()});
+    }
+  }
+
+  std::string given_before(std::string_view name) const {
     const auto before = std::find_if(file_.sections.begin(), file_.sections.end(),
                                      [&](const IniSection& s) { return s.name == name; });
-    if (before != file_.sections.end()) {
-      return fault(number_, "", cat("section given twice, first in line ", before->line));
-    }
-    file_.sections.push_back({section_, number_});
+    if (before == file_.sections.end()) return "";
+    return cat("section given twice, first in line ", before->line);
   }
 
   void entry(std::string_view text) {
@@ -152,6 +167,31 @@ std::span<const KeySpec>::iterator spec_of(std::span<const KeySpec> table, const
   });
 }
 
+// The known section that a name stands for: itself, or the nearest one. Empty: none.
+std::string_view meant_section(std::string_view name, const std::vector<std::string_view>& known) {
+  if (std::find(known.begin(), known.end(), name) != known.end()) return name;
+  return nearest_word(name, known);
+}
+
+// Tells sections whose prefix is misspelt, and corrects them.
+void correct_prefix(IniFile& file, std::string_view prefix) {
+  for (IniSection& section : file.sections) {
+    const std::size_t dot = section.name.find('.');
+    const std::string_view written = std::string_view(section.name).substr(0, dot);
+    if (dot == std::string::npos || written == prefix) continue;
+    if (nearest_word(written, {prefix}).empty()) continue;
+    const std::string meant = cat(prefix, section.name.substr(dot));
+    if (!section.faulty) {
+      file.faults.push_back(
+          {section.line, section.name, "", "unknown section" + nearest_hint(meant)});
+    }
+    for (IniEntry& entry : file.entries) {
+      if (entry.section == section.name) entry.section = meant;
+    }
+    section.name = meant;
+  }
+}
+
 std::string unknown_key(std::span<const KeySpec> table, const IniEntry& entry) {
   std::vector<std::string_view> keys;
   for (const KeySpec& spec : table) {
@@ -167,6 +207,7 @@ IniFile parse_ini(std::string_view text) { return IniParser().parse(text); }
 
 std::vector<IniSectionFile> take_sections(IniFile& file, std::string_view prefix,
                                           std::string_view as) {
+  correct_prefix(file, prefix);
   const std::string before = cat(prefix, ".");
   std::vector<IniSectionFile> taken;
   std::erase_if(file.sections, [&](const IniSection& section) {
@@ -196,7 +237,7 @@ std::vector<IniValue> apply_table(std::span<const KeySpec> table, const IniFile&
     return std::find(sections.begin(), sections.end(), section) != sections.end();
   };
   for (const IniSection& section : file.sections) {
-    if (known(section.name)) continue;
+    if (section.faulty || known(section.name)) continue;
     faults.push_back({section.line, section.name, "",
                       "unknown section" + nearest_hint(nearest_word(section.name, sections))});
   }
@@ -206,11 +247,13 @@ std::vector<IniValue> apply_table(std::span<const KeySpec> table, const IniFile&
     std::string ignored;
     read_value(table[i], table[i].default_text, directory, values[i], ignored);
   }
-  for (const IniEntry& entry : file.entries) {
-    if (!known(entry.section)) continue;
+  for (const IniEntry& written : file.entries) {
+    IniEntry entry = written;
+    entry.section = meant_section(written.section, sections);
+    if (entry.section.empty()) continue;
     const auto spec = spec_of(table, entry);
     if (spec == table.end()) {
-      faults.push_back({entry.line, entry.section, entry.key, unknown_key(table, entry)});
+      faults.push_back({entry.line, written.section, entry.key, unknown_key(table, entry)});
       continue;
     }
     const auto index = static_cast<std::size_t>(spec - table.begin());
@@ -218,7 +261,7 @@ std::vector<IniValue> apply_table(std::span<const KeySpec> table, const IniFile&
     std::string why;
     IniValue value;
     if (!read_value(*spec, entry.value, directory, value, why)) {
-      faults.push_back({entry.line, entry.section, entry.key, std::move(why)});
+      faults.push_back({entry.line, written.section, entry.key, std::move(why)});
       continue;
     }
     value.line = entry.line;

@@ -38,8 +38,9 @@ struct IniFault {
 };
 
 struct IniSection {
-  std::string name;
+  std::string name;  // where its head is faulty: the name that was most likely meant
   int line = 0;
+  bool faulty = false;  // told already
 };
 
 struct IniFile {
@@ -107,12 +108,13 @@ bool read_value(const KeySpec& spec, std::string_view text, const std::string& d
                 IniValue& value, std::string& why);
 
 // One value per key of the table, in its order; a faulty or absent key has its default. Appends
-// to `faults`.
+// to `faults`. What stands in a misspelt section is read as the nearest known one's.
 std::vector<IniValue> apply_table(std::span<const KeySpec> table, const IniFile& file,
                                   const std::string& directory, std::vector<IniFault>& faults);
 
 // Takes the sections "prefix.NAME" out of the file, in its order: each as a file of its own, whose
-// one section is called `as`. Nothing is left of them in `file` but its faults.
+// one section is called `as`. Nothing is left of them in `file` but its faults. A prefix that is
+// misspelt is a fault, and the section is taken all the same.
 struct IniSectionFile {
   std::string name;  // NAME; may be empty
   int line = 0;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/table.h"
+#include "config/value_checks.h"
 
 namespace config {
 
@@ -32,12 +33,6 @@ bool is_directory(const std::string& path) {
 
 bool is_tls13_suite(const std::string& name) { return name.starts_with("TLS_"); }
 
-bool is_number(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 // Line of a key, also of one that a key of the table stands for; 0: not in the file.
 int line_of(std::span<const base::KeySpec> table, const std::vector<base::IniValue>& values,
             std::string_view section, std::string_view key) {
@@ -60,6 +55,9 @@ class Checks {
 
   void store();
   void bip_and_vault();
+  void listeners();
+  void none_alone();
+  void languages();
   void reminder();
   void notices();
   void wake_up();
@@ -132,6 +130,50 @@ void Checks::bip_and_vault() {
   }
 }
 
+void Checks::listeners() {
+  const std::tuple<const char*, const char*, const std::string*> all[] = {
+      {"bip", "tcp", &c_.bip.tcp},
+      {"bip", "tls_psk", &c_.bip.tls_psk},
+      {"metrics", "listen", &c_.metrics_listen}};
+  for (std::size_t i = 0; i < std::size(all); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const auto& [section, key, address] = all[i];
+      const auto& [other_section, other_key, other] = all[j];
+      if (!same_place(*address, *other)) continue;
+      problem(section, key,
+              cat(*address, " is listened on by [", other_section, "] ", other_key, " already"));
+      break;
+    }
+  }
+}
+
+// "none" stands for an empty list, and means nothing beside others.
+void Checks::none_alone() {
+  for (const auto& [section, key] : {std::pair{"vault", "notify"}, {"care", "approve"}}) {
+    for (std::size_t i = 0; i < r_.values.size(); ++i) {
+      const std::vector<std::string>& items = r_.values[i].items;
+      if (table()[i].section != section || table()[i].key != key || items.size() < 2) continue;
+      if (std::find(items.begin(), items.end(), "none") == items.end()) continue;
+      problem(section, key, "none excludes the other words");
+    }
+  }
+}
+
+// A text or word list under a name that no record's language can have would never be used.
+void Checks::languages() {
+  for (std::size_t i = 0; i < r_.values.size(); ++i) {
+    const base::KeySpec& spec = table()[i];
+    if (!spec.key.ends_with(".LANG")) continue;
+    for (const base::IniMember& member : r_.values[i].members) {
+      const std::string fault = language_fault(member.name);
+      const std::string family(spec.key.substr(0, spec.key.rfind('.') + 1));
+      if (!fault.empty()) problem(spec.section, family + member.name, fault);
+    }
+  }
+  const std::string fault = language_fault(c_.reminder.default_language);
+  if (!fault.empty()) problem("reminder", "default_language", fault);
+}
+
 void Checks::reminder() {
   const auto text = [&](std::string_view key) {
     for (std::size_t i = 0; i < r_.values.size(); ++i) {
@@ -173,17 +215,12 @@ void Checks::notices() {
 }
 
 void Checks::wake_up() {
-  constexpr std::size_t kLongestLabel = 63;
   const bip::WakeUpSettings& w = c_.wake_up;
   if (w.mode == bip::WakeMode::push && w.server.empty()) {
     problem("wake_up", "server", "mode = push needs the address that cards shall connect to");
   }
-  for (std::string_view rest = w.apn; !rest.empty();) {
-    const std::string_view label = rest.substr(0, rest.find('.'));
-    if (label.empty() || label.size() > kLongestLabel || w.apn.size() > 100) {
-      return problem("wake_up", "apn", "not an access point name: labels with dots between");
-    }
-    rest.remove_prefix(std::min(rest.size(), label.size() + 1));
+  if (!is_apn(w.apn)) {
+    problem("wake_up", "apn", "not an access point name: labels with dots between");
   }
 }
 
@@ -285,6 +322,10 @@ void Checks::files() {
       problem("store", "path", cat(c_.store.path, " is a directory"));
     }
   }
+  if (const std::string& directory = c_.detail_records.directory;
+      !directory.empty() && !is_directory(directory)) {
+    problem("detail_records", "directory", cat("there is no directory ", directory));
+  }
   if (c_.store.engine == db::Engine::mysql) {
     secret("store", "password_file", c_.store.password_file);
     readable("store", "tls_ca", c_.store.tls_ca);
@@ -336,6 +377,9 @@ void check_keys(const Read& read, std::vector<Problem>& problems) {
   Checks checks(read, problems);
   checks.store();
   checks.bip_and_vault();
+  checks.listeners();
+  checks.none_alone();
+  checks.languages();
   checks.smscs();
   checks.reminder();
   checks.notices();

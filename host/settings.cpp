@@ -1,5 +1,7 @@
 #include "host/settings.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <span>
 
@@ -116,6 +118,11 @@ std::string fault_text(const std::string& path, const base::IniFault& fault) {
   return out + fault.text;
 }
 
+bool is_directory(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 bool read_clock(const std::string& text, const std::string& directory, std::string& file) {
   constexpr std::string_view kFile = "file:";
   if (text == "system") return true;
@@ -128,7 +135,8 @@ bool read_clock(const std::string& text, const std::string& directory, std::stri
 }  // namespace
 
 std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view text,
-                                                                const std::string& path) {
+                                                                const std::string& path,
+                                                                bool with_files) {
   base::IniFile file = base::parse_ini(text);
   std::vector<base::IniFault> faults = std::move(file.faults);
   const std::string directory = base::directory_of(path);
@@ -155,6 +163,11 @@ std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view
   if (settings.log == LogTarget::file && settings.log_file.empty()) {
     faults.push_back({values[kLog].line, "host", "log", "file needs log_file"});
   }
+  if (const std::string parent = base::directory_of(settings.log_file);
+      with_files && settings.log == LogTarget::file && !is_directory(parent)) {
+    faults.push_back(
+        {values[kLogFile].line, "host", "log_file", base::cat("there is no directory ", parent)});
+  }
   if (!base::parse_host_port(settings.carry_bip_address)) {
     faults.push_back({values[kCarryBipAddress].line, "host", "carry_bip_address",
                       "must be an address and port, such as 127.0.0.1:7110"});
@@ -179,7 +192,7 @@ std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view
 std::variant<Settings, std::vector<std::string>> load_settings(const std::string& path) {
   const auto text = base::read_text_file(path, base::kIniLargestFile);
   if (!text) return std::vector<std::string>{path + ": " + text.error()};
-  return parse_settings(*text, path);
+  return parse_settings(*text, path, true);
 }
 
 std::string example_ini() {

@@ -34,9 +34,10 @@ struct Settings {
 };
 
 // Settings, or every fault as "file:line: [host] key: what is wrong". `path` is the file's name in
-// messages and where relative paths start.
+// messages and where relative paths start. with_files: what it names is looked for as well.
 std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view text,
-                                                                const std::string& path);
+                                                                const std::string& path,
+                                                                bool with_files = false);
 std::variant<Settings, std::vector<std::string>> load_settings(const std::string& path);
 
 std::span<const base::KeySpec> table();

@@ -161,9 +161,15 @@ BOOST_AUTO_TEST_CASE(lexical_mistakes) {
   const Case cases[] = {
       {"x\n", "/etc/x.ini:1: line without '=' (comments start with ';' or '#')"},
       {"tcp = 1\n", "/etc/x.ini:1: [] tcp: key before the first [section]"},
-      {"[bip\n", "/etc/x.ini:1: section without closing ']'"},
-      {"[bip] x\n", "/etc/x.ini:1: text after ']'"},
-      {"[b p]\n", "/etc/x.ini:1: this is not a section's name"},
+      {"[bip\n", "/etc/x.ini:1: [bip]: section without closing ']'"},
+      {"[bip] x\n", "/etc/x.ini:1: [bip]: text after ']'"},
+      {"[]\n", "/etc/x.ini:1: a section needs a name"},
+      {"[b p]\n",
+       "/etc/x.ini:1: [b p]: not a section's name: it may hold letters, digits, '.', '_' and '-'"},
+      {"[smsc.a b]\n",
+       "/etc/x.ini:1: [smsc.a b]: not a section's name: it may hold letters, digits, '.', '_' and "
+       "'-'"},
+      {"[smcs.main]\n", "/etc/x.ini:1: [smcs.main]: unknown section (nearest known: smsc.main)"},
       {"[bip]\n[bip]\n", "/etc/x.ini:2: [bip]: section given twice, first in line 1"},
       {"[bip]\nbatch=1\nbatch=2\n", "/etc/x.ini:3: [bip] batch: key given twice, first in line 2"},
       {"[bip]\nbatch = 1 ; one\n",
@@ -246,6 +252,24 @@ BOOST_AUTO_TEST_CASE(value_mistakes) {
        "[bip] max_data: must be at least 128 octets less than max_packet"},
       {"[bip]\nidentify_timeout = 31s\n",
        "[bip] identify_complete: is shorter than identify_timeout"},
+      {"[reminder]\ntext.EN = x\n", "[reminder] text.EN: 'EN' is written en"},
+      {"[reminder]\ntext.xx_yy = x\n", "[reminder] text.xx_yy: 'xx_yy' is written xx-YY"},
+      {"[reminder]\nhelp_text.english = x\n",
+       "[reminder] help_text.english: 'english' is no language's code such as en or pt-BR"},
+      {"[reminder]\nyes.Q = Q\n",
+       "[reminder] yes.Q: 'Q' is no language's code such as en or pt-BR"},
+      {"[notice]\nmove.en_GB = x\n", "[notice] move.en_GB: 'en_GB' is written en-GB"},
+      {"[reminder]\ndefault_language = EN\n", "[reminder] default_language: 'EN' is written en"},
+      {"[vault]\nnotify = unlock none\n", "[vault] notify: none excludes the other words"},
+      {"[care]\napprove = none erase\n", "[care] approve: none excludes the other words"},
+      {"[bip]\ntls_psk = 127.0.0.1:7100\n",
+       "[bip] tls_psk: 127.0.0.1:7100 is listened on by [bip] tcp already"},
+      {"[bip]\ntcp = 0.0.0.0:7100\n[metrics]\nlisten = 127.0.0.1:7100\n",
+       "[metrics] listen: 127.0.0.1:7100 is listened on by [bip] tcp already"},
+      {"[bip]\ntcp =\ntls_psk = [::1]:7101\n[metrics]\nlisten = [0:0::1]:7101\n",
+       "[metrics] listen: [0:0::1]:7101 is listened on by [bip] tls_psk already"},
+      {"[bip]\ntls_psk = [::]:7100\n",
+       "[bip] tls_psk: [::]:7100 is listened on by [bip] tcp already"},
       {"[vault]\nmax_image_bytes = 2M\nstaging_bytes = 1M\n",
        "[vault] staging_bytes: is less than max_image_bytes: no store could end"},
   };
@@ -258,6 +282,19 @@ BOOST_AUTO_TEST_CASE(value_mistakes) {
   }
 }
 
+// Proves that addresses that go together are taken: other ports, other machines' addresses, free
+// ports, and CAT_TP, which is UDP, on the port of TCP.
+BOOST_AUTO_TEST_CASE(listeners_that_go_together) {
+  for (const char* keys : {"tcp = 127.0.0.1:7100\ntls_psk = 127.0.0.1:7101\n",
+                           "tcp = 127.0.0.1:7100\ntls_psk = 127.0.0.2:7100\n",
+                           "tcp = 127.0.0.1:7100\ntls_psk = [::1]:7100\n",
+                           "tcp = 127.0.0.1:0\ntls_psk = 127.0.0.1:0\n",
+                           "tcp = 127.0.0.1:7100\ncat_tp = 127.0.0.1:7100\n"}) {
+    const Problems problems = faults_of(kRequired + "[bip]\n" + keys);
+    BOOST_TEST(problems.empty(), keys << all(problems));
+  }
+}
+
 // Proves that all mistakes of a file are reported at once, in the order of its lines.
 BOOST_AUTO_TEST_CASE(all_mistakes_at_once) {
   const Problems problems =
@@ -267,6 +304,31 @@ BOOST_AUTO_TEST_CASE(all_mistakes_at_once) {
   BOOST_TEST(problems[1].line == 9);
   BOOST_TEST(problems[2].line == 11);
   BOOST_TEST(problems[2].key == "vault.lock");
+}
+
+// Proves that a section's faulty head does not hide what is wrong below it, and that what is right
+// there counts: nothing is called missing.
+BOOST_AUTO_TEST_CASE(mistakes_below_a_faulty_section) {
+  const std::string below = "batch = x\nidle = 1s\ntcp = here\n";
+  for (const char* head : {"[bip", "[bpi]", "[bip] ; cards", "[b.ip]", "[bip ; cards"}) {
+    const Problems problems = faults_of(kRequired + head + "\n" + below);
+    BOOST_REQUIRE_MESSAGE(problems.size() == 4u, head << ": " << all(problems));
+    for (int i = 0; i < 4; ++i) BOOST_TEST(problems[static_cast<std::size_t>(i)].line == 7 + i);
+    BOOST_TEST(problems[1].text == "not a whole number");
+    BOOST_TEST(problems[2].text.starts_with("unknown key (nearest known: "));
+  }
+  const Problems keys = faults_of("[kesy]" + kRequired.substr(kRequired.find('\n')));
+  BOOST_REQUIRE_MESSAGE(keys.size() == 1u, all(keys));
+  BOOST_TEST(keys[0].to_string() == "/etc/x.ini:1: [kesy]: unknown section (nearest known: keys)");
+  for (const char* head : {"[smsc.a b]", "[smcs.a]", "[smsc.a"}) {
+    const Problems smsc = faults_of(kRequired + head + "\nport = x\nnothing = 1\n");
+    const auto in_line = [&](int line) {
+      return std::count_if(smsc.begin(), smsc.end(),
+                           [&](const Problem& p) { return p.line == line; });
+    };
+    BOOST_TEST(in_line(8) == 1, head << ": " << all(smsc));
+    BOOST_TEST(in_line(9) == 1, head << ": " << all(smsc));
+  }
 }
 
 // Proves that BOM, CRLF, comment lines and a last line without end are accepted.
@@ -318,6 +380,17 @@ BOOST_AUTO_TEST_CASE(files_that_the_ini_names) {
   BOOST_TEST((bad[0].kind == Problem::Kind::wrong));
   BOOST_TEST(bad[0].text.find("mode 0640") != std::string::npos);
   BOOST_TEST(bad[1].text.find("not a regular file") != std::string::npos);
+
+  const std::string details =
+      dir.write("details.ini", kRequired + "[detail_records]\ndirectory = details\n", 0644);
+  result = config::load(details);
+  BOOST_REQUIRE(std::holds_alternative<Problems>(result));
+  BOOST_TEST(has(std::get<Problems>(result), details +
+                                                 ":8: [detail_records] directory: there is "
+                                                 "no directory " +
+                                                 dir.path + "/details"));
+  BOOST_REQUIRE_EQUAL(::mkdir((dir.path + "/details").c_str(), 0700), 0);
+  BOOST_TEST(std::get<Problems>(config::load(details)).size() == 2u);
 
   BOOST_REQUIRE_EQUAL(::rmdir((dir.path + "/a").c_str()), 0);
   dir.write("a", "", 0400);

@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(mistakes_in_a_section) {
           "/etc/x.ini:8: [smsc.]: the name behind 'smsc.' has not 1 to 32 "
           "characters");
   refuses(begin + "[smsc.a]\n", "/etc/x.ini:12: [smsc.a]: section given twice, first in line 8");
-  refuses("[smcs.a]\n", "/etc/x.ini:8: [smcs.a]: unknown section");
+  refuses("[smcs.a]\n", "/etc/x.ini:8: [smcs.a]: unknown section (nearest known: smsc.a)");
 }
 
 // Proves that two sections with the same mistake are told apart.

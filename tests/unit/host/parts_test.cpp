@@ -148,6 +148,11 @@ BOOST_AUTO_TEST_CASE(log_file_needs_a_name) {
   const auto bad = parse("log = file\n");
   BOOST_TEST(std::get<std::vector<std::string>>(bad).at(0) ==
              "/lab/h.ini:4: [host] log: file needs log_file");
+  const auto nowhere = host::parse_settings(
+      "[host]\nplugin = p\nplugin_config = c\nlog = file\nlog_file = none/host.log\n", "/lab/h.ini",
+      true);
+  BOOST_TEST(std::get<std::vector<std::string>>(nowhere).at(0) ==
+             "/lab/h.ini:5: [host] log_file: there is no directory /lab/none");
 }
 
 // Proves that a member is found whatever stands before it, and that broken texts give nothing.
