@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/import_repeats.h"
 
 namespace cli {
 
@@ -13,7 +14,7 @@ constexpr std::uint64_t kProgressLines = 1000;
 
 class Importer {
  public:
-  Importer(const ImportOptions& options, vault::Store* store, base::Now now)
+  Importer(const ImportOptions& options, vault::Store& store, base::Now now)
       : options_(options), store_(store), now_(now) {}
 
   ImportReport run(base::Lines& lines, const Progress& progress) {
@@ -30,7 +31,6 @@ class Importer {
       take(reader, got);
       if ((report_.cards + report_.bad) % kProgressLines == 0) progress(lines, report_);
       if (!whole && batch_.size() >= options_.batch && !store(0, batch_.size())) return report_;
-      if (!whole && options_.dry_run) batch_.clear();
     }
     if (const auto quantity = reader.quantity()) {
       const std::uint64_t found = report_.cards + report_.bad;
@@ -59,14 +59,19 @@ class Importer {
       return;
     }
     ++report_.cards;
-    if (!reader.warning().empty()) {
-      ++report_.warnings;
-      note(report_.warned_lines, reader.line(), reader.warning());
-    }
+    if (!reader.warning().empty()) warn(reader.line(), reader.warning());
     if (reader.number_without_plus() && report_.without_plus++ == 0) {
       report_.first_without_plus = reader.line();
     }
     batch_.push_back(reader.take());
+    for (const std::string& odd : repeats_.take(reader.line(), batch_.back())) {
+      warn(reader.line(), odd);
+    }
+  }
+
+  void warn(std::uint64_t line, const std::string& text) {
+    ++report_.warnings;
+    note(report_.warned_lines, line, text);
   }
 
   static void note(std::vector<ImportReport::Note>& notes, std::uint64_t line,
@@ -76,14 +81,16 @@ class Importer {
 
   // Stores `size` cards from `first` on. With the whole of batch_ it is emptied.
   bool store(std::size_t first, std::size_t size) {
-    if (size == 0 || options_.dry_run) return true;
+    if (size == 0) return true;
     const bool all = first == 0 && size == batch_.size();
     std::vector<vault::ImportLine> part;
     if (!all) {
       const auto begin = batch_.begin() + static_cast<std::ptrdiff_t>(first);
       part.assign(begin, begin + static_cast<std::ptrdiff_t>(size));
     }
-    const auto result = store_->import(now_, all ? batch_ : part, options_.actor);
+    const std::vector<vault::ImportLine>& lines = all ? batch_ : part;
+    const auto result = options_.dry_run ? forecast_.look(store_, now_, lines)
+                                         : store_.import(now_, lines, options_.actor);
     if (!result) {
       report_.error = result.error();
       report_.unavailable = true;
@@ -107,10 +114,12 @@ class Importer {
   }
 
   const ImportOptions& options_;
-  vault::Store* store_;
+  vault::Store& store_;
   base::Now now_;
   ImportReport report_;
   std::vector<vault::ImportLine> batch_;
+  ImportRepeats repeats_;
+  ImportForecast forecast_;
 };
 
 bool has_iccid_column(std::string_view header) {
@@ -138,7 +147,7 @@ ImportFormat detect_format(base::Lines& lines) {
   return ImportFormat::csv;
 }
 
-ImportReport import_cards(base::Lines& lines, const ImportOptions& options, vault::Store* store,
+ImportReport import_cards(base::Lines& lines, const ImportOptions& options, vault::Store& store,
                           base::Now now, const Progress& progress) {
   return Importer(options, store, now).run(lines, progress);
 }

@@ -13,7 +13,7 @@
 namespace cli {
 
 struct ImportOptions {
-  bool dry_run = false;
+  bool dry_run = false;         // look what would be done
   bool all_or_nothing = false;  // one transaction, and only if no line is bad
   ImportFormat format = ImportFormat::automatic;
   std::size_t batch = 5000;
@@ -47,9 +47,10 @@ using Progress = std::function<void(const base::Lines& lines, const ImportReport
 // What the first lines of a file look like.
 ImportFormat detect_format(base::Lines& lines);
 
-// `store` may be null with dry_run. Vendor files with a quantity, and all_or_nothing, are read
-// wholly before the first card is stored; everything else in batches as it is read.
-ImportReport import_cards(base::Lines& lines, const ImportOptions& options, vault::Store* store,
+// With dry_run the store is only asked, and the counts are what would be done. Vendor files with a
+// quantity, and all_or_nothing, are read wholly before the first card is stored; everything else in
+// batches as it is read.
+ImportReport import_cards(base::Lines& lines, const ImportOptions& options, vault::Store& store,
                           base::Now now, const Progress& progress);
 
 }  // namespace cli

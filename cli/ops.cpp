@@ -41,14 +41,28 @@ Poco::JSON::Array notes_json(const std::vector<ImportReport::Note>& notes) {
   return array;
 }
 
-void print_notes(const char* kind, const std::vector<ImportReport::Note>& notes,
-                 std::uint64_t count) {
-  for (const ImportReport::Note& note : notes) {
-    std::cerr << "line " << note.line << ": " << kind << note.text << "\n";
+// Warnings and bad lines as they stand in the file. Of each kind the first are kept.
+void print_notes(const ImportReport& report) {
+  const auto& warned = report.warned_lines;
+  const auto& bad = report.bad_lines;
+  for (std::size_t w = 0, b = 0; w < warned.size() || b < bad.size();) {
+    const bool warning = b == bad.size() || (w < warned.size() && warned[w].line <= bad[b].line);
+    const ImportReport::Note& note = warning ? warned[w++] : bad[b++];
+    std::cerr << "line " << note.line << (warning ? ": warning: " : ": ") << note.text << "\n";
   }
-  if (count > notes.size()) {
-    std::cerr << "... and " << with_commas(count - notes.size()) << " more\n";
-  }
+  const auto more = [](std::uint64_t all, std::size_t told, const char* what) {
+    if (all > told) std::cerr << "... and " << with_commas(all - told) << " more " << what << "\n";
+  };
+  more(report.warnings, warned.size(), "warnings");
+  more(report.bad, bad.size(), "bad lines");
+}
+
+void print_counts(const Tool& tool, const ImportReport& report, bool dry_run) {
+  const vault::ImportResult& s = report.stored;
+  // Of a file that was refused nothing was stored.
+  if (!report.error.empty() && !report.unavailable) return;
+  tool.print(cat(dry_run ? "dry run, nothing is stored: would have " : "", "created ", s.created,
+                 ", updated ", s.updated, ", unchanged ", s.unchanged, ", bad ", report.bad, "\n"));
 }
 
 int report_import(const Tool& tool, const ImportReport& report, bool dry_run) {
@@ -68,13 +82,8 @@ int report_import(const Tool& tool, const ImportReport& report, bool dry_run) {
     if (!report.error.empty()) out.set("error", report.error);
     tool.print(out);
   } else {
-    print_notes("warning: ", report.warned_lines, report.warnings);
-    print_notes("", report.bad_lines, report.bad);
-    const vault::ImportResult& s = report.stored;
-    tool.print(dry_run ? cat("dry run: ", report.cards, " cards could be imported, ", report.bad,
-                             " bad, ", report.warnings, " warnings\n")
-                       : cat("created ", s.created, ", updated ", s.updated, ", unchanged ",
-                             s.unchanged, ", bad ", report.bad, "\n"));
+    print_notes(report);
+    print_counts(tool, report, dry_run);
   }
   if (report.without_plus > 0 && !tool.json()) {
     tool.fail(kDone, cat(with_commas(report.without_plus),
@@ -132,14 +141,11 @@ int import(Tool& tool) {
   }
   auto lines = base::Lines::open(path);
   if (!lines) return tool.fail(kFailed, path + ": " + lines.error());
-  vault::Store* store = nullptr;
-  if (!options.dry_run) {
-    store = tool.store();
-    if (store == nullptr) return tool.code();
-  }
+  vault::Store* const store = tool.store();
+  if (store == nullptr) return tool.code();
   ProgressBar bar;
   const ImportReport report = import_cards(
-      *lines, options, store, tool.now(), [&](const base::Lines& at, const ImportReport& so_far) {
+      *lines, options, *store, tool.now(), [&](const base::Lines& at, const ImportReport& so_far) {
         bar.show(at.position(), at.size(), so_far.cards + so_far.bad);
       });
   bar.clear();

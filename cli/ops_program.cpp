@@ -40,7 +40,7 @@ CommandSpec import_command() {
       "out, and the exit code is 1; with --all-or-nothing a bad line keeps everything out, and\n"
       "the import is one transaction. When the store fails in between (exit code 4), what was\n"
       "imported before stays; repeating is safe.",
-      {{"dry-run", "", "read and check the file, store nothing"},
+      {{"dry-run", "", "tell what would be done, store nothing"},
        {"format", "FORMAT", "auto, csv or vendor (default: auto)"},
        {"all-or-nothing", "", "import all lines in one transaction, or none"},
        {"country-code", "CC", "numbers that begin with 0 are national ones of +CC"},

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "db/sql_store.h"
 #include "db/sql_tx.h"
+#include "vault/provisioning.h"
 
 namespace db {
 
@@ -22,15 +23,6 @@ base::Status check_line(const vault::ImportLine& line) {
     return base::Error{"language is longer than 15 octets at ICCID " + line.iccid.digits()};
   }
   return {};
-}
-
-// What provisioning tells completes the record; what it leaves out stays.
-bool complete(vault::Record& record, const vault::ImportLine& line) {
-  const vault::Record before = record;
-  if (line.msisdn) record.msisdn_provisioned = line.msisdn;
-  if (!line.customer.empty()) record.customer = line.customer;
-  if (!line.language.empty()) record.language = line.language;
-  return record != before;
 }
 
 // Ids of one batch begin alike, so that its rows lie together in the tree of the primary key; ten
@@ -62,7 +54,7 @@ base::Result<vault::ImportResult> SqlStore::import(base::Now now,
       vault::Record* record = tx.prefetched(line.iccid);
       const bool is_new = record == nullptr;
       if (is_new) record = &tx.create(line.iccid, batch_id(batch));
-      const bool changed = complete(*record, line);
+      const bool changed = vault::complete(*record, line);
       if (is_new || changed) tx.note(*record, {is_new ? "imported" : "provisioned", actor, ""});
       ++(is_new ? result.created : changed ? result.updated : result.unchanged);
     }

@@ -16,7 +16,7 @@ using cli::ImportReader;
 class FakeStore : public vault::Store {
  public:
   vault::Outcome update(base::Now, const std::function<bool(vault::RecordTx&)>&) override {
-    return vault::Outcome::unavailable;
+    return vault::Outcome::unchanged;  // nothing is there
   }
   base::Result<base::Bytes> image(const vault::RecordId&, const vault::ImageInfo&) override {
     return base::Error{"no"};
@@ -86,7 +86,7 @@ Run run(std::string_view text, cli::ImportOptions options, std::size_t fail_at =
   run.store.fail_at = fail_at;
   options.actor = "ops:test";
   base::Lines lines(text);
-  run.report = cli::import_cards(lines, options, &run.store, base::Now{},
+  run.report = cli::import_cards(lines, options, run.store, base::Now{},
                                  [](const base::Lines&, const cli::ImportReport&) {});
   return run;
 }
@@ -214,6 +214,7 @@ BOOST_AUTO_TEST_CASE(batches) {
 
   const Run dry = run(text, {.dry_run = true, .format = ImportFormat::csv, .batch = 2});
   BOOST_TEST(dry.report.cards == 3u);
+  BOOST_TEST(dry.report.stored.created == 3u);
   BOOST_TEST(dry.store.batches.empty());
 
   const Run nothing = run(text, {.all_or_nothing = true, .format = ImportFormat::csv, .batch = 2});
@@ -227,6 +228,30 @@ BOOST_AUTO_TEST_CASE(batches) {
   BOOST_TEST(gone.report.unavailable);
   BOOST_TEST(gone.report.error == "the store is gone");
   BOOST_TEST(gone.report.stored.created == 2u);
+}
+
+// Proves that a card that stands twice with other data, and a number that two cards have, are
+// warnings that name both lines, in the order of the lines, and that a mere repetition is none.
+BOOST_AUTO_TEST_CASE(repeats) {
+  const std::string a = kCard1 + ",+8613800000001,C1\n";
+  const auto notes = [](const std::string& cards) {
+    std::string all;
+    for (const auto& note : run("iccid,msisdn,customer\n" + cards, {.format = ImportFormat::csv})
+                                .report.warned_lines) {
+      all += std::to_string(note.line) + " " + note.text + "\n";
+    }
+    return all;
+  };
+  const std::string again = "ICCID " + kCard1 + " stands in line ";
+  const std::string other = " with other data: the later line counts\n";
+  BOOST_TEST(notes(a + a + kCard2 + ",+8613800000002,C1\n") == "");
+  BOOST_TEST(notes(a + kCard1 + ",+8613800000002,C1\n") == "3 " + again + "2" + other);
+  BOOST_TEST(notes(a + kCard2 + ",,\n" + kCard1 + ",,C2\n" + a) ==
+             "4 " + again + "2" + other + "5 " + again + "4" + other);
+  BOOST_TEST(notes(a + kCard2 + ",+86 138 0000 0001,C2\n") ==
+             "3 number +8613800000001 belongs to another card in line 2: care would find two "
+             "records for it\n");
+  BOOST_TEST(notes(kCard1 + ",,C1\n" + kCard2 + ",,C1\n") == "", "no number is no number");
 }
 
 // Proves that the format is seen in the first line.
