@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace cli {
 
 namespace {
@@ -100,6 +102,46 @@ std::string usage_line(const ProgramSpec& program, const CommandSpec& command) {
          (command.arguments.empty() ? "" : " " + command.arguments) + " [options]\n";
 }
 
+std::string nearest_hint(std::string_view nearest) {
+  return nearest.empty() ? "" : " (nearest: " + std::string(nearest) + ")";
+}
+
+// What was typed in the place of a command.
+std::string unknown_command(const ProgramSpec& program, const std::vector<std::string>& all,
+                            std::size_t next) {
+  const std::string& first = all[next];
+  const std::string both = next + 1 < all.size() ? first + " " + all[next + 1] : first;
+  std::vector<std::string_view> names;
+  std::string second_words;
+  for (const CommandSpec& command : program.commands) {
+    names.push_back(command.name);
+    if (!command.name.starts_with(first + " ")) continue;
+    second_words += (second_words.empty() ? "" : ", ") + command.name.substr(first.size() + 1);
+  }
+  if (!second_words.empty() && both == first) {
+    return "'" + first + "' needs a second word: " + second_words;
+  }
+  const bool two = !second_words.empty();
+  const std::string& typed = two ? both : first;
+  return "'" + typed + "' is not a command" + nearest_hint(base::nearest_word(typed, names));
+}
+
+std::string unknown_option(const std::vector<OptionSpec>& known, const std::string& typed) {
+  std::vector<std::string_view> names{"help"};
+  for (const OptionSpec& option : known) names.push_back(option.name);
+  const std::string_view nearest = base::nearest_word(typed, names);
+  return "unknown option --" + typed +
+         nearest_hint(nearest.empty() ? "" : "--" + std::string(nearest));
+}
+
+// The fault first, then where to look.
+std::string refused(const ProgramSpec& program, const CommandSpec* command,
+                    const std::string& fault) {
+  if (command == nullptr) return fault + "\nTry '" + program.name + " --help'.";
+  return fault + "\n" + usage_line(program, *command) + "Try '" + program.name + " " +
+         command->name + " --help'.";
+}
+
 }  // namespace
 
 std::string CommandLine::get(const std::string& option) const {
@@ -115,18 +157,22 @@ std::variant<CommandLine, std::string> parse(const ProgramSpec& program,
     take_options(option_set(program.options), arguments, next, false, line);
     if (next == arguments.size()) {
       if (line.help || line.version) return line;
-      return "a command is missing";
+      return refused(program, nullptr, "a command is missing");
     }
     line.command = find_command(program, arguments, next);
-    if (line.command == nullptr) return "'" + arguments[next] + "' is not a command";
+    if (line.command == nullptr) {
+      return refused(program, nullptr, unknown_command(program, arguments, next));
+    }
     take_options(option_set(with_program(program, *line.command)), arguments, next, true, line);
+  } catch (const Poco::Util::UnknownOptionException& error) {
+    const auto known = line.command ? with_program(program, *line.command) : program.options;
+    return refused(program, line.command, unknown_option(known, error.message()));
   } catch (const Poco::Exception& error) {
-    return error.displayText();
+    return refused(program, line.command, error.displayText());
   }
   if (line.help) return line;
-  if (const std::string fault = arguments_fault(line); !fault.empty()) {
-    return usage_line(program, *line.command) + fault;
-  }
+  const std::string fault = arguments_fault(line);
+  if (!fault.empty()) return refused(program, line.command, fault);
   return line;
 }
 
@@ -139,7 +185,8 @@ std::string arguments_fault(const CommandLine& line) {
     return "--" + command.instead + " stands in the place of " +
            command.arguments.substr(command.arguments.rfind(' ') + 1);
   }
-  return "the number of arguments is wrong";
+  if (given < command.least) return "an argument is missing: " + command.arguments;
+  return "'" + line.arguments.back() + "' is one argument too many";
 }
 
 std::string help(const ProgramSpec& program) {

@@ -60,7 +60,8 @@ struct CommandLine {
 // Empty: as many arguments as the command takes, or one less and the option in its place.
 std::string arguments_fault(const CommandLine& line);
 
-// The program's options may also stand behind the subcommand. The string says what is wrong.
+// The program's options may also stand behind the subcommand. The string says what is wrong, then
+// where to look.
 std::variant<CommandLine, std::string> parse(const ProgramSpec& program,
                                              const std::vector<std::string>& arguments);
 

@@ -14,15 +14,30 @@
 
 namespace cli {
 
+namespace {
+
+std::string with_path(std::string text, const std::string& path) {
+  constexpr std::string_view kPlace = "--config FILE";
+  const std::size_t at = text.find(kPlace);
+  return at == std::string::npos ? text : text.replace(at, kPlace.size(), "--config " + path);
+}
+
+}  // namespace
+
 void StderrLog::write(base::Severity severity, std::string_view id, std::string_view text) {
   if (severity < base::Severity::warning) return;
-  const std::string line =
-      base::cat(program_, ": ", base::component_of(id), ": ", base::with_id(text, id), "\n");
+  if (quiet_about_store_ && id == "db.unavailable") return;
+  const std::string line = base::cat(program_, ": ", base::component_of(id), ": ",
+                                     with_path(base::with_id(text, id), config_path_), "\n");
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 Tool::Tool(std::string program, CommandLine line, std::ostream& out, std::ostream& err)
-    : program_(std::move(program)), line_(std::move(line)), log_(program_), out_(out), err_(err) {
+    : program_(std::move(program)),
+      line_(std::move(line)),
+      log_(program_, config_path()),
+      out_(out),
+      err_(err) {
   const std::string file = line_.get("clock-file");
   if (file.empty()) {
     clock_ = std::make_unique<base::SystemClock>();
@@ -40,8 +55,12 @@ void Tool::print(const Poco::JSON::Object& object) const {
 }
 
 int Tool::fail(ExitCode code, const std::string& text) const {
-  err_ << program_ << ": " << text << "\n";
+  err_ << program_ << ": " << with_config(text) << "\n";
   return code;
+}
+
+std::string Tool::with_config(const std::string& text) const {
+  return with_path(text, config_path());
 }
 
 bool Tool::keep(std::variant<config::Config, std::vector<config::Problem>> loaded) {
@@ -101,12 +120,13 @@ vault::Store* Tool::store() {
     return nullptr;
   }
   factory_ = factory.take();
+  log_.quiet_about_store(true);  // the reason comes below
   store_ = factory_->open();
-  if (const base::Status status = store_->check(); !status) {
-    code_ = static_cast<ExitCode>(fail(kUnavailable, status.error()));
-    return nullptr;
-  }
-  return store_.get();
+  const base::Status status = store_->check();
+  log_.quiet_about_store(false);
+  if (status) return store_.get();
+  code_ = static_cast<ExitCode>(fail(kUnavailable, status.error()));
+  return nullptr;
 }
 
 std::string operator_name(const Tool& tool) {
@@ -135,7 +155,7 @@ int parse_and_run(const ProgramSpec& program, const std::vector<std::string>& ar
                   int (*run)(Tool& tool)) {
   auto parsed = parse(program, arguments);
   if (const auto* wrong = std::get_if<std::string>(&parsed)) {
-    std::cerr << program.name << ": " << *wrong << "\nTry '" << program.name << " --help'.\n";
+    std::cerr << program.name << ": " << *wrong << "\n";
     return kUsage;
   }
   CommandLine& line = std::get<CommandLine>(parsed);

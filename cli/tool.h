@@ -25,11 +25,16 @@ namespace cli {
 // Warnings and errors of the modules go to standard error, the rest nowhere.
 class StderrLog : public base::Log {
  public:
-  explicit StderrLog(std::string program) : program_(std::move(program)) {}
+  StderrLog(std::string program, std::string config_path)
+      : program_(std::move(program)), config_path_(std::move(config_path)) {}
   void write(base::Severity severity, std::string_view id, std::string_view text) override;
+  // While somebody else says that, and why, the store is away.
+  void quiet_about_store(bool quiet) { quiet_about_store_ = quiet; }
 
  private:
   std::string program_;
+  std::string config_path_;
+  bool quiet_about_store_ = false;
 };
 
 // One run of a tool.
@@ -48,8 +53,10 @@ class Tool {
   // Text to standard output, in one form or the other.
   void print(const std::string& text) const;
   void print(const Poco::JSON::Object& object) const;
-  // "bipvault-ops: TEXT" to standard error; gives back the code.
+  // "bipvault-ops: TEXT" to standard error, with_config; gives back the code.
   int fail(ExitCode code, const std::string& text) const;
+  // Advice of the modules, which do not know the file: "--config FILE" becomes the real one.
+  std::string with_config(const std::string& text) const;
   std::ostream& out() const { return out_; }
   std::ostream& err() const { return err_; }
 

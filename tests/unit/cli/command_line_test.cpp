@@ -72,6 +72,30 @@ BOOST_AUTO_TEST_CASE(mistakes) {
   }
 }
 
+// Proves that the fault comes first, then where to look, and that what was nearly right is named.
+BOOST_AUTO_TEST_CASE(faults_come_first_and_help) {
+  const auto ops = [](const Arguments& arguments) { return wrong(cli::ops_program(), arguments); };
+  const auto care = [](const Arguments& arguments) {
+    return wrong(cli::care_program(), arguments);
+  };
+  BOOST_TEST(ops({"swap", "1"}) ==
+             "an argument is missing: OLD NEW\nUsage: bipvault-ops [--config FILE] swap OLD NEW "
+             "[options]\nTry 'bipvault-ops swap --help'.");
+  BOOST_TEST(ops({"import", "a", "b"}).starts_with("'b' is one argument too many\nUsage: "));
+  BOOST_TEST(ops({"db"}) ==
+             "'db' needs a second word: init, upgrade, status, check\nTry 'bipvault-ops --help'.");
+  BOOST_TEST(
+      ops({"db", "staus"}).starts_with("'db staus' is not a command (nearest: db status)\n"));
+  BOOST_TEST(care({"shwo", "89"}).starts_with("'shwo' is not a command (nearest: show)\n"));
+  BOOST_TEST(ops({"xyzzy"}) == "'xyzzy' is not a command\nTry 'bipvault-ops --help'.");
+  BOOST_TEST(care({"show", "89", "--agnt", "a"})
+                 .starts_with("unknown option --agnt (nearest: --agent)\nUsage: bipvault-care"));
+  BOOST_TEST(
+      ops({"--cofnig", "x", "status"}).starts_with("unknown option --cofnig (nearest: --config)"));
+  BOOST_TEST(ops({"status", "--qqqqqqqq"}).starts_with("unknown option --qqqqqqqq\n"));
+  BOOST_TEST(ops({}) == "a command is missing\nTry 'bipvault-ops --help'.");
+}
+
 // Proves that a document's number cannot be given on the command line.
 BOOST_AUTO_TEST_CASE(no_number_on_the_command_line) {
   for (const cli::CommandSpec& command : cli::care_program().commands) {
