@@ -217,30 +217,45 @@ int keys_init(Tool& tool) {
   return kDone;
 }
 
-int schema(Tool& tool, const char* done,
-           base::Result<db::SchemaStatus> (*what)(const db::Settings&)) {
+std::string schema_text(const db::SchemaStatus& status, const char* done) {
+  std::string text = cat(done, "schema ", status.found, ", this version needs ", status.code);
+  if (status.found == status.code) return text;
+  if (status.found == 0) return text + ": run bipvault-ops --config FILE db init";
+  return text + (status.found < status.code ? ": run bipvault-ops --config FILE db upgrade"
+                                            : ": the database belongs to a newer version");
+}
+
+enum class Schema { init, upgrade, status };
+
+int schema(Tool& tool, Schema what) {
   const config::Config* config = tool.config(true);
   if (config == nullptr) return tool.code();
   const auto before = db::schema_status(config->store);
   if (!before) return tool.fail(kUnavailable, before.error());
-  const auto after = what(config->store);
+  if (before->no_file && what != Schema::init) {
+    return tool.fail(
+        kUnavailable,
+        config->store.path + ": no database there; run: bipvault-ops --config FILE db init");
+  }
+  const bool nothing = what == Schema::upgrade && before->found == before->code;
+  const auto after = what == Schema::init                  ? db::schema_init(config->store)
+                     : what == Schema::upgrade && !nothing ? db::schema_upgrade(config->store)
+                                                           : before;
   if (!after) return tool.fail(kFailed, after.error());
-  const bool right = after->found == after->code;
   if (tool.json()) {
     JsonObject out = json_object();
     out.set("needed", after->code);
     out.set("found", after->found);
     tool.print(out);
+  } else if (nothing) {
+    tool.print(cat("nothing to upgrade: schema ", after->found, " is what this version needs\n"));
   } else {
-    std::string text = cat(done, "schema ", after->found, ", this version needs ", after->code);
-    if (after->found == 0) text += ": run bipvault-ops db init";
-    if (after->found > 0 && !right) {
-      text += after->found < after->code ? ": run bipvault-ops db upgrade"
-                                         : ": the database belongs to a newer version";
-    }
-    tool.print(text + "\n");
+    const char* done = what == Schema::init      ? "created "
+                       : what == Schema::upgrade ? "upgraded to "
+                                                 : "";
+    tool.print(tool.with_config(schema_text(*after, done)) + "\n");
   }
-  return right ? kDone : kFailed;
+  return after->found == after->code ? kDone : kFailed;
 }
 
 int swap(Tool& tool) {
@@ -268,9 +283,9 @@ int run_ops(Tool& tool) {
   if (name == "import") return import(tool);
   if (name == "export") return run_card_export(tool);
   if (name == "keys init") return keys_init(tool);
-  if (name == "db init") return schema(tool, "created ", db::schema_init);
-  if (name == "db upgrade") return schema(tool, "upgraded to ", db::schema_upgrade);
-  if (name == "db status") return schema(tool, "", db::schema_status);
+  if (name == "db init") return schema(tool, Schema::init);
+  if (name == "db upgrade") return schema(tool, Schema::upgrade);
+  if (name == "db status") return schema(tool, Schema::status);
   if (is_key_command(name)) return run_key_ops(tool);
   if (name == "retention") return run_retention(tool);
   if (name == "status") return show_status(tool);

@@ -68,7 +68,7 @@ base::Result<SchemaStatus> schema_status(const Settings& settings) {
   try {
     return read_schema(*open_connection(settings, SqliteMode::read));
   } catch (const SqlError& error) {
-    if (no_file_yet(error)) return SchemaStatus{kSchemaSteps[kSchemaStepCount - 1].number, 0};
+    if (no_file_yet(error)) return SchemaStatus{kSchemaSteps[kSchemaStepCount - 1].number, 0, true};
     return base::Error{error.text()};
   }
 }

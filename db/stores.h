@@ -25,7 +25,8 @@ base::Result<std::unique_ptr<vault::StoreFactory>> make_store_factory(const Sett
 // Schema: numbered steps (db/schema). `code` is what this build needs, `found` what is there.
 struct SchemaStatus {
   int code = 0;
-  int found = 0;  // 0: no schema yet
+  int found = 0;         // 0: no schema yet
+  bool no_file = false;  // sqlite: not even a database
 };
 base::Result<SchemaStatus> schema_status(const Settings& settings);
 base::Result<SchemaStatus> schema_init(const Settings& settings);     // refuses unless found == 0

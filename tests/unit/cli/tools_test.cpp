@@ -2,6 +2,8 @@
 // document's number appears nowhere.
 #include "tests/unit/cli/tools.h"
 
+#include <algorithm>
+
 using namespace tools;
 
 // Proves that each step before the first service is named when it is missing, with its exit code.
@@ -17,13 +19,24 @@ BOOST_AUTO_TEST_CASE(first_steps) {
   BOOST_TEST(contains(lab.ops({"keys", "init"}), "created"));
   BOOST_TEST(contains(lab.ops({"keys", "init"}), "exist already"));
   BOOST_TEST(lab.ops({"config", "check"}).code == 0);
-  BOOST_TEST(lab.ops({"db", "status"}).code == 1);
+  const std::string init = "run: bipvault-ops --config " + lab.ini + " db init\n";
+  for (const Arguments& asked : {Arguments{"db", "status"}, Arguments{"db", "upgrade"},
+                                 Arguments{"db", "check"}, Arguments{"status"}}) {
+    const Ended no_file = lab.ops(asked);
+    BOOST_TEST(no_file.code == 4, asked.back());
+    BOOST_TEST(no_file.output ==
+               "bipvault-ops: " + lab.path.string() + "/bipvault.db: no database there; " + init);
+  }
   const Ended no_schema = lab.ops({"import", "-"}, "iccid\n8986001234567890120\n");
   BOOST_TEST(no_schema.code == 4);
-  BOOST_TEST(contains(no_schema, "db init"));
+  BOOST_TEST(no_schema.output.ends_with(init), no_schema.output);
+  BOOST_TEST(std::count(no_schema.output.begin(), no_schema.output.end(), '\n') == 1,
+             no_schema.output);
   BOOST_TEST(lab.ops({"db", "init"}).code == 0);
   BOOST_TEST(lab.ops({"db", "init"}).code == 1);
-  BOOST_TEST(lab.ops({"db", "upgrade"}).code == 0);
+  const Ended upgraded = lab.ops({"db", "upgrade"});
+  BOOST_TEST(upgraded.code == 0);
+  BOOST_TEST(contains(upgraded, "nothing to upgrade: schema "), upgraded.output);
   BOOST_TEST(lab.ops({"db", "status"}).code == 0);
   ::chmod((lab.path / "pepper.keys").c_str(), 0644);
   BOOST_TEST(lab.ops({"keys", "init"}).code == 3);
