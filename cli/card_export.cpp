@@ -66,20 +66,25 @@ std::string card_line(const vault::Record& record, base::Now now) {
 }
 
 CommandSpec export_command() {
-  return {"export",
-          "FILE",
-          1,
-          1,
-          "write the list of all cards",
-          "Writes one line of CSV for each card to FILE (a new file of mode 0600; - is standard\n"
-          "output): iccid, msisdn, customer and language as provisioning told them, which import\n"
-          "reads again, then how its record stands (empty, held, locked, suspended), when it was\n"
-          "stored last and how many octets. No content, no key. Page by page while the vault goes\n"
-          "on working: cards that are imported meanwhile may be missing.",
-          {}};
+  return {
+      "export",
+      "FILE",
+      1,
+      1,
+      "write the list of all cards",
+      "Writes one line of CSV for each card to FILE (a new file of mode 0600; - is standard\n"
+      "output): iccid, msisdn, customer and language as provisioning told them, which import\n"
+      "reads again, then how its record stands (empty, held, locked, suspended), when it was\n"
+      "stored last and how many octets. No content, no key. Page by page while the vault goes\n"
+      "on working: cards that are imported meanwhile may be missing. With --json FILE stays CSV\n"
+      "and what was written is told as JSON; not together with -.",
+      {}};
 }
 
 int run_card_export(Tool& tool) {
+  if (tool.json() && tool.line().arguments[0] == "-") {
+    return tool.fail(kUsage, "--json: the list is CSV; name a FILE and its counts are JSON");
+  }
   if (tool.store() == nullptr) return tool.code();
   const auto list = db::CardList::open(tool.config(false)->store);
   if (!list) return tool.fail(kUnavailable, list.error());

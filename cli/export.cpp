@@ -141,6 +141,8 @@ bool export_options_ok(const Tool& tool, int& code) {
   if (!export_form_ok(tool, code)) return false;
   if (tool.line().get("output").empty()) {
     code = tool.fail(kUsage, "--output FILE is missing");
+  } else if (tool.line().get("output") == "-" && tool.json()) {
+    code = tool.fail(kUsage, "--json and --output - exclude each other: the content goes there");
   } else if (tool.line().get("output") == "-" && ::isatty(STDOUT_FILENO) == 1) {
     code = tool.fail(kUsage, "content is never shown on a terminal: --output FILE");
   } else {

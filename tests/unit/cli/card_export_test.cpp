@@ -22,6 +22,14 @@ BOOST_AUTO_TEST_CASE(list_of_cards) {
   BOOST_TEST(shown.code == 0);
   BOOST_TEST(shown.output.starts_with("iccid,msisdn,customer,language,state,stored,octets\n"));
   BOOST_TEST(contains(lab.ops({"--json", "export", file + "2"}), "\"cards\": 2"));
+  const Ended refused = lab.ops({"--json", "export", "-"});
+  BOOST_TEST(refused.code == 2);
+  BOOST_TEST(refused.output ==
+             "bipvault-ops: --json: the list is CSV; name a FILE and its counts are JSON\n");
+  const Ended content = lab.care(proven(
+      {"export", "8986001234567890120", "--format", "text", "--output", "-", "--json"}));
+  BOOST_TEST(content.code == 2);
+  BOOST_TEST(contains(content, "--json and --output - exclude each other"), content.output);
 }
 
 // Proves the line of a card: what provisioning told, quoted where it must be, and its state.
