@@ -47,6 +47,7 @@ constexpr const char* kHelp =
                        [--cut PERCENT] [--timeout 60s] [--state FILE] [--json FILE] [--quiet]
                        [--no-confirm] [--allow-remote]
   bipvault-card park-cards --count N CSV
+  bipvault-card --help | --version
 
 FILE of --card holds the card (with its OTA keys: mode 0600), FILE of --phone what the phone keeps;
 a phone that does not exist is a new one. --keys: CSV with the columns iccid, key_set, algorithm
@@ -86,7 +87,11 @@ two runs; a fetch fails as "lost" when it brings anything else. The server must 
 unless --allow-remote.
 park-cards makes a CSV with random keys: for the host's card_keys and for the import.
 
-Exit: 0 done, 1 the story failed (expectation, time, file, output), 2 wrong use.
+--interactive: a person at the keyboard instead of a script, who also may type script lines; "quit"
+or the end of the input ends it.
+
+Exit: 0 done (--interactive: ended by the person, whatever he tried), 1 the story failed
+(expectation, menu item, answer that a form does not take, time, file, output), 2 wrong use.
 )";
 
 struct Arguments {
@@ -332,6 +337,10 @@ int program(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "";
   if (name == "--help" || name == "-h" || name == "help") {
     std::fputs(kHelp, stdout);
+    return kOk;
+  }
+  if (name == "--version") {
+    std::puts("bipvault-card " BIPVAULT_VERSION);
     return kOk;
   }
   const auto syntax = syntaxes().find(name);

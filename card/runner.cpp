@@ -76,7 +76,7 @@ bool Runner::play(const std::vector<ScriptLine>& lines) {
   // The script has ended: nobody is there to type any more.
   for (;;) {
     if (!run_on()) return false;
-    if (!terminal_->prompt()) return true;
+    if (!terminal_->prompt()) return !misfit_;
     terminal_->ignore();
   }
 }
@@ -248,7 +248,7 @@ bool Runner::answer_prompt() {
     return true;
   }
   if (!terminal_->answer(base::as_text(input.text.view()))) {
-    fault("the form does not take this answer");
+    misfit_ = !fault("the form does not take this answer");
     terminal_->cancel();
   }
   return true;

@@ -39,8 +39,10 @@ class Runner {
   Runner(const RunOptions& options, std::FILE* out);
 
   base::Status power_on();
-  // False: an expectation failed, or the time is up (told on the output).
+  // False: an expectation failed, a form took an answer not, or the time is up (told on the
+  // output).
   bool play(const std::vector<ScriptLine>& lines);
+  // Until the person ends it. False: the card's file could not be written.
   bool interact(std::FILE* in);
   base::Status power_off();
 
@@ -80,6 +82,7 @@ class Runner {
   std::unique_ptr<Terminal> terminal_;
   std::deque<Input> inputs_;
   int ignores_ = 0;
+  bool misfit_ = false;             // a form has not taken an answer of the script
   std::int64_t give_up_at_ms_ = 0;  // system's monotonic time
   std::string save_fault_;
 };

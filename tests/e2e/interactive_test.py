@@ -1,0 +1,153 @@
+"""Proves what a person at the keyboard sees and gets: bipvault-card --interactive on a terminal,
+against the platform. Menu, forms, what does not fit, and how it ends."""
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+
+import lab as laboratory
+from checks import CheckFailed, Report
+from lab import Lab
+from phone import Sim
+
+SECONDS = 60
+MENU, SCREEN, FORM = "or quit> ", "[enter]> ", "type (empty: cancel)> "
+
+
+class Person:
+    """At a terminal of his own, before one run of bipvault-card."""
+
+    def __init__(self, lab, sim, *options, card=None):
+        self.terminal, other = pty.openpty()
+        self._run = subprocess.Popen(
+            [lab.program("bipvault-card"), "run", "--card", card or sim.file, "--phone",
+             lab.path("cards", "person.phone"), "--server", sim.server, "--clock-file",
+             lab.clock_file, "--interactive", *options],
+            stdin=other, stdout=other, stderr=other)
+        os.close(other)
+        self.seen = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._run.kill()
+        self._run.wait()
+        os.close(self.terminal)
+
+    def read(self):
+        """What comes next; "" at the end."""
+        if not select.select([self.terminal], [], [], SECONDS)[0]:
+            raise CheckFailed(f"nothing came for {SECONDS} s after {self.seen[-200:]!r}")
+        try:
+            return os.read(self.terminal, 4096).decode("utf-8", "replace")
+        except OSError:  # the other end is closed
+            return ""
+
+    def until(self, *prompts):
+        """What is shown up to a prompt, and that prompt."""
+        while True:
+            for prompt in prompts:
+                if self.seen.endswith(prompt):
+                    shown, self.seen = self.seen, ""
+                    return shown, prompt
+            more = self.read()
+            if not more:
+                raise CheckFailed(f"it ended at {self.seen!r}; expected one of {prompts}")
+            self.seen += more
+
+    def type(self, line):
+        os.write(self.terminal, (line + "\n").encode())
+
+    def back_to_menu(self):
+        """Reads on, with enter at each screen, until the menu is there again; what was shown."""
+        all_shown = ""
+        while True:
+            shown, prompt = self.until(MENU, SCREEN)
+            all_shown += shown
+            if prompt == MENU:
+                return all_shown
+            self.type("")
+
+    def end(self):
+        """Its exit code."""
+        while self.read():
+            pass
+        deadline = time.monotonic() + SECONDS
+        while self._run.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self._run.poll()
+
+
+def item(shown, text):
+    """The number of a menu item."""
+    return re.search(rf"^\s*(\d+) {text}\s*$", shown, re.M)[1]
+
+
+def by_hand(lab, report, sim):
+    with Person(lab, sim) as person:
+        shown = person.back_to_menu()
+        report.step("The menu; an item by its number; a key is shown, and enter goes on.")
+        person.type(item(shown, "Back up"))
+        stored = person.back_to_menu()
+        report.true("a key on the screen", re.search(r"Your key: \d{9}", stored), stored, "shown")
+        report.contains("the end", stored, "Backed up", None)
+        report.step("What cannot be done is told, and costs nothing.")
+        for nonsense in ("nonsense", "menu Nothing", "expect"):
+            person.type(nonsense)
+            report.contains(nonsense, person.back_to_menu(), "Not done.", None)
+        report.step("A form takes what fits; an empty line cancels.")
+        person.type("menu Restore")
+        _, prompt = person.until(FORM, MENU)
+        report.equal("asked for the key", prompt, FORM, "a form")
+        person.type("1")
+        refused, _ = person.until(FORM)
+        report.contains("one digit", refused, "That does not fit.", None)
+        person.type("")
+        person.back_to_menu()
+        person.type("quit")
+        report.equal("exit code after quit", person.end(), 0)
+    report.equal("stored", len(lab.show(sim.iccid)["versions"]), 1, "one version")
+
+
+def ends(lab, report, sim):
+    report.step("The end of the input ends it as well; a file that cannot be read, or a wrong "
+                "option, does not begin.")
+    with Person(lab, sim) as person:
+        person.back_to_menu()
+        os.write(person.terminal, b"\x04")
+        report.equal("exit code after the end of the input", person.end(), 0)
+    with Person(lab, sim, card=lab.path("cards", "nowhere.card")) as person:
+        report.equal("exit code without the card's file", person.end(), 1)
+    with Person(lab, sim, "--nonsense", "x") as person:
+        report.equal("exit code of a wrong option", person.end(), 2)
+    report.contains("version", lab.run("bipvault-card", "--version").out, "bipvault-card ", None)
+
+
+def in_a_script(lab, report, sim):
+    report.step("In a script the same mistakes are failures.")
+    for script, fault in ((("menu Nothing",), "no menu item Nothing"),
+                          (("menu Restore", "key 1"), "the form does not take this answer")):
+        life = sim.run("person", *script, code=1)
+        report.contains(script[-1], life.last("fault"), fault, None)
+
+
+def main(options):
+    report = Report("A card by hand")
+    with Lab(options.build, "sqlite", options.keep) as lab:
+        iccid = lab.new_iccid()
+        lab.make_keys([iccid])
+        lab.import_cards([iccid])
+        lab.start()
+        sim = Sim(lab, iccid)
+        sim.fill(5, 2, 1)
+        by_hand(lab, report, sim)
+        ends(lab, report, sim)
+        in_a_script(lab, report, sim)
+    report.end()
+
+
+if __name__ == "__main__":
+    laboratory.run(main, laboratory.options(__doc__))
