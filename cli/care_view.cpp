@@ -157,6 +157,7 @@ JsonObject view_json(const vault::CareView& view) {
   set_text(out, "updated_at", date(record.updated_at));
   set_text(out, "reported_at", date(record.identity_at));
   set_reminders(out, view);
+  set_text(out, "imei", imei_of(record.handset));
   set_text(out, "last_error", record.last_error);
   if (record.upload) {
     JsonObject upload = json_object();
@@ -184,6 +185,17 @@ JsonObject view_json(const vault::CareView& view) {
 }
 
 }  // namespace
+
+std::string imei_of(base::View handset) {
+  constexpr std::size_t kOctets = 8;
+  constexpr std::uint8_t kOddAndImei = 0x0A;
+  if (handset.size() < kOctets || (handset[0] & 0x0F) != kOddAndImei) return {};
+  std::string digits = base::to_hex(handset.first(kOctets));
+  for (std::size_t i = 0; i < digits.size(); i += 2) std::swap(digits[i], digits[i + 1]);
+  digits.erase(0, 1);  // the type, which stands where a digit would
+  const bool decimal = digits.find_first_not_of("0123456789") == std::string::npos;
+  return decimal ? digits : std::string();
+}
 
 const char* state_name(vault::RecordState state) {
   switch (state) {
@@ -225,6 +237,7 @@ std::string view_text(const vault::CareView& view) {
   row(out, "Updated", date(record.updated_at));
   row(out, "Last report", date(record.identity_at));
   add_reminders(out, view);
+  row(out, "IMEI", imei_of(record.handset));
   row(out, "Last error", record.last_error);
   if (record.upload) {
     row(out, "Upload", cat(record.upload->staged, " of ", record.upload->total, " octets"));

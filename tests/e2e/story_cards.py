@@ -56,6 +56,7 @@ def first_report(s):
     r.true("last report", record.get("reported_at"), record,
            f"{sim.iccid} on {date(record['reported_at'])}")
     r.equal("reported number", record["msisdn_reported"], NUMBER["first"])
+    r.equal("phone", record["imei"], "356938035643809")  # what bipvault-card says by itself
 
 
 def first_back_up(s):

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "cli/care_view.h"
+
 using namespace tools;
 
 // Proves that each step before the first service is named when it is missing, with its exit code.
@@ -361,4 +363,16 @@ BOOST_AUTO_TEST_CASE(interrupted_question) {
   BOOST_TEST(echo());
   ::close(terminal);
   ::close(name);
+}
+
+// What a phone told of itself: care tells by it whether the customer's phone is the one last seen.
+BOOST_AUTO_TEST_CASE(imei_of_a_handset) {
+  const auto imei = [](const char* hex) { return cli::imei_of(*base::from_hex(hex)); };
+  BOOST_TEST(imei("3A65390853468390FFFF7F9D") == "356938035643809");
+  BOOST_TEST(imei("3A65390853468390") == "356938035643809");
+  BOOST_TEST(imei("") == "");
+  BOOST_TEST(imei("3A653908534683") == "", "cut off");
+  BOOST_TEST(imei("3365390853468390") == "", "an IMEISV, or nothing");
+  BOOST_TEST(imei("3A6539085346839F") == "", "no digit");
+  BOOST_TEST(imei("FFFFFFFFFFFFFFFF") == "");
 }
