@@ -31,10 +31,6 @@ int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& ent
                    const RecordCards& cards);
 int report_audit(const Tool& tool, const std::vector<vault::AuditFault>& faults);
 
-// The IMEI at the front of what a phone has told of itself (tag 91; TS 24.008 clause 10.5.1.4).
-// Empty: there is none, or it is none.
-std::string imei_of(base::View handset);
-
 std::string view_text(const vault::CareView& view);
 const char* state_name(vault::RecordState state);
 // Without a line's end.

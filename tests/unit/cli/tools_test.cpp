@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cli/care_view.h"
+#include "cli/imei.h"
 
 using namespace tools;
 
