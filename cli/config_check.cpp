@@ -28,7 +28,9 @@ void add_key_faults(const config::Config& config, const std::string& path, Probl
   }
 }
 
-Problems problems_of(const std::string& path) {
+// `no_listener`: cards could come in through a platform that carries channels only; whether there
+// is one, the platform knows (bipvault-host --check).
+Problems problems_of(const std::string& path, bool& no_listener) {
   Problems problems;
   auto loaded = config::load(path);
   if (auto* found = std::get_if<Problems>(&loaded)) {
@@ -38,6 +40,7 @@ Problems problems_of(const std::string& path) {
   }
   if (const auto* config = std::get_if<config::Config>(&loaded)) {
     add_key_faults(*config, path, problems);
+    no_listener = !config->has_listener();
   }
   return problems;
 }
@@ -58,7 +61,13 @@ Poco::JSON::Array problems_json(const Problems& problems) {
 }  // namespace
 
 int config_check(Tool& tool) {
-  const Problems problems = problems_of(tool.config_path());
+  bool no_listener = false;
+  const Problems problems = problems_of(tool.config_path(), no_listener);
+  if (no_listener) {
+    tool.fail(kDone,
+              "warning: [bip] tcp, tls_psk and cat_tp are all empty: only a platform that carries "
+              "channels itself (bv.bip/1) can start with this");
+  }
   if (tool.json()) {
     JsonObject out = json_object();
     out.set("problems", problems_json(problems));

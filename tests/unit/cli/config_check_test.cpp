@@ -52,3 +52,17 @@ BOOST_AUTO_TEST_CASE(a_missing_and_a_bad_key_file) {
   BOOST_TEST(contains(told, "restore it from the backup of the keys"), told.output);
   BOOST_TEST(contains(told, "pepper.keys:1: a line is NUMBER HEX64"), told.output);
 }
+
+// Proves that a configuration without a listener is warned of: it will do for some platforms only.
+BOOST_AUTO_TEST_CASE(no_listener) {
+  const Laboratory lab;
+  lab.set_up();
+  const std::string warning = "warning: [bip] tcp, tls_psk and cat_tp are all empty";
+  BOOST_TEST(!contains(lab.ops({"config", "check"}), warning));
+  std::ofstream(lab.ini) << "[store]\npath = bipvault.db\n[keys]\nmaster_key_file = master.keys\n"
+                            "pepper_file = pepper.keys\naudit_key_file = audit.keys\n"
+                            "[bip]\ntcp =\n";
+  const Ended told = lab.ops({"config", "check"});
+  BOOST_TEST(told.code == 0, told.output);
+  BOOST_TEST(contains(told, warning), told.output);
+}
