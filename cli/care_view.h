@@ -32,6 +32,10 @@ int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& ent
 int report_audit(const Tool& tool, const std::vector<vault::AuditFault>& faults);
 
 std::string view_text(const vault::CareView& view);
+std::string entry_text(const vault::HistoryEntry& entry);
+JsonObject entry_json(const vault::HistoryEntry& entry);
+// Nothing for an empty text.
+void set_text(JsonObject& out, const char* name, const std::string& value);
 const char* state_name(vault::RecordState state);
 // Without a line's end.
 std::string unlocked_text(const vault::CareService::Unlocked& done);
