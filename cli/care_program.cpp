@@ -60,12 +60,13 @@ ProgramSpec make_program() {
            "what to tell the customer. If several records fit, they are listed. --customer REF\n"
            "finds a customer's card; of several, 50 at most are listed with number, state and\n"
            "date, and the ICCID of one of them shows more. The ICCID of a card whose record has\n"
-           "moved on to another one finds it here, which is said first; calls that change "
-           "something\n"
-           "are refused for it."),
+           "moved on to another one finds it here, which is said first; calls that change\n"
+           "something are refused for it."),
        of_record(
            "unlock", "open a locked record",
-           "Takes the lock away and gives all attempts back. With --reset-key the card's next\n"
+           "Takes the lock away and gives all attempts back, those for another card's record\n"
+           "(change of card) as well; what other cards have tried for this record stays counted\n"
+           "for 30 days, and confirm-move is what moves it. With --reset-key the card's next\n"
            "session within 24 hours is given a fresh key without being asked for the old one.",
            {{"reset-key", "", "the customer has lost the key: give a new one"}}),
        proven("confirm-move", "NEW", "confirm a pending change to the card NEW",

@@ -86,6 +86,30 @@ void add_reminders(std::string& out, const vault::CareView& view) {
   if (view.wake_up) row(out, "Last wake-up", date(view.wake_up->sent_at));
 }
 
+void add_foreign(std::string& out, const vault::ForeignKeys& keys) {
+  if (keys.given > 0) {
+    row(out, "Another's key",
+        cat(keys.given, " wrong by this card for another card's record, ", keys.left, " left"));
+  }
+  if (keys.taken > 0) {
+    row(out, "Key by others",
+        cat(keys.taken, " wrong by other cards for this record, forgotten ",
+            date(keys.taken_until)));
+  }
+}
+
+void set_foreign(JsonObject& out, const vault::ForeignKeys& keys) {
+  if (keys.given > 0) {
+    out.set("foreign_wrong_keys", keys.given);
+    out.set("foreign_keys_left", keys.left);
+  }
+  if (keys.taken > 0) out.set("stranger_wrong_keys", keys.taken);
+  set_text(out, "stranger_keys_until", date(keys.taken_until));
+  set_text(out, "claim_barred_until", date(keys.claim_barred_until));
+}
+
+}  // namespace
+
 JsonObject view_json(const vault::CareView& view) {
   const vault::Record& record = view.record;
   JsonObject out = json_object();
@@ -100,6 +124,7 @@ JsonObject view_json(const vault::CareView& view) {
   set_text(out, "lock_reason", record.lock_reason);
   set_text(out, "suspended_at", date(record.suspended_at));
   out.set("attempts_left", view.attempts_left);
+  set_foreign(out, view.foreign);
   set_text(out, "msisdn_provisioned", number(record.msisdn_provisioned));
   set_text(out, "msisdn_reported", number(record.msisdn_reported));
   set_text(out, "customer", record.customer);
@@ -141,8 +166,6 @@ JsonObject view_json(const vault::CareView& view) {
   return out;
 }
 
-}  // namespace
-
 std::string view_text(const vault::CareView& view) {
   const vault::Record& record = view.record;
   std::string out;
@@ -157,6 +180,7 @@ std::string view_text(const vault::CareView& view) {
   row(out, "Lock reason", record.lock_reason);
   row(out, "Suspended since", date(record.suspended_at));
   row(out, "Attempts left", std::to_string(view.attempts_left));
+  add_foreign(out, view.foreign);
   row(out, "Number", number(record.msisdn_provisioned));
   row(out, "Number (card)", number(record.msisdn_reported));
   row(out, "Customer", record.customer);

@@ -90,6 +90,11 @@ std::string unlocked_text(const vault::CareService::Unlocked& done) {
     text += cat("; the card's next session until ", base::iso_date(done.reset_until),
                 " is given a new key. Ask the customer to back up or to restore now.");
   }
+  if (done.foreign_reset) text += "; it may give three keys for another card's record again";
+  if (done.claim_barred_until != 0) {
+    text += cat("; no key is tried for the record that it claims until ",
+                base::iso_date(done.claim_barred_until), ": confirm-move, or an order, moves it");
+  }
   return text;
 }
 
@@ -103,6 +108,10 @@ int report_unlocked(const Tool& tool, const vault::CareService::Unlocked& done) 
     out.set("iccid", done.iccid.digits());
     out.set("was_locked", done.was_locked);
     out.set("key_reset", done.key_reset);
+    if (done.foreign_reset) out.set("foreign_reset", true);
+    if (done.claim_barred_until != 0) {
+      out.set("claim_barred_until", base::iso_date(done.claim_barred_until));
+    }
     set_text(out, "reset_until", done.key_reset ? base::iso_date(done.reset_until) : "");
     tool.print(out);
     return kDone;

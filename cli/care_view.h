@@ -32,6 +32,7 @@ int report_history(const Tool& tool, const std::vector<vault::HistoryEntry>& ent
 int report_audit(const Tool& tool, const std::vector<vault::AuditFault>& faults);
 
 std::string view_text(const vault::CareView& view);
+JsonObject view_json(const vault::CareView& view);
 std::string entry_text(const vault::HistoryEntry& entry);
 JsonObject entry_json(const vault::HistoryEntry& entry);
 // Nothing for an empty text.

@@ -4,17 +4,6 @@
 
 namespace vault {
 
-namespace {
-
-constexpr std::int64_t kStrangerWindow = 30 * base::kDayMs;
-
-bool strangers_exhausted(const Record& old_record, base::Now now) {
-  return old_record.stranger_wrong >= kAttempts &&
-         now.utc_ms < old_record.stranger_since + kStrangerWindow;
-}
-
-}  // namespace
-
 CardService::Served CardService::Case::serve(const Report& report) {
   return in_transaction([&](RecordTx& tx, Record& own) -> CardAnswer {
     if (report.number) own.msisdn_reported = report.number;
@@ -86,7 +75,7 @@ CardAnswer CardService::Case::foreign_key(RecordTx& tx, Record& own, Record& old
     return move_now(tx, old_record, "right key");
   }
   own.foreign_wrong += 1;
-  if (now_.utc_ms >= old_record.stranger_since + kStrangerWindow) old_record.stranger_wrong = 0;
+  old_record.stranger_wrong = strangers_counted(old_record, now_);
   if (old_record.stranger_wrong == 0) old_record.stranger_since = now_.utc_ms;
   old_record.stranger_wrong += 1;
   count("vault.foreign_wrong_keys");

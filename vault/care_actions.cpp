@@ -1,4 +1,6 @@
 // What the calls that may need a second agent do to a record, whoever has them done.
+#include <algorithm>
+
 #include "vault/care_call.h"
 #include "vault/erasure.h"
 #include "vault/move.h"
@@ -16,7 +18,9 @@ std::optional<CareFailure> CareService::Call::unlock(RecordTx& tx, Record& recor
                                                      const Grounds& grounds, bool reset_key,
                                                      std::optional<Unlocked>& done) {
   if (auto fault = unlock_fault(record, reset_key)) return fault;
-  done = Unlocked{record.iccid, record.locked_at != 0, reset_key, 0};
+  const ForeignKeys foreign = foreign_keys(tx, record);
+  done = Unlocked{record.iccid,      record.locked_at != 0,     reset_key, 0,
+                  foreign.given > 0, foreign.claim_barred_until};
   vault::unlock(record);
   record.timed_once = false;
   record.foreign_wrong = 0;
@@ -66,6 +70,8 @@ std::optional<CareFailure> CareService::Call::confirm_move(RecordTx& tx, Record&
   const MoveOutcome outcome = move_record(tx, old_record, done->new_iccid,
                                           {true, grounds.actor, detail_of(grounds, "")}, now_);
   if (outcome == MoveOutcome::merged) done->how = "merged";
+  // Care has looked at the claim: the keys that were given for it are done with.
+  if (Record* const moved = tx.find(done->new_iccid)) moved->foreign_wrong = 0;
   tell_moved(tx, subscriber, done->new_iccid, service_.policy_.notices, now_);
   return std::nullopt;
 }
@@ -110,9 +116,32 @@ CareFailure CareService::Call::no_claim() {
   return fail(CareError::wrong_state, "no change of card is pending for this card");
 }
 
-std::optional<CareFailure> CareService::Call::unlock_fault(const Record& record, bool reset_key) {
+ForeignKeys CareService::Call::foreign_keys(RecordTx& tx, const Record& record) const {
+  ForeignKeys keys;
+  keys.given = record.foreign_wrong;
+  keys.left = std::max(0, kAttempts - keys.given);
+  keys.taken = strangers_counted(record, now_);
+  if (keys.taken > 0) keys.taken_until = record.stranger_since + kStrangerWindow;
+  if (const auto claim = claim_of(tx, record, "")) {
+    const Record& claimed = *tx.find(claim->old_record);
+    if (strangers_exhausted(claimed, now_)) {
+      keys.claim_barred_until = claimed.stranger_since + kStrangerWindow;
+    }
+  }
+  return keys;
+}
+
+std::optional<CareFailure> CareService::Call::unlock_fault(const Record& record,
+                                                           bool reset_key) const {
   const bool nothing_used =
       record.locked_at == 0 && record.wrong_keys == 0 && record.foreign_wrong == 0;
+  if (nothing_used && !reset_key && strangers_exhausted(record, now_)) {
+    return fail(CareError::wrong_state,
+                base::cat("the record is not locked; other cards have given three wrong keys for "
+                          "it, and none is tried until ",
+                          base::iso_date(record.stranger_since + kStrangerWindow),
+                          ": confirm-move with the new card moves it"));
+  }
   if (nothing_used && !reset_key) {
     return fail(CareError::wrong_state, "the record is not locked and no attempt is used");
   }

@@ -80,7 +80,7 @@ class CareService::Call {
                                        const std::string& form, std::size_t copy,
                                        std::optional<Exported>& done);
   // The faults that they would meet, without a change (care_actions.cpp).
-  static std::optional<CareFailure> unlock_fault(const Record& record, bool reset_key);
+  std::optional<CareFailure> unlock_fault(const Record& record, bool reset_key) const;
   static CareFailure nothing_to_erase();
   static CareFailure no_claim();
   std::optional<CareFailure> version_of(RecordTx& tx, const Record& record, std::size_t copy,
@@ -88,6 +88,8 @@ class CareService::Call {
   // The claim of that card that waits; `from` as of confirm_move.
   std::optional<PendingMove> claim_of(RecordTx& tx, const Record& record,
                                       const std::string& from) const;
+
+  ForeignKeys foreign_keys(RecordTx& tx, const Record& record) const;
 
   // Requests of them (care_approval.cpp). `request` gets what it is about.
   std::optional<CareFailure> prepare(RecordTx& tx, const Record& record, const Wish& wish,

@@ -14,6 +14,29 @@ std::string call_for(const TwoPerson& policy, CareAction action) {
   return std::string(needs_approval(policy, action) ? "request " : "") + name_of(action);
 }
 
+// Where keys for another card's record are used up: what still moves it.
+std::string foreign_advice(const ForeignKeys& keys, bool claims, const TwoPerson& policy) {
+  const std::string confirm = call_for(policy, CareAction::confirm_move);
+  std::string text;
+  if (claims && (keys.left == 0 || keys.claim_barred_until != 0)) {
+    text = " Three wrong keys were given for it: no key is tried any more, the right one neither" +
+           (keys.claim_barred_until == 0
+                ? std::string(", until unlock or one of these.")
+                : ", until " + base::iso_date(keys.claim_barred_until) + " or one of these.");
+  } else if (keys.left == 0) {
+    text =
+        " The card has given three wrong keys for another card's record: none is tried any "
+        "more. After the identity check: " +
+        call_for(policy, CareAction::unlock) + " gives three more.";
+  }
+  if (keys.taken < kAttempts) return text;
+  return text +
+         " Other cards have given three wrong keys for this record: no key of another card "
+         "is tried until " +
+         base::iso_date(keys.taken_until) + ". If the customer has a new card: " + confirm +
+         " with that card, after the identity check.";
+}
+
 std::string advice_for(const Record& record, RecordState state, bool claims,
                        const TwoPerson& policy, base::Now now) {
   if (claims) {
@@ -81,7 +104,8 @@ CareResult<CareView> CareService::Call::view(const CareCall& call, const Record&
                         "",
                         tx.messages().reminder(record.id),
                         std::nullopt,
-                        std::nullopt};
+                        std::nullopt,
+                        foreign_keys(tx, record)};
         const WakeUpRow& card = tx.messages().wake_up(record.iccid);
         if (card.version != 0) view->wake_up = card;
         for (const PendingMove& move : tx.moves_to(record.iccid)) view->moves.push_back(move);
@@ -99,7 +123,8 @@ CareResult<CareView> CareService::Call::view(const CareCall& call, const Record&
   const bool claims = std::any_of(view->moves.begin(), view->moves.end(), [&](const auto& move) {
     return move.new_iccid == view->record.iccid;
   });
-  view->advice = advice_for(view->record, view->state, claims, policy.two_person, now);
+  view->advice = advice_for(view->record, view->state, claims, policy.two_person, now) +
+                 foreign_advice(view->foreign, claims, policy.two_person);
   view->record.key_mac = {};
   view->record.history_mac = {};
   return *view;

@@ -58,6 +58,16 @@ struct CareFailure {
   std::vector<std::string> candidates;  // ICCIDs
 };
 
+// Keys that were given for another card's record. They cost no attempt of a card's own.
+struct ForeignKeys {
+  int given = 0;         // wrong ones by this card, until customer care resets them
+  int left = kAttempts;  // of this card; none: no key that it gives for another record is tried
+  int taken = 0;         // wrong ones by other cards for this record
+  std::int64_t taken_until = 0;         // when those are forgotten; 0: there are none
+  std::int64_t claim_barred_until = 0;  // no key is tried for the record that this card claims
+  bool any() const { return given > 0 || taken > 0 || claim_barred_until != 0; }
+};
+
 // What an agent may see: never content, never a key.
 struct CareView {
   Record record;  // key_mac and history_mac are zeroed
@@ -71,6 +81,7 @@ struct CareView {
   std::optional<WakeUpRow> wake_up;  // of the card, if it was ever to be woken
   // The card that was asked for, when the record has moved on from it (Record::moved_at).
   std::optional<Iccid> former_card;
+  ForeignKeys foreign;
 };
 
 template <class T>
@@ -108,6 +119,8 @@ class CareService {
     bool was_locked = false;
     bool key_reset = false;
     std::int64_t reset_until = 0;
+    bool foreign_reset = false;           // the card may give keys for another card's record again
+    std::int64_t claim_barred_until = 0;  // as in ForeignKeys
   };
   CareResult<Unlocked> unlock(const CareCall& call, const Who& who, bool reset_key, base::Now now);
 

@@ -238,6 +238,14 @@ void undo_move(RecordTx& tx, Record& record) {
   tx.note(other, {"move_undone", "vault", what});
 }
 
+int strangers_counted(const Record& record, base::Now now) {
+  return now.utc_ms < record.stranger_since + kStrangerWindow ? record.stranger_wrong : 0;
+}
+
+bool strangers_exhausted(const Record& record, base::Now now) {
+  return strangers_counted(record, now) >= kAttempts;
+}
+
 bool move_expired(const PendingMove& move, const Policy& policy, base::Now now) {
   return now.utc_ms >= move.at + policy.move_window;
 }

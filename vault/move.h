@@ -36,6 +36,12 @@ void undo_move(RecordTx& tx, Record& record);
 // confirms. At most three per old record; expired ones go. True: newly noted.
 bool add_pending_move(RecordTx& tx, const Record& old_record, const Record& claimant,
                       const Policy& policy, base::Now now);
+// Wrong keys that other cards have given for the record: they count together for 30 days. When
+// three are reached no further one is tried, the right one neither.
+inline constexpr std::int64_t kStrangerWindow = 30 * base::kDayMs;
+int strangers_counted(const Record& record, base::Now now);
+bool strangers_exhausted(const Record& record, base::Now now);
+
 bool move_expired(const PendingMove& move, const Policy& policy, base::Now now);
 
 // Versions as the card counts them: the record's image first, then newest first.
