@@ -55,7 +55,10 @@ Task<> Applet::perform(Job job) {
       co_await obey_pushes();
       break;
     case Job::restore:
-      co_await restore();
+      co_await restore(0);
+      break;
+    case Job::restore_older:
+      co_await restore_older();
       break;
     case Job::memo:
       co_await write_memo();
@@ -85,11 +88,9 @@ void Applet::terminal_profile(base::View profile) {
 }
 
 Task<> Applet::set_up() {
-  const std::vector<MenuItem> items{{kBackUp, "Back up"},
-                                    {kRestore, "Restore"},
-                                    {kMemo, "Write memo"},
-                                    {kStatus, "Status"},
-                                    {kErase, "Erase backup"}};
+  const std::vector<MenuItem> items{
+      {kBackUp, "Back up"},  {kRestore, "Restore"}, {kRestoreOlder, "Restore older"},
+      {kMemo, "Write memo"}, {kStatus, "Status"},   {kErase, "Erase backup"}};
   const Command menu = commands::set_up_menu("Phone backup", items);
   co_await proactive_.issue(menu);
   const Command events =
@@ -159,6 +160,9 @@ void Applet::on_menu(const Envelope& event) {
       break;
     case kRestore:
       add_job(Job::restore);
+      break;
+    case kRestoreOlder:
+      add_job(Job::restore_older);
       break;
     case kMemo:
       add_job(Job::memo);

@@ -37,7 +37,7 @@ struct AppletSettings {
 class Applet : public ToolkitApplet {
  public:
   static constexpr std::uint8_t kTickTimer = 1, kRetryTimer = 2;
-  enum Item : std::uint8_t { kBackUp = 1, kRestore, kMemo, kStatus, kErase };
+  enum Item : std::uint8_t { kBackUp = 1, kRestore, kMemo, kStatus, kErase, kRestoreOlder };
 
   // `commit` writes the card down (memory and files). All outlive the applet.
   Applet(Card& card, std::function<void()> commit, Report report, AppletSettings settings = {});
@@ -60,6 +60,7 @@ class Applet : public ToolkitApplet {
     resume,
     update,
     restore,
+    restore_older,
     memo,
     status,
     erase,
@@ -110,8 +111,10 @@ class Applet : public ToolkitApplet {
     std::optional<base::Secret> key;  // came with the last octets
   };
   enum class Fetched : std::uint8_t { whole, lost, refused };
-  Task<> restore();
-  Task<std::string> fetch();
+  // `version` counts back-ups back from the newest, 0.
+  Task<> restore(std::uint16_t version);
+  Task<> restore_older();
+  Task<std::string> fetch(std::uint16_t version);
   Task<std::string> fetch_image(bip::Message begin);
   Task<Fetched> download(Download& download, std::string& why);
   Task<std::string> restored(Download& download);

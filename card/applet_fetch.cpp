@@ -4,6 +4,7 @@
 
 #include "card/applet.h"
 #include "card/results.h"
+#include "card/text.h"
 
 namespace card {
 namespace {
@@ -13,17 +14,37 @@ constexpr std::uint32_t kLargest = 4 * 1024 * 1024;
 
 }  // namespace
 
-Task<> Applet::restore() {
-  const std::string text = co_await fetch();
+Task<> Applet::restore(std::uint16_t version) {
+  const std::string text = co_await fetch(version);
   co_await link_.close();
   tell_outcome(text);
   co_await say(text);
 }
 
+// A back-up that a later one has replaced: one that is kept since the next had far fewer entries,
+// or simply the one before.
+Task<> Applet::restore_older() {
+  const Command command =
+      commands::get_input("How many backups back, 1 to 9? 1 is the one before the last.",
+                          {.digits = true, .hidden = false, .least = 1, .most = 1});
+  const Response response = co_await proactive_.issue(command);
+  const auto value = response.objects.find(tag::kText);
+  if (response.result != General::performed || !value) co_return;
+  const auto text = decode_text_string(*value);
+  if (text && text->size() == 1 && (*text)[0] >= '1' && (*text)[0] <= '9') {
+    co_await restore(static_cast<std::uint16_t>((*text)[0] - '0'));
+    co_return;
+  }
+  const std::string told = "Nothing was restored. The last backup is brought by Restore.";
+  tell_outcome(told);
+  co_await say(told);
+}
+
 // With another card known, its key is asked for at once: the vault moves the record with it.
-Task<std::string> Applet::fetch() {
+Task<std::string> Applet::fetch(std::uint16_t version) {
   bip::Message begin = command(bip::Ins::fetch_begin);
   begin.fields.iccid = card_.iccid;
+  if (version > 0) begin.fields.version = version;
   begin.fields.max_data = settings_.block;
   begin.fields.number = own_number(card_.files);
   if (const auto previous = other_card()) {
@@ -41,6 +62,9 @@ Task<std::string> Applet::fetch_image(bip::Message begin) {
     if (reply.how == Reply::How::cancelled) co_return "Nothing was restored.";
     if (reply.how == Reply::How::lost) co_return "Connection lost. Please try again.";
     const bip::Fields& fields = reply.answer.message.fields;
+    if (begin.fields.version && reply.answer.is(result::kNothingStored)) {
+      co_return "There is no backup that far back.";
+    }
     if (!reply.answer.is(result::kDone)) co_return refusal(reply.answer);
     if (!fields.transaction || !fields.total || !fields.digest || *fields.total > kLargest) {
       co_return "The backup cannot be read.";

@@ -60,7 +60,8 @@ readable) for each "deliver HEX" that it hears. HEX are the TPDUs of TS 23.040, 
 user data alone.
 
 Script, one line each, # for comments:
-  menu TEXT            chooses the item (Back up, Restore, Write memo, Status, Erase backup)
+  menu TEXT            chooses the item (Back up, Restore, Restore older, Write memo, Status,
+                       Erase backup)
   key DIGITS | @FILE   answers the next question for a key; key cancel: the user does not want to
   type TEXT            answers the next question for text
   ok | ignore          acknowledges what is on the screen (also by itself) | lets the next one pass

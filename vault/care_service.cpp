@@ -37,6 +37,24 @@ std::string foreign_advice(const ForeignKeys& keys, bool claims, const TwoPerson
          " with that card, after the identity check.";
 }
 
+// A fuller back-up than the newest one, that is kept for this case: how the customer gets it back.
+std::string older_advice(const std::vector<ImageInfo>& versions, const TwoPerson& policy,
+                         base::Now now) {
+  constexpr std::size_t kMostInMenu = 9;  // of "Restore older"
+  for (std::size_t i = 1; i < versions.size(); ++i) {
+    const ImageInfo& one = versions[i];
+    if (one.pinned_until <= now.utc_ms || one.entries <= versions[0].entries) continue;
+    const std::string menu = i > kMostInMenu
+                                 ? ""
+                                 : base::cat("in the card's menu \"Restore older\", then ", i,
+                                             ", and \"Back up\" afterwards; or as a file: ");
+    return base::cat(" Version ", i, " has more entries (", one.entries, " instead of ",
+                     versions[0].entries, ") and is kept until ", base::iso_date(one.pinned_until),
+                     ": ", menu, call_for(policy, CareAction::hand_over), " --copy ", i, ".");
+  }
+  return "";
+}
+
 std::string advice_for(const Record& record, RecordState state, bool claims,
                        const TwoPerson& policy, base::Now now) {
   if (claims) {
@@ -125,6 +143,9 @@ CareResult<CareView> CareService::Call::view(const CareCall& call, const Record&
   });
   view->advice = advice_for(view->record, view->state, claims, policy.two_person, now) +
                  foreign_advice(view->foreign, claims, policy.two_person);
+  if (view->state != RecordState::suspended) {
+    view->advice += older_advice(view->versions, policy.two_person, now);
+  }
   view->record.key_mac = {};
   view->record.history_mac = {};
   return *view;

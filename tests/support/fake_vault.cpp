@@ -221,6 +221,7 @@ bip::Message FakeVault::store_end(const bip::Message& command) {
   if (!std::equal(digest.begin(), digest.end(), digest_->begin())) {
     return reply(result::kDigestMismatch);
   }
+  if (!image.empty()) older.insert(older.begin(), image);
   image = staged_;
   ended_ = true;
   bip::Message message = reply(result::kDone);
@@ -237,11 +238,14 @@ bip::Message FakeVault::key_confirm(const bip::Message& command) {
 bip::Message FakeVault::fetch_begin(const bip::Message& command) {
   if (image.empty()) return reply(result::kNothingStored);
   if (auto refused = check_key(command)) return std::move(*refused);
+  version_ = command.fields.version.value_or(0);
+  if (version_ > older.size()) return reply(result::kNothingStored);
+  const base::Bytes& content = version(version_);
   if (command.fields.previous) holder = command.fields.iccid;
   bip::Message message = reply(result::kDone);
   message.fields.transaction = fetch_ = 0x80000000 | (fetch_ + 1);
-  message.fields.total = static_cast<std::uint32_t>(image.size());
-  message.fields.digest = base::sha256(image);
+  message.fields.total = static_cast<std::uint32_t>(content.size());
+  message.fields.digest = base::sha256(content);
   if (wrong_digest) (*message.fields.digest)[0] ^= 1;
   return message;
 }
@@ -252,13 +256,14 @@ bip::Message FakeVault::fetch_data(const bip::Message& command) {
     fetch_ = 0;
   }
   if (*command.fields.transaction != fetch_) return reply(result::kNoTransaction);
+  const base::Bytes& content = version(version_);
   const std::size_t offset = *command.fields.offset;
-  if (offset >= image.size()) return reply(result::kMalformed);
-  const std::size_t size = std::min<std::size_t>(fetch_limit, image.size() - offset);
+  if (offset >= content.size()) return reply(result::kMalformed);
+  const std::size_t size = std::min<std::size_t>(fetch_limit, content.size() - offset);
   bip::Message message = reply(result::kDone);
-  message.fields.data.emplace(image.begin() + static_cast<std::ptrdiff_t>(offset),
-                              image.begin() + static_cast<std::ptrdiff_t>(offset + size));
-  if (offset + size == image.size()) issue_key(message);
+  message.fields.data.emplace(content.begin() + static_cast<std::ptrdiff_t>(offset),
+                              content.begin() + static_cast<std::ptrdiff_t>(offset + size));
+  if (offset + size == content.size()) issue_key(message);
   return message;
 }
 

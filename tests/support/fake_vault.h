@@ -27,7 +27,8 @@ class FakeVault {
 
   // What tests look at or set.
   base::Bytes image;
-  std::string key;  // empty: none was issued
+  std::vector<base::Bytes> older;  // images before it, newest first
+  std::string key;                 // empty: none was issued
   bool key_active = false;
   int attempts_left = 3;
   bool locked = false;
@@ -56,6 +57,7 @@ class FakeVault {
   bip::Message fetch_begin(const bip::Message& command);
   bip::Message fetch_data(const bip::Message& command);
   bip::Message erase(const bip::Message& command);
+  const base::Bytes& version(std::size_t back) const { return back == 0 ? image : older[back - 1]; }
   std::optional<bip::Message> check_key(const bip::Message& command);
   void issue_key(bip::Message& message);
 
@@ -71,6 +73,7 @@ class FakeVault {
   bool gap_told_ = false;
   std::size_t blocks_ = 0;
   std::uint32_t fetch_ = 0;
+  std::size_t version_ = 0;  // of that fetch
   int issued_ = 0;
 };
 

@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_SUITE(applet)
 
 BOOST_AUTO_TEST_CASE(the_menu_stands_after_power_on) {
   World world;
-  BOOST_TEST(world.terminal->menu().size() == 5u);
+  BOOST_TEST(world.terminal->menu().size() == 6u);
   BOOST_TEST(world.terminal->menu().at(0).text == "Back up");
   BOOST_TEST(world.applet->idle());
   BOOST_TEST(world.vault.connections == 0u);
