@@ -90,6 +90,9 @@ def main(options):
             "broken line": ("menu Write memo", "type a", "type b", "cut after 2500 sent",
                             "menu Back up", key.typed, "expect text Connection lost"),
             "line cut while receiving": ("cut after 900 received", "menu Restore", key.typed),
+            "an older back-up": ("menu Write memo", "type x", "type y", "menu Back up", key.typed,
+                                 "menu Restore older", "type 1", key.typed,
+                                 "expect text Restored: "),
             "erase": ("menu Erase backup", key.typed, "expect result done"),
         }
         seen = set()
