@@ -68,10 +68,7 @@ CardAnswer CardService::Case::foreign_key(RecordTx& tx, Record& own, Record& old
   const KeyCheck check = check_key(old_record, &key);
   if (check == KeyCheck::unknowable) return CardResult::try_later;
   if (check == KeyCheck::right) {
-    if (old_record.key_state == KeyState::issued) {
-      old_record.key_state = KeyState::active;
-      tx.note(old_record, {"key_confirmed", "card", "by its use"});
-    }
+    if (const auto note = confirm_by_use(old_record)) tx.note(old_record, *note);
     return move_now(tx, old_record, "right key");
   }
   own.foreign_wrong += 1;

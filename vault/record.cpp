@@ -1,5 +1,7 @@
 #include "vault/record.h"
 
+#include <utility>
+
 namespace vault {
 
 namespace {
@@ -51,14 +53,11 @@ void take_wrong_key(Decision& decision, const Policy& policy, base::Now now) {
   decision.notes.push_back({"locked", "card", record.lock_reason});
 }
 
-// Who types a key that nobody has confirmed has received it.
 void take_right_key(Decision& decision) {
   Record& record = decision.after;
   record.wrong_keys = 0;
   record.timed_once = false;
-  if (record.key_state != KeyState::issued) return;
-  record.key_state = KeyState::active;
-  decision.notes.push_back({"key_confirmed", "card", "by its use"});
+  if (auto note = confirm_by_use(record)) decision.notes.push_back(std::move(*note));
 }
 
 }  // namespace
@@ -71,6 +70,12 @@ RecordState state_of(const Record& record, base::Now now) {
 
 bool on_hold(const Record& record, const Policy& policy, base::Now now) {
   return record.moved_at != 0 && now.utc_ms < record.moved_at + policy.swap_hold;
+}
+
+std::optional<HistoryNote> confirm_by_use(Record& record) {
+  if (record.key_state != KeyState::issued) return std::nullopt;
+  record.key_state = KeyState::active;
+  return HistoryNote{"key_confirmed", "card", "by its use"};
 }
 
 int attempts_left(const Record& record) { return kAttempts - record.wrong_keys; }

@@ -178,6 +178,9 @@ struct Decision {
 Decision decide(const Record& record, const Command& command, const Policy& policy, base::Now now);
 
 int attempts_left(const Record& record);
+// Who types a key that nobody has confirmed has received it: it is active. The entry for the
+// history, unless it was active before.
+std::optional<HistoryNote> confirm_by_use(Record& record);
 // Within swap_hold of its last move: nothing without a key.
 bool on_hold(const Record& record, const Policy& policy, base::Now now);
 
