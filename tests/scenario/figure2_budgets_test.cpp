@@ -3,24 +3,21 @@
 // care can do about each.
 #include <boost/test/unit_test.hpp>
 
-#include "tests/support/laboratory.h"
+#include "tests/scenario/two_cards.h"
 
 using namespace support;
+using scenario::kNew;
+using scenario::kOld;
+using scenario::kOther;
 using vault::CardResult;
 using vault::CareService;
 
 namespace {
 
-const std::string kOld = "8944351002100001231";
-const std::string kNew = "8944351002100001249";
-const std::string kOther = "8944351002100001256";
-
-struct Fixture {
+struct Fixture : scenario::TwoCards {
   Fixture() {
     for (const std::string& card : {kOld, kNew, kOther}) lab.import(card);
-    old_card.back_up(image);
-    key = old_card.key;
-    old_card.hang_up();
+    old_card_stores();
   }
   CardResult say(CardInHand& card, const std::string& said) {
     return card.report(kOld, said).result;
@@ -44,12 +41,6 @@ struct Fixture {
     BOOST_TEST((failure->error == vault::CareError::wrong_state));
     return failure->text;
   }
-
-  Laboratory lab;
-  CardInHand old_card{lab, kOld};
-  CardInHand new_card{lab, kNew};
-  const base::Bytes image = example_image(30, 'o');
-  std::string key;
 };
 
 }  // namespace

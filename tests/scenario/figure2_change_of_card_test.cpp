@@ -2,34 +2,25 @@
 // never on a stranger's word.
 #include <boost/test/unit_test.hpp>
 
-#include "tests/support/laboratory.h"
+#include "tests/scenario/two_cards.h"
 #include "vault/history.h"
 
 using namespace support;
+using scenario::kNew;
+using scenario::kOld;
+using scenario::kOther;
 using vault::CardResult;
 
 namespace {
 
-const std::string kOld = "8944351002100001231";
-const std::string kNew = "8944351002100001249";
-const std::string kOther = "8944351002100001256";
-
-struct Fixture {
-  explicit Fixture(const vault::Policy& policy = {}) : lab(policy) {
+struct Fixture : scenario::TwoCards {
+  explicit Fixture(const vault::Policy& policy = {}) : TwoCards(policy) {
     lab.import(kOld, "+491721234567", "customer-1");
     lab.import(kNew);
     lab.import(kOther);
-    old_card.back_up(image);
-    key = old_card.key;
-    old_card.hang_up();
+    old_card_stores();
   }
   bool pending(const Answer& answer) const { return answer.result == CardResult::move_pending; }
-
-  Laboratory lab;
-  CardInHand old_card{lab, kOld};
-  CardInHand new_card{lab, kNew};
-  const base::Bytes image = example_image(30, 'o');
-  std::string key;
 };
 
 }  // namespace

@@ -1,16 +1,16 @@
 // Figure 2 under each `rebind`: on whose word a record follows to a new card without its key.
 #include <boost/test/unit_test.hpp>
 
-#include "tests/support/laboratory.h"
+#include "tests/scenario/two_cards.h"
 
 using namespace support;
+using scenario::kNew;
+using scenario::kOld;
 using vault::CardResult;
 using vault::Rebind;
 
 namespace {
 
-const std::string kOld = "8944351002100001231";
-const std::string kNew = "8944351002100001249";
 const std::string kNumber = "+491721234567";
 const std::string kOtherNumber = "+491721234568";
 
@@ -21,13 +21,11 @@ vault::Policy rebind(Rebind how) {
 }
 
 // The old card has stored; the new one has that number, if any.
-struct World {
-  World(Rebind how, const std::string& new_number) : lab(rebind(how)) {
+struct World : scenario::TwoCards {
+  World(Rebind how, const std::string& new_number) : TwoCards(rebind(how)) {
     lab.import(kOld, kNumber);
     lab.import(kNew, new_number);
-    old_card.back_up(image);
-    key = old_card.key;
-    old_card.hang_up();
+    old_card_stores();
   }
   bool moved(const Answer& answer) {
     const bool here = lab.record(kNew).image.has_value();
@@ -35,12 +33,6 @@ struct World {
     BOOST_TEST(lab.known(kOld) == !here);
     return here;
   }
-
-  Laboratory lab;
-  CardInHand old_card{lab, kOld};
-  CardInHand new_card{lab, kNew};
-  const base::Bytes image = example_image(30, 'o');
-  std::string key;
 };
 
 }  // namespace
