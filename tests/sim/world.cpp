@@ -125,6 +125,7 @@ void World::kill(Instance& instance) {
   instance.calendar_store.reset();
   instance.store.reset();
   instance.stores.reset();
+  ++instance.life;
   start(instance);
   instance.down_until = now().mono_ms + chance_.between(100, 60'000);
 }

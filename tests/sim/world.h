@@ -62,6 +62,7 @@ class World {
     std::unique_ptr<FaultyStore> calendar_store;
     std::unique_ptr<Smsc> smsc;
     std::unique_ptr<vault::ReminderService> reminders;
+    int life = 0;                 // counts its starts: what was meant for an earlier one is lost
     std::int64_t down_until = 0;  // mono_ms
   };
   struct Link;

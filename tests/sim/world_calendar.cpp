@@ -68,11 +68,10 @@ void World::handed(Instance& instance, const Smsc::Taken& taken) {
     oracle_.reminded(number);
     if (chance_.one_in(4)) subscriber_answers(taken.sms.to);
   }
-  const vault::ReminderService* const service = instance.reminders.get();
   const vault::SmsOutcome outcome{
       taken.sms.ref, 1, 1, taken.told, "smsc", base::cat("id", ++messages_), 0, false};
-  after(chance_.between(1, 60'000), [this, &instance, service, outcome] {
-    if (instance.reminders.get() != service) return;
+  after(chance_.between(1, 60'000), [this, &instance, life = instance.life, outcome] {
+    if (instance.life != life) return;
     tell(base::cat("instance ", &instance - instances_.data(), " hears of message ",
                    outcome.ref % 100'000));
     instance.reminders->outcome(outcome);

@@ -106,10 +106,8 @@ void World::ended(const LinkPtr& link) {
   after(chance_.between(1, 500), [this, link] { hang_up(link); });
   if (!card || !card->channel || card->channel->settled()) return;
   auto shared = std::make_shared<std::unique_ptr<bip::Card>>(std::move(card));
-  // Whose instance was killed meanwhile is lost with it.
-  const vault::CardService* const service = link->instance->cards.get();
-  after(chance_.between(0, 50), [this, link, shared, service] {
-    if (link->instance->cards.get() == service) put_away(*link->instance, std::move(*shared));
+  after(chance_.between(0, 50), [this, link, shared, life = link->instance->life] {
+    if (link->instance->life == life) put_away(*link->instance, std::move(*shared));
   });
 }
 
