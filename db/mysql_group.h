@@ -1,21 +1,18 @@
-// Group commit: changes of stores that wait at the same moment share one transaction. The first
-// who waits leads; while it commits, the next group gathers. Any thread; no thread of its own.
+// Group commit: changes of stores that wait at the same moment share one transaction.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <vector>
 
-#include "base/doorbell.h"
 #include "base/secret.h"
+#include "base/together.h"
 #include "db/change_set.h"
 #include "db/mysql_bulk.h"
 #include "db/mysql_servers.h"
 
 namespace db {
 
+// Any thread; no thread of its own.
 class MySqlGroup {
  public:
   // Both outlive the group.
@@ -28,18 +25,13 @@ class MySqlGroup {
   void commit(const ChangeSet& changes, const std::function<void()>& alone);
 
  private:
-  enum class Fate { waiting, leads, done, alone, unknown };
+  enum class Fate { done, alone, unknown };
   struct Member {
     const ChangeSet* changes = nullptr;
-    Fate fate = Fate::waiting;
-    base::Doorbell decided;  // rung once, when its fate is
+    Fate fate = Fate::alone;
   };
-  using Members = std::vector<Member*>;
+  using Members = base::Together<Member>::Wishes;
 
-  void wait_for_leader(Member& own);
-  void lead(Member& own, Members& members);
-  void take_all(Members& members);
-  Member* hand_over();
   Fate commit_together(const Members& members);
 
   const MySqlServers& servers_;
@@ -47,9 +39,7 @@ class MySqlGroup {
   std::unique_ptr<MySqlBulk> bulk_;  // the leader's alone
   std::size_t server_ = 0;           // that it leads to
   bool unable_ = false;              // the leader's alone: the server does not know array binding
-  std::mutex mutex_;
-  std::deque<Member*> queue_;
-  bool led_ = false;
+  base::Together<Member> together_{64};
 };
 
 }  // namespace db
