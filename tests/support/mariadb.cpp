@@ -127,7 +127,14 @@ void MariaDb::kill() {
   pid_ = 0;
 }
 
-void MariaDb::pause() { ::kill(pid_, SIGSTOP); }
+void MariaDb::pause() {
+  ::kill(pid_, SIGSTOP);
+  // Until its main thread has seen the signal, all others go on.
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT) != 0 &&
+         errno == EINTR) {
+  }
+}
 void MariaDb::resume() { ::kill(pid_, SIGCONT); }
 
 void MariaDb::run(const std::string& sql) {
