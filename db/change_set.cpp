@@ -204,10 +204,19 @@ void apply_history(SqlConnection& connection, const ChangeSet& changes) {
 
 }  // namespace
 
-bool ChangeSet::empty() const {
-  return records.empty() && counters.empty() && image_adds.empty() && image_moves.empty() &&
-         image_drops.empty() && part_drops.empty() && part_adds.empty() && move_adds.empty() &&
-         move_drops.empty() && history.empty() && !own && messages.empty();
+bool ChangeSet::empty() const { return records.empty() && only_records(); }
+
+bool ChangeSet::only_records() const {
+  return counters.empty() && image_adds.empty() && image_moves.empty() && image_drops.empty() &&
+         part_drops.empty() && part_adds.empty() && move_adds.empty() && move_drops.empty() &&
+         history.empty() && !own && messages.empty();
+}
+
+bool ChangeSet::must_last() const {
+  if (records.size() != 1 || !only_records()) return true;
+  const RecordWrite& write = records.front();
+  return write.kind != RecordWrite::Kind::update || write.renamed || write.beside.images ||
+         (write.changed & ~columns_under_way()) != 0;
 }
 
 bool ChangeSet::ordinary() const {

@@ -16,7 +16,7 @@ constexpr std::uint32_t kLookUpPauseMs = 50;
 
 }  // namespace
 
-SqlConnection& MySqlStore::connection() {
+std::shared_ptr<SqlConnection> MySqlStore::connection() {
   if (connection_ && server_ != servers_.current()) connection_.reset();  // the others have left
   if (!connection_) {
     if (Clock::now() < not_before_) {
@@ -24,7 +24,7 @@ SqlConnection& MySqlStore::connection() {
     }
     connect();
   }
-  return *connection_;
+  return connection_;
 }
 
 void MySqlStore::connect() {
@@ -86,6 +86,10 @@ void MySqlStore::write_statements(const ChangeSet& changes) {
     disconnect();
     throw;
   }
+}
+
+std::optional<StoredRecord> MySqlStore::find_record(SqlConnection& use, const vault::Iccid& iccid) {
+  return reads_.read(use, iccid);
 }
 
 Fate MySqlStore::look_up(const RecordWrite& write, const vault::OpId& op) {

@@ -9,6 +9,7 @@
 #include "db/health.h"
 #include "db/mysql_connection.h"
 #include "db/mysql_group.h"
+#include "db/mysql_reads.h"
 #include "db/mysql_servers.h"
 #include "db/sql_store.h"
 
@@ -19,17 +20,19 @@ class MySqlStore : public SqlStore {
   // All but the settings are shared by the factory's stores.
   MySqlStore(const Settings& settings, MySqlServers& servers, const base::Secret& password,
              const FileKeyRing& keys, Health& health, RecordMemory& memory,
-             StagedTotal& staged_total, MySqlGroup& group)
+             StagedTotal& staged_total, MySqlGroup& group, MySqlReads& reads)
       : SqlStore(settings, keys, health, memory, staged_total),
         servers_(servers),
         password_(password),
-        group_(group) {}
+        group_(group),
+        reads_(reads) {}
 
  protected:
-  SqlConnection& connection() override;
+  std::shared_ptr<SqlConnection> connection() override;
   void disconnect() noexcept override;
   void write(const ChangeSet& changes) override;
   Fate look_up(const RecordWrite& write, const vault::OpId& op) override;
+  std::optional<StoredRecord> find_record(SqlConnection& use, const vault::Iccid& iccid) override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -41,7 +44,8 @@ class MySqlStore : public SqlStore {
   MySqlServers& servers_;
   const base::Secret& password_;
   MySqlGroup& group_;
-  std::unique_ptr<MySqlConnection> connection_;
+  MySqlReads& reads_;
+  std::shared_ptr<MySqlConnection> connection_;
   std::size_t server_ = 0;  // that it leads to
   bool connected_before_ = false;
   Clock::time_point not_before_{};   // after a failure to connect: fail at once until then
@@ -59,7 +63,7 @@ class MySqlStoreFactory : public vault::StoreFactory {
 
   std::unique_ptr<vault::Store> open() override {
     return std::make_unique<MySqlStore>(settings_, servers_, password_, keys_, health_, memory_,
-                                        staged_total_, group_);
+                                        staged_total_, group_, reads_);
   }
 
  private:
@@ -72,6 +76,7 @@ class MySqlStoreFactory : public vault::StoreFactory {
   RecordMemory memory_;
   StagedTotal staged_total_;
   MySqlGroup group_{servers_, password_};
+  MySqlReads reads_;
 };
 
 }  // namespace db

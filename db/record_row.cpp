@@ -170,6 +170,25 @@ StoredRecord read_record(const Row& row) {
   return stored;
 }
 
+ColumnSet columns_under_way() {
+  static const ColumnSet columns = [] {
+    ColumnSet set = 0;
+    for (std::size_t i = 0; i < std::size(kColumns); ++i) {
+      const std::string_view name = kColumns[i].name;
+      if (name.starts_with("upload_") || name.starts_with("fetch_")) set |= ColumnSet{1} << i;
+    }
+    return set;
+  }();
+  return columns;
+}
+
+std::optional<StoredRecord> select_record(SqlConnection& connection, const char* where, Param key) {
+  std::optional<StoredRecord> record;
+  connection.query(record_sql().select + where, {key},
+                   [&](const Row& row) { record = read_record(row); });
+  return record;
+}
+
 void append_insert(std::vector<Param>& params, const Record& record,
                    const std::optional<base::Bytes>& images, const vault::OpId& op) {
   params.emplace_back(base::View(record.id));

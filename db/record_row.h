@@ -46,10 +46,14 @@ struct StoredRecord {
 };
 // Throws SqlError when the row is not one that this program wrote.
 StoredRecord read_record(const Row& row);
+// The row for which `where`, with one parameter, holds; the last one of several.
+std::optional<StoredRecord> select_record(SqlConnection& connection, const char* where, Param key);
 
 // A set of the columns of records, by bits.
 using ColumnSet = std::uint64_t;
 ColumnSet changed_columns(const vault::Record& before, const vault::Record& after);
+// Those that tell only what is under way: an upload or a fetch that was begun.
+ColumnSet columns_under_way();
 // What a row has beside the record's fields; nothing: no change.
 struct Beside {
   std::optional<base::Bytes> images;  // packed

@@ -132,7 +132,7 @@ Outcome SqlStore::broken(const char* why) noexcept {
 // Nothing: to be tried again.
 std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
                                          Retry& retry) {
-  SqlConnection& reading = connection();
+  const std::shared_ptr<SqlConnection> reading = connection();
   ChangeSet changes;
   if (retry.suspect) {
     // Between the look-up and now the cut-off commit may still have come through.
@@ -145,9 +145,10 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
   }
   bool from_memory = false;
   {
-    SqlTx tx(reading, sealer_, keys_, now, retry.op, retry.trust_memory ? &memory_ : nullptr,
+    const FindRecord find = [&](const vault::Iccid& iccid) { return find_record(*reading, iccid); };
+    SqlTx tx(*reading, find, sealer_, keys_, now, retry.op, retry.trust_memory ? &memory_ : nullptr,
              staged_total_);
-    const ReadScope scope(reading);
+    const ReadScope scope(*reading);
     const bool wanted = f(tx);
     tx.rethrow();
     if (wanted) changes = tx.take_changes();
@@ -168,6 +169,7 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
     write(changes);
   } catch (const SqlError& error) {
     if (error.kind() == Kind::conflict && from_memory) return std::nullopt;
+    if (error.kind() != Kind::conflict) staged_total_.forget();  // it may have happened
     if (error.kind() != Kind::unknown) throw;
     health_.count("db.unknown_commits");
     if (changes.records.empty()) throw;  // only a counter: nothing that bears our mark
@@ -185,6 +187,10 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
   return Outcome::committed;
 }
 
+std::optional<StoredRecord> SqlStore::find_record(SqlConnection& use, const vault::Iccid& iccid) {
+  return select_record(use, " WHERE iccid = ?", std::string_view(iccid.digits()));
+}
+
 void SqlStore::remember(ChangeSet& changes) {
   if (changes.records.size() != 1 || !changes.records.front().record.upload) return;
   RecordWrite& write = changes.records.front();
@@ -198,9 +204,9 @@ template <class T, class F>
 base::Result<T> SqlStore::reading(F&& read) {
   for (bool again = true;; again = false) {
     try {
-      SqlConnection& use = connection();
-      const ReadScope scope(use);
-      T value = read(use);
+      const std::shared_ptr<SqlConnection> use = connection();
+      const ReadScope scope(*use);
+      T value = read(*use);
       health_.reachable();
       return value;
     } catch (const SqlError& error) {

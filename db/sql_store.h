@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 
 #include "db/change_set.h"
@@ -52,9 +53,12 @@ class SqlStore : public vault::Store {
   vault::MessageScan& messages() override { return scan_; }
 
  protected:
-  // A connection whose schema has been checked; throws SqlError `lost` or `schema`.
-  virtual SqlConnection& connection() = 0;
+  // A connection whose schema has been checked; throws SqlError `lost` or `schema`. Whoever holds
+  // it while its fiber waits keeps it, though another update may have dropped it meanwhile.
+  virtual std::shared_ptr<SqlConnection> connection() = 0;
   virtual void disconnect() noexcept = 0;
+  // Perhaps together with what other stores want to read.
+  virtual std::optional<StoredRecord> find_record(SqlConnection& use, const vault::Iccid& iccid);
   // Makes the changes durable. Throws SqlError; `unknown` if its fate is open.
   virtual void write(const ChangeSet& changes) = 0;
   // After `unknown`, and again before f is called anew: waits until the fate can be seen.

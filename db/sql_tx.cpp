@@ -21,9 +21,11 @@ std::string where_sql(const char* where) { return record_sql().select + where; }
 
 }  // namespace
 
-SqlTx::SqlTx(SqlConnection& connection, const Sealer& sealer, const vault::KeyRing& keys,
-             base::Now now, const vault::OpId& op, RecordMemory* memory, StagedTotal& staged_total)
+SqlTx::SqlTx(SqlConnection& connection, const FindRecord& find, const Sealer& sealer,
+             const vault::KeyRing& keys, base::Now now, const vault::OpId& op, RecordMemory* memory,
+             StagedTotal& staged_total)
     : connection_(connection),
+      find_(find),
       sealer_(sealer),
       keys_(keys),
       now_(now),
@@ -59,14 +61,17 @@ SqlTx::Entry* SqlTx::adopt(StoredRecord&& loaded) {
   return entry;
 }
 
-SqlTx::Entry* SqlTx::load(const char* where, Param key) {
+SqlTx::Entry* SqlTx::load(const std::function<std::optional<StoredRecord>()>& read) {
   Entry* entry = nullptr;
   fault_.guarded([&] {
-    std::optional<StoredRecord> record;
-    connection_.query(where_sql(where), {key}, [&](const Row& row) { record = read_record(row); });
+    std::optional<StoredRecord> record = read();
     if (record) entry = adopt(std::move(*record));
   });
   return entry;
+}
+
+SqlTx::Entry* SqlTx::load(const char* where, Param key) {
+  return load([&] { return select_record(connection_, where, key); });
 }
 
 // The record of the last commit, if this process has just written it. Only the first one of an
@@ -85,7 +90,7 @@ SqlTx::Entry* SqlTx::look_up(const Iccid& iccid) {
   if (!by_iccid_.contains(iccid.digits())) remember(iccid);
   const auto known = by_iccid_.find(iccid.digits());
   if (known != by_iccid_.end()) return known->second;
-  Entry* const entry = load(" WHERE iccid = ?", std::string_view(iccid.digits()));
+  Entry* const entry = load([&] { return find_(iccid); });
   by_iccid_[iccid.digits()] = entry;
   return entry;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,11 +23,15 @@
 
 namespace db {
 
+// How the record of a card is found. Throws SqlError.
+using FindRecord = std::function<std::optional<StoredRecord>(const vault::Iccid&)>;
+
 class SqlTx : public vault::RecordTx {
  public:
   // All referenced objects outlive the transaction. `memory` may be null.
-  SqlTx(SqlConnection& connection, const Sealer& sealer, const vault::KeyRing& keys, base::Now now,
-        const vault::OpId& op, RecordMemory* memory, StagedTotal& staged_total);
+  SqlTx(SqlConnection& connection, const FindRecord& find, const Sealer& sealer,
+        const vault::KeyRing& keys, base::Now now, const vault::OpId& op, RecordMemory* memory,
+        StagedTotal& staged_total);
   ~SqlTx() override;
 
   vault::Record* find(const vault::Iccid& iccid) override;
@@ -84,6 +89,7 @@ class SqlTx : public vault::RecordTx {
   };
 
   Entry* adopt(StoredRecord&& loaded);
+  Entry* load(const std::function<std::optional<StoredRecord>()>& read);
   Entry* load(const char* where, Param key);
   bool remember(const vault::Iccid& iccid);
   Entry* look_up(const vault::Iccid& iccid);
@@ -108,6 +114,7 @@ class SqlTx : public vault::RecordTx {
   void collect_hanging(ChangeSet& out);
 
   SqlConnection& connection_;
+  const FindRecord& find_;
   const Sealer& sealer_;
   const vault::KeyRing& keys_;
   const base::Now now_;

@@ -201,6 +201,36 @@ int SqliteConnection::committed(void* self, sqlite3* handle, const char* databas
 
 void SqliteConnection::checkpoint() noexcept { sqlite3_wal_checkpoint(handle_, nullptr); }
 
+void SqliteConnection::defer_syncs() {
+  std::string mode;
+  query("PRAGMA journal_mode", {}, [&](const Row& row) { mode = row.text(0); });
+  sqlite3_file* log = nullptr;
+  if (mode != "wal" ||
+      sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+      log == nullptr || log->pMethods == nullptr) {
+    return;
+  }
+  log_ = log;
+  // Also the log's name in its folder, which only the first sync of a file writes.
+  must_sync_log();
+  run("PRAGMA synchronous = NORMAL");
+}
+
+bool SqliteConnection::sync_log() noexcept {
+  return log_ == nullptr || log_->pMethods->xSync(log_, SQLITE_SYNC_NORMAL) == SQLITE_OK;
+}
+
+void SqliteConnection::empty_log() {
+  bool busy = true;
+  query("PRAGMA wal_checkpoint(TRUNCATE)", {}, [&](const Row& row) { busy = row.number(0) != 0; });
+  if (busy) throw SqlError(Kind::conflict, 0, "sqlite: the log is in use");
+  must_sync_log();  // what it was must not come back
+}
+
+void SqliteConnection::must_sync_log() {
+  if (!sync_log()) throw SqlError(Kind::other, 0, "sqlite: the log cannot be synchronised");
+}
+
 bool SqliteConnection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 
 void SqliteConnection::rollback() noexcept {

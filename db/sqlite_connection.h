@@ -7,6 +7,7 @@
 #include "db/sql.h"
 
 struct sqlite3;
+struct sqlite3_file;
 
 namespace db {
 
@@ -43,6 +44,15 @@ class SqliteConnection : public SqlConnection {
   // as many as by SQLite's default, for a log of 16 MiB.
   static constexpr int kCheckpointPages = 4000;
 
+  // From now on commit() does not wait for the disk: what was committed outlasts a power failure
+  // once sync_log() has returned true after it. Only where the journal is a log (WAL), which has
+  // been read or written already; elsewhere nothing changes.
+  void defer_syncs();
+  // Any thread, also while another one uses the connection.
+  bool sync_log() noexcept;
+  // Writes all of the log back and begins it anew. Throws SqlError when somebody still needs it.
+  void empty_log();
+
   // How long a statement waits for another connection's lock.
   void busy_timeout(std::int64_t ms);
   // False when SQLite itself has ended the transaction because of an error.
@@ -51,9 +61,11 @@ class SqliteConnection : public SqlConnection {
  private:
   struct Cache;
 
+  void must_sync_log();
   static int committed(void* self, sqlite3* handle, const char* database, int pages);
 
   sqlite3* handle_ = nullptr;
+  sqlite3_file* log_ = nullptr;  // of the connection, once syncs are deferred
   int log_pages_ = 0;
   std::unique_ptr<Cache> cache_;
 };

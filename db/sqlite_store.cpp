@@ -12,8 +12,6 @@ using Kind = SqlError::Kind;
 
 namespace {
 
-constexpr std::size_t kLargestBatch = 64;
-
 void must_have_schema(SqlConnection& connection) {
   const std::string fault = schema_fault(read_schema(connection));
   if (!fault.empty()) throw SqlError(Kind::schema, 0, fault);
@@ -46,65 +44,79 @@ std::int64_t ms_until(std::chrono::steady_clock::time_point end) {
 }  // namespace
 
 void CommitQueue::commit(const ChangeSet& changes) {
-  Waiting own;
+  Member own;
   own.changes = &changes;
-  Batch room;
-  room.reserve(kLargestBatch);  // once others wait for a leader, it must not fail
   own.deadline = Clock::now() + std::chrono::milliseconds(settings_.query_timeout_ms);
-  bool leads = false;
-  {
-    const std::lock_guard lock(mutex_);
-    queue_.push_back(&own);
-    leads = !std::exchange(led_, true);
-  }
-  if (!leads) wait_for_leader(own);
-  while (!own.done) lead(own, room);
+  if (!join(own)) throw SqlError(Kind::conflict, 0, "sqlite: no turn to write in time");
   if (own.error) std::rethrow_exception(own.error);
 }
 
-// Throws when the time is up and no leader has begun with this one.
-void CommitQueue::wait_for_leader(Waiting& own) {
-  if (own.changed.wait_until(own.deadline)) return;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto place = std::find(queue_.begin(), queue_.end(), &own);
-    if (place != queue_.end() && !own.leads) {
-      queue_.erase(place);
-      throw SqlError(Kind::conflict, 0, "sqlite: no turn to write in time");
-    }
-  }
-  own.changed.wait();
+void CommitQueue::with_writer(const std::function<void(SqliteConnection&)>& f) {
+  Member own;
+  own.visit = &f;
+  own.deadline = Clock::now() + std::chrono::hours(1);
+  if (join(own) && own.error) std::rethrow_exception(own.error);
 }
 
-// Commits for all who wait. Wakes the one who leads next, then those whose changes were dealt with.
-void CommitQueue::lead(const Waiting& own, Batch& batch) {
-  batch.clear();
-  {
-    const std::lock_guard lock(mutex_);
-    while (!queue_.empty() && batch.size() < kLargestBatch) {
-      batch.push_back(queue_.front());
-      queue_.pop_front();
-    }
-  }
-  commit_batch(batch);
-  const bool due = checkpoint_is_due();
-  Waiting* next = nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    for (Waiting* waiting : batch) waiting->done = true;
-    led_ = !queue_.empty();
-    if (led_) {
-      next = queue_.front();
-      next->leads = true;
-    } else {
-      free_.notify_all();
-    }
-  }
-  if (next != nullptr) next->changed.ring();
-  for (Waiting* waiting : batch) {
-    if (waiting != &own) waiting->changed.ring();
-  }
+bool CommitQueue::join(Member& own) {
+  std::shared_ptr<SqliteConnection> used;  // while this one leads
+  bool due = false;
+  const bool done = group_.join(
+      own, own.deadline - Clock::now(),
+      [&](const Batch& batch) {
+        lead(batch);
+        used = writer_if_any();
+        due = checkpoint_is_due();
+      },
+      [](const Member& m) { return !m.error && m.changes != nullptr && m.changes->must_last(); },
+      [&](const Batch& batch) { make_last(batch, used); });
   if (due) checkpoint_beside();
+  return done;
+}
+
+void CommitQueue::lead(const Batch& batch) noexcept {
+  try {
+    Batch writes;
+    for (Member* member : batch) {
+      if (member->visit == nullptr) {
+        writes.push_back(member);
+      } else {
+        (*member->visit)(writer());
+      }
+    }
+    if (!writes.empty()) commit_batch(writes);
+  } catch (...) {  // of a visitor, or for lack of memory
+    for (Member* member : batch) member->error = std::current_exception();
+  }
+}
+
+// Of several groups that wait for the disk one lets it write for all.
+void CommitQueue::make_last(const Batch& batch,
+                            const std::shared_ptr<SqliteConnection>& connection) noexcept {
+  try {
+    Sync own{connection};
+    if (connection != nullptr) {
+      syncs_.join(own, std::chrono::hours(1), [&](const auto& syncs) { sync(syncs); });
+    }
+    if (own.done) return;
+    const SqlError error(Kind::other, 0, "sqlite: the log cannot be synchronised");
+    for (Member* member : batch) member->error = own_copy(error);
+  } catch (...) {
+    for (Member* member : batch) member->error = std::current_exception();
+  }
+}
+
+void CommitQueue::sync(const std::vector<Sync*>& syncs) {
+  for (auto at = syncs.begin(); at != syncs.end(); ++at) {
+    const auto same = [&](const Sync* before) { return before->connection == (*at)->connection; };
+    const auto before = std::find_if(syncs.begin(), at, same);
+    if (before != at) {
+      (*at)->done = (*before)->done;
+    } else if (!log_in_doubt_) {
+      (*at)->done = (*at)->connection->sync_log();
+      if (!(*at)->done) log_in_doubt_ = true;
+    }
+  }
 }
 
 // Asked by the leader. Does the rest of one that was made beside; true: the next is to be begun.
@@ -133,22 +145,27 @@ void CommitQueue::checkpoint_beside() {
   checkpoint_ = Checkpoint::rest;
 }
 
-void CommitQueue::with_writer(const std::function<void(SqliteConnection&)>& f) {
-  std::unique_lock lock(mutex_);
-  free_.wait(lock, [&] { return !led_; });
-  f(writer());
-}
-
 SqliteConnection& CommitQueue::writer() {
   if (!writer_) open_writer();
   return *writer_;
 }
 
+// Whatever became of the one that committed: any connection can sync the log, if there still is
+// one.
+std::shared_ptr<SqliteConnection> CommitQueue::writer_if_any() noexcept {
+  try {
+    writer();
+  } catch (...) {
+  }
+  return writer_;
+}
+
 void CommitQueue::open_writer() {
-  auto made = std::make_unique<SqliteConnection>(settings_.path, SqliteMode::write,
+  auto made = std::make_shared<SqliteConnection>(settings_.path, SqliteMode::write,
                                                  settings_.query_timeout_ms);
   must_have_schema(*made);
   made->defer_checkpoints();
+  made->defer_syncs();
   if (!checkpointer_) {
     checkpointer_ = std::make_unique<SqliteConnection>(settings_.path, SqliteMode::read, 0);
   }
@@ -159,27 +176,31 @@ void CommitQueue::open_writer() {
 // each is tried by itself: one that asks for too much must not take the others with it. When it
 // cannot even begin, because another process writes, none can: the time of the one who has waited
 // longest is what is spent on it.
-void CommitQueue::commit_batch(Batch& batch) {
+void CommitQueue::commit_batch(const Batch& batch) noexcept {
   try {
     SqliteConnection& connection = writer();
     connection.busy_timeout(ms_until(batch.front()->deadline));
+    if (log_in_doubt_) {
+      connection.empty_log();
+      log_in_doubt_ = false;
+    }
     connection.begin();
     try {
       commit_together(connection, batch);
     } catch (...) {
       connection.rollback();
       if (batch.size() == 1) throw;
-      for (Waiting* waiting : batch) {
-        Batch single{waiting};
+      for (Member* member : batch) {
+        Batch single{member};
         commit_batch(single);
       }
     }
   } catch (const SqlError& error) {
-    for (Waiting* waiting : batch) waiting->error = own_copy(error);
+    for (Member* member : batch) member->error = own_copy(error);
     // After an I/O error or the like a new connection is the way back.
     if (error.kind() == Kind::other || error.kind() == Kind::lost) writer_.reset();
   } catch (...) {
-    for (Waiting* waiting : batch) waiting->error = std::current_exception();
+    for (Member* member : batch) member->error = std::current_exception();
     writer_.reset();
   }
   // A transaction that could not even be rolled back ends with its connection.
@@ -188,26 +209,26 @@ void CommitQueue::commit_batch(Batch& batch) {
 
 void CommitQueue::commit_together(SqliteConnection& connection, const Batch& batch) {
   std::set<vault::RecordId> seen;
-  for (Waiting* waiting : batch) {
-    waiting->error = nullptr;
-    if (batch.size() > 1 && !all_new(seen, *waiting->changes)) {
-      waiting->error =
+  for (Member* member : batch) {
+    member->error = nullptr;
+    if (batch.size() > 1 && !all_new(seen, *member->changes)) {
+      member->error =
           own_copy(SqlError(Kind::conflict, 0, "changed by another writer of the same group"));
       continue;
     }
-    apply(connection, *waiting->changes);
+    apply(connection, *member->changes);
   }
   connection.commit();
 }
 
-SqlConnection& SqliteStore::connection() {
+std::shared_ptr<SqlConnection> SqliteStore::connection() {
   if (!reader_) {
-    auto made = std::make_unique<SqliteConnection>(settings().path, SqliteMode::read,
+    auto made = std::make_shared<SqliteConnection>(settings().path, SqliteMode::read,
                                                    settings().query_timeout_ms);
     must_have_schema(*made);
     reader_ = std::move(made);
   }
-  return *reader_;
+  return reader_;
 }
 
 }  // namespace db

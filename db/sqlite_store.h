@@ -4,54 +4,59 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
-#include "base/doorbell.h"
+#include "base/together.h"
 #include "db/health.h"
 #include "db/sql_store.h"
 #include "db/sqlite_connection.h"
 
 namespace db {
 
-// Any thread. The first who waits commits for all who wait with it; no thread of its own.
-// Checkpoints are not part of a commit, so that nobody waits for them: who has led a group writes
-// most of the log back when others are committing already, and the next leader the little that they
-// have added meanwhile, so that the log begins anew.
+// Any thread; no thread of its own. What waits together is committed together, and then, while the
+// next group commits, made to last by one sync of the log. Checkpoints are not part of a commit, so
+// that nobody waits for them: who has led a group writes most of the log back when others are
+// committing already, and the next leader the little that they have added meanwhile, so that the
+// log begins anew.
 class CommitQueue {
  public:
   explicit CommitQueue(const Settings& settings) : settings_(settings) {}
 
-  // Returns when the changes are durable; throws SqlError when they are not, `conflict` when they
-  // had to wait longer than the query time-out.
+  // Returns when the changes outlast a power failure, or, if they need not yet (ChangeSet), when
+  // everybody sees them. Throws SqlError when they do not: `conflict` when they had to wait longer
+  // than the query time-out. When the log cannot be synchronised they may be seen all the same.
   void commit(const ChangeSet& changes);
   // Runs f on the writer's connection while nobody commits.
   void with_writer(const std::function<void(SqliteConnection&)>& f);
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Waiting {
+  struct Member {
     const ChangeSet* changes = nullptr;
+    const std::function<void(SqliteConnection&)>* visit = nullptr;  // instead of changes
     Clock::time_point deadline;
     std::exception_ptr error;
-    bool done = false;
-    bool leads = false;
-    base::Doorbell changed;  // rung once, when it is done or leads
   };
-  using Batch = std::vector<Waiting*>;
+  using Batch = base::Together<Member>::Wishes;
+  // A group's, of the connection that committed it.
+  struct Sync {
+    std::shared_ptr<SqliteConnection> connection;
+    bool done = false;
+  };
 
-  void wait_for_leader(Waiting& own);
-  void lead(const Waiting& own, Batch& batch);
+  bool join(Member& own);
+  void lead(const Batch& batch) noexcept;
+  void make_last(const Batch& batch, const std::shared_ptr<SqliteConnection>& connection) noexcept;
+  void sync(const std::vector<Sync*>& syncs);
   SqliteConnection& writer();
+  std::shared_ptr<SqliteConnection> writer_if_any() noexcept;
   void open_writer();
   bool checkpoint_is_due();
   void checkpoint_beside();
-  void commit_batch(Batch& batch);
+  void commit_batch(const Batch& batch) noexcept;
   // In an open transaction.
   void commit_together(SqliteConnection& connection, const Batch& batch);
 
@@ -62,14 +67,15 @@ class CommitQueue {
     rest,    // for the next leader
   };
 
-  std::unique_ptr<SqliteConnection> writer_;            // the leader's alone
+  std::shared_ptr<SqliteConnection> writer_;            // the leader's alone
   int due_pages_ = SqliteConnection::kCheckpointPages;  // the leader's alone
   std::unique_ptr<SqliteConnection> checkpointer_;
   std::atomic<Checkpoint> checkpoint_ = Checkpoint::none;
-  std::mutex mutex_;
-  std::condition_variable free_;  // nobody leads any more
-  std::deque<Waiting*> queue_;
-  bool led_ = false;
+  // A sync has failed: what the log holds may have gaps on the disk, and what is added to it might
+  // be lost with them, until it has begun anew.
+  std::atomic<bool> log_in_doubt_ = false;
+  base::Together<Member> group_{64};
+  base::Together<Sync> syncs_{64};
 };
 
 class SqliteStore : public SqlStore {
@@ -79,14 +85,14 @@ class SqliteStore : public SqlStore {
       : SqlStore(settings, keys, health, memory, staged_total), queue_(queue) {}
 
  protected:
-  SqlConnection& connection() override;
+  std::shared_ptr<SqlConnection> connection() override;
   void disconnect() noexcept override { reader_.reset(); }
   void write(const ChangeSet& changes) override { queue_.commit(changes); }
   Fate look_up(const RecordWrite&, const vault::OpId&) override { return Fate::unknown; }
 
  private:
   CommitQueue& queue_;
-  std::unique_ptr<SqliteConnection> reader_;
+  std::shared_ptr<SqliteConnection> reader_;
 };
 
 class SqliteStoreFactory : public vault::StoreFactory {

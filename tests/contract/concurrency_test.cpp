@@ -252,6 +252,41 @@ BOOST_AUTO_TEST_CASE(many_cards_at_once) {
   BOOST_TEST(good == kThreads * kEach);
 }
 
+// Many read at the same moment, the same cards and others, some of which nobody has: each gets the
+// record that it asked for, as it was committed before.
+BOOST_AUTO_TEST_CASE(many_reads_at_once) {
+  constexpr unsigned kCards = 20;
+  constexpr int kEach = 300;
+  for (unsigned card = 0; card < kCards; ++card) create(iccid(card));
+  std::atomic<int> wrong{0};
+  std::atomic<std::uint32_t> epochs[kCards] = {};
+  in_threads(kThreads, [&](int thread) {
+    const auto own = open();
+    for (int i = 0; i < kEach; ++i) {
+      const auto card = static_cast<unsigned>(i * 7 + thread * thread) % (kCards + 3);
+      const bool there = card < kCards;
+      const std::uint32_t before = there ? epochs[card].load() : 0;
+      std::uint32_t seen = 0;
+      bool right = false;
+      const Outcome outcome = own->update(now, [&](RecordTx& tx) {
+        Record* const record = tx.find(iccid(card));
+        right = (record != nullptr) == there && (!there || record->iccid == iccid(card));
+        if (record == nullptr) return false;
+        seen = ++record->epoch;
+        return i % 3 == 0;
+      });
+      const bool written = there && i % 3 == 0;
+      if (!right || outcome != (written ? Outcome::committed : Outcome::refused)) ++wrong;
+      if (!there) continue;
+      if (seen <= before) ++wrong;  // older than what was committed when this one began
+      std::uint32_t known = epochs[card].load();
+      while (written && known < seen && !epochs[card].compare_exchange_weak(known, seen)) {
+      }
+    }
+  });
+  BOOST_TEST(wrong == 0);
+}
+
 // SQLite's log begins anew while stores go on without a pause: it holds little more than what makes
 // a checkpoint due (16 MiB), however much goes through it (more than 100 MB here).
 BOOST_FIXTURE_TEST_CASE(the_log_begins_anew, FreshFixture,
