@@ -42,7 +42,12 @@ bool asks_for_key(CardResult result) {
 class Exchange {
  public:
   Exchange(Batch& batch, const ExchangeParts& parts)
-      : batch_(batch), card_(*batch.card), settings_(*batch.settings), parts_(parts) {}
+      : batch_(batch),
+        card_(*batch.card),
+        settings_(*batch.settings),
+        parts_(parts),
+        together_(parts.keys.together()),
+        keys_(together_ ? *together_ : parts.keys) {}
 
   void run() {
     base::View left = batch_.packets;
@@ -78,7 +83,7 @@ class Exchange {
     Command command{*head, wants_of(*head), 0, bare};
     if (head_refused(command)) return;
     if (bare) return serve_bare(command, packet);
-    Keys::Unwrapped plain = parts_.keys.unwrap_command(card_.iccid, card_.transport, *head, packet);
+    Keys::Unwrapped plain = keys_.unwrap_command(card_.iccid, card_.transport, *head, packet);
     const WipeAtEnd wiped(plain.data);
     if (plain.status != PacketStatus::por_ok) {
       return refuse(command, PacketStatus::cc_failed, Fault::wrong_cc);
@@ -302,8 +307,8 @@ class Exchange {
 
   std::optional<base::Bytes> wrapped(const Command& command, const base::Bytes& plain) {
     if (!command.bare) {
-      return parts_.keys.wrap_response(card_.iccid, card_.transport, command.head, command.counter,
-                                       PacketStatus::por_ok, plain);
+      return keys_.wrap_response(card_.iccid, card_.transport, command.head, command.counter,
+                                 PacketStatus::por_ok, plain);
     }
     ResponsePacket packet{command.head.tar, command.counter, PacketStatus::por_ok, plain};
     auto octets = wrap_response(Carrier::bip, command.head, packet, {});
@@ -330,6 +335,8 @@ class Exchange {
   Card& card_;
   const Settings& settings_;
   const ExchangeParts& parts_;
+  const std::unique_ptr<Keys> together_;
+  Keys& keys_;
 };
 
 }  // namespace

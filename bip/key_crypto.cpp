@@ -14,9 +14,9 @@ bool size_fits(Family family, std::size_t size) {
   return size == 16 || (family == Family::aes && (size == 24 || size == 32));
 }
 
-bool usable(const std::optional<CardKeys>& keys, std::optional<Family> family) {
-  return keys && family && keys->family == *family && size_fits(*family, keys->kic.size()) &&
-         size_fits(*family, keys->kid.size());
+bool usable(const CardKeys* keys, std::optional<Family> family) {
+  return keys != nullptr && family && keys->family == *family &&
+         size_fits(*family, keys->kic.size()) && size_fits(*family, keys->kid.size());
 }
 
 }  // namespace
@@ -28,14 +28,40 @@ std::optional<Family> family_of(const CommandHead& head) {
   return std::nullopt;
 }
 
-std::optional<CardKeys> KeyCrypto::keys_of(const vault::Iccid& iccid, std::uint8_t key_set) {
+// Remembers the last key set asked for, also that there is none.
+class KeyCrypto::OfOneCard : public KeyCrypto {
+ public:
+  using KeyCrypto::KeyCrypto;
+
+ private:
+  const CardKeys* keys_of(const vault::Iccid& iccid, std::uint8_t key_set,
+                          std::optional<CardKeys>&) override {
+    if (!asked_ || asked_->first != iccid || asked_->second != key_set) {
+      asked_.reset();
+      (void)KeyCrypto::keys_of(iccid, key_set, keys_);
+      asked_.emplace(iccid, key_set);
+    }
+    return keys_ ? &*keys_ : nullptr;
+  }
+
+  std::optional<std::pair<vault::Iccid, std::uint8_t>> asked_;
+  std::optional<CardKeys> keys_;
+};
+
+std::unique_ptr<Keys> KeyCrypto::together() { return std::make_unique<OfOneCard>(source_); }
+
+const CardKeys* KeyCrypto::keys_of(const vault::Iccid& iccid, std::uint8_t key_set,
+                                   std::optional<CardKeys>& room) {
+  room.reset();
   auto got = source_.get(iccid, key_set);
-  return got ? got.take() : std::nullopt;
+  if (got) room = got.take();
+  return room ? &*room : nullptr;
 }
 
 Keys::Unwrapped KeyCrypto::unwrap_command(const vault::Iccid& iccid, Transport transport,
                                           const CommandHead& head, base::View packet) {
-  const std::optional<CardKeys> keys = keys_of(iccid, head.key_set());
+  std::optional<CardKeys> room;
+  const CardKeys* const keys = keys_of(iccid, head.key_set(), room);
   const bool known = usable(keys, family_of(head));
   const KeyView view =
       known ? KeyView{keys->kic.view(), keys->kid.view()} : KeyView{kDummyKey, kDummyKey};
@@ -55,7 +81,8 @@ Keys::Unwrapped KeyCrypto::unwrap_command(const vault::Iccid& iccid, Transport t
 std::optional<base::Bytes> KeyCrypto::wrap_response(const vault::Iccid& iccid, Transport transport,
                                                     const CommandHead& head, std::uint64_t counter,
                                                     PacketStatus status, base::View data) {
-  const std::optional<CardKeys> keys = keys_of(iccid, head.key_set());
+  std::optional<CardKeys> room;
+  const CardKeys* const keys = keys_of(iccid, head.key_set(), room);
   if (!usable(keys, family_of(head))) return std::nullopt;
   ResponsePacket packet{head.tar, counter, status, base::Bytes(data.begin(), data.end())};
   auto wrapped =
@@ -71,7 +98,7 @@ DownlinkKeys::Wrapped KeyCrypto::wrap_downlink(const vault::Iccid& iccid, const 
   if (!got) return wrapped;
   const std::optional<CardKeys> keys = got.take();
   wrapped.kind = Wrapped::Kind::no_keys;
-  if (!keys || !usable(keys, keys->family)) return wrapped;
+  if (!keys || !usable(&*keys, keys->family)) return wrapped;
   CommandPacket packet{head_of(how, keys->family), counter, base::Bytes(data.begin(), data.end())};
   auto octets = bip::wrap_command(Carrier::sms, packet, {keys->kic.view(), keys->kid.view()});
   if (!octets) return wrapped;
@@ -84,7 +111,8 @@ DownlinkKeys::Wrapped KeyCrypto::wrap_downlink(const vault::Iccid& iccid, const 
 std::optional<ResponsePacket> KeyCrypto::unwrap_downlink_answer(const vault::Iccid& iccid,
                                                                 const Downlink& how,
                                                                 base::View packet) {
-  const std::optional<CardKeys> keys = keys_of(iccid, how.key_set);
+  std::optional<CardKeys> room;
+  const CardKeys* const keys = keys_of(iccid, how.key_set, room);
   const bool known = keys && usable(keys, keys->family);
   // The dummy key is public: nothing that verifies under it is believed.
   const KeyView view =

@@ -2,6 +2,9 @@
 // one object serves all workers, as far as the source may be called by them.
 #pragma once
 
+#include <memory>
+#include <optional>
+
 #include "bip/ports.h"
 
 namespace bip {
@@ -18,6 +21,7 @@ class KeyCrypto : public Keys, public DownlinkKeys {
   std::optional<base::Bytes> wrap_response(const vault::Iccid& iccid, Transport transport,
                                            const CommandHead& head, std::uint64_t counter,
                                            PacketStatus status, base::View data) override;
+  std::unique_ptr<Keys> together() override;
   Wrapped wrap_downlink(const vault::Iccid& iccid, const Downlink& how, std::uint64_t counter,
                         base::View data) override;
   std::optional<ResponsePacket> unwrap_downlink_answer(const vault::Iccid& iccid,
@@ -25,7 +29,11 @@ class KeyCrypto : public Keys, public DownlinkKeys {
                                                        base::View packet) override;
 
  private:
-  std::optional<CardKeys> keys_of(const vault::Iccid& iccid, std::uint8_t key_set);
+  class OfOneCard;
+
+  // In `room` or where they are remembered; null: there are none.
+  virtual const CardKeys* keys_of(const vault::Iccid& iccid, std::uint8_t key_set,
+                                  std::optional<CardKeys>& room);
 
   CardKeySource& source_;
 };

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -59,6 +60,9 @@ class Keys {
   virtual std::optional<base::Bytes> wrap_response(const vault::Iccid& iccid, Transport transport,
                                                    const CommandHead& head, std::uint64_t counter,
                                                    PacketStatus status, base::View data) = 0;
+  // The same for packets of one card that are dealt with together, by one thread: its keys are
+  // asked for once. Not longer than these. Null: nothing would be gained.
+  virtual std::unique_ptr<Keys> together() { return nullptr; }
 };
 
 // A platform that carries channels and hears of them from CarriedInbox. Called on the loop's
