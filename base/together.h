@@ -41,13 +41,14 @@ class Together {
     Wishes wishes;
     members.reserve(most_);  // once others wait for a leader, it must not fail
     wishes.reserve(most_);
+    bool waits = false;  // who waits looks at its place after the bell only
     {
       const std::lock_guard lock(mutex_);
-      place.leads = !std::exchange(led_, true);
-      if (!place.leads) queue_.push_back(&place);
+      waits = std::exchange(led_, true);
+      if (waits) queue_.push_back(&place);
     }
-    if (!place.leads && !wait_for_leader(place, patience)) return false;
-    if (!place.leads) return true;
+    if (waits && !wait_for_leader(place, patience)) return false;
+    if (waits && !place.leads) return true;
     gather(members, place);
     for (const Place* member : members) wishes.push_back(member->wish);
     work(wishes);
