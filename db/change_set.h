@@ -91,7 +91,7 @@ struct ChangeSet {
   bool only_records() const;
   // False: all that a power failure could take back is that a session had begun, which it ends
   // anyway, and the replay counter that the session has used so far. A commit that must last makes
-  // those before it last too, so nothing that a session has brought about comes without its counter.
+  // those before it last too, so nothing that a session brings about comes without its counter.
   bool must_last() const;
   // Few statements of few shapes: existing records that keep their ICCID, and what hangs on them.
   bool ordinary() const;
