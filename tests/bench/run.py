@@ -74,6 +74,7 @@ def bench_alone(how, wanted):
 
 
 BENCHES = {"bench-store": bench_store, "bench-db": bench_db, "bench-latency": latency.run}
+NAMES = {*BENCHES, "bench-tls", "bench-packet", "bench-sessions", "bench-smpp", "bench-reminders"}
 
 
 def results(how):
@@ -126,9 +127,9 @@ def join(path, objects):
 
 def main():
     global AT_ONCE, THREADS
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="run-bench", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--build", required=True, metavar="DIR")
+    parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--pairs", type=int, default=5, help="blocks of each side (5)")
     parser.add_argument("--seconds", type=float, default=2.5, help="length of a block (2.5)")
     parser.add_argument("--pause", type=float, default=0.3, help="between blocks (0.3)")
@@ -138,7 +139,15 @@ def main():
                         help="records of the larger store of bench-reminders (1,000,000)")
     parser.add_argument("--detail", action="store_true", help="latencies and processor time")
     parser.add_argument("--smoke", action="store_true", help="only prove that the benches work")
+    parser.add_argument("--check", action="store_true", help="only look at the options")
     how = parser.parse_args()
+    for name in how.names:
+        if name.split("/")[0] not in NAMES:
+            parser.error(f"no such bench: {name}; there are {', '.join(sorted(NAMES))}")
+    if how.pairs < 1 or how.seconds <= 0 or how.pause < 0 or how.stored < 1:
+        parser.error("--pairs, --seconds and --stored must be more than 0")
+    if how.check:
+        return 0
     how.build, how.cards = os.path.abspath(how.build), 1000
     if how.smoke:
         how.pairs, how.seconds, how.pause = 1, 0.5, 0
