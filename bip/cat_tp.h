@@ -59,6 +59,8 @@ class CatTp {
   // The next whole SDU. What is not taken makes the window smaller, down to 0.
   bool readable() const { return traffic_ && !traffic_->received.empty(); }
   std::optional<base::Bytes> take(base::Now now, CatTpOutput& out);
+  // An SDU has begun to come and is not whole.
+  bool unfinished() const { return traffic_ && traffic_->assembling.pdus > 0; }
 
   void close(CatTpReset reason, base::Now now, CatTpOutput& out);
 

@@ -26,7 +26,9 @@ void CatTpLinks::feed(base::View datagram, const SocketPeer& from, base::Now now
     Link& link = found->second;
     const bool had_backlog = link.machine_.backlog() > 0;
     const bool was_readable = link.machine_.readable();
+    const bool was_unfinished = link.machine_.unfinished();
     link.machine_.feed(*pdu, now, output_);
+    if (link.machine_.unfinished() && !was_unfinished) tell(link, What::begun);
     return after(link, had_backlog, was_readable);
   }
   CatTpHalfOpen::Slot* const slot = pdu->version() == 0 ? half_open_.find(key) : nullptr;
@@ -100,6 +102,7 @@ void CatTpLinks::on_half_open(CatTpHalfOpen::Slot& slot, const CatTpPdu& pdu, ba
   tell(link, What::opened, base::View(slot.identification).first(slot.identification_size));
   half_open_.remove(slot);
   link.machine_.feed(pdu, now, output_);
+  if (link.machine_.unfinished()) tell(link, What::begun);
   after(link, false, false);
 }
 

@@ -37,6 +37,7 @@ class CatTpLinks {
   struct Event {
     enum class What : std::uint8_t {
       opened,
+      begun,     // a part of an SDU has come, and none was there
       readable,  // a whole SDU waits, or several
       writable,  // everything that was sent has been acknowledged
       closed,    // by the peer, or for want of answers

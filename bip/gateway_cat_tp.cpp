@@ -117,6 +117,7 @@ void Gateway::Impl::read_link(Client& client, base::Now now) {
     on_octets(client, *sdu, now);
   }
   const CatTp& machine = client.link->machine();
+  client.session.unfinished_below(machine.unfinished(), now);
   if (machine.phase() == CatTp::Phase::closed && !machine.readable()) {
     if (machine.end() == CatTp::End::too_large) {
       return client.session.ended_below(Session::End::packet_too_large, now);

@@ -52,6 +52,11 @@ void Session::feed(base::View octets, base::Now now) {
   if (room() == 0) reading_stopped_ = true;
 }
 
+void Session::unfinished_below(bool yes, base::Now now) {
+  if (yes && !has_partial()) partial_since_ = now.mono_ms;
+  unfinished_below_ = yes;
+}
+
 void Session::scan(base::Now now) {
   if (phase_ == Phase::identifying && !identify(now)) return;
   while (phase_ == Phase::open) {

@@ -57,6 +57,9 @@ class Session {
 
   // Octets from the card, in pieces of any size; not more than room().
   void feed(base::View octets, base::Now now);
+  // Whether the channel below holds the beginning of something that it can feed only when it is
+  // whole (a TLS record, an SDU): packet_timeout counts from there.
+  void unfinished_below(bool yes, base::Now now);
   // The card sends no more. What it sent completely is still served.
   void end_of_input(base::Now now);
   // The same: the channel below has ended over what the card sent, for the reason `why`.
@@ -112,7 +115,7 @@ class Session {
   bool identify(base::Now now);
   void reject(End why, base::Now now);
   void close_later(End why, base::Now now);
-  bool has_partial() const { return input_.size() > complete_; }
+  bool has_partial() const { return unfinished_below_ || input_.size() > complete_; }
   std::int64_t idle_limit() const;
   std::int64_t proof_deadline() const;
 
@@ -141,6 +144,7 @@ class Session {
   End broken_ = End::none;  // what follows the complete packets is no packet
   bool any_octet_ = false;
   bool answered_ = false;
+  bool unfinished_below_ = false;
   bool reading_stopped_ = false;
   bool input_ended_ = false;
   bool deaf_ = false;  // nobody hears answers any more

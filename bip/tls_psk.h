@@ -67,6 +67,8 @@ class TlsPsk {
 
   // Plain text that has come; 0: none (now, or at all).
   std::size_t read(std::span<std::uint8_t> out);
+  // A record has begun to come and is not whole: read() has nothing of it. Only in phase open.
+  bool unfinished() const { return phase_ == Phase::open && released_ < input_.size(); }
   // Encrypted into output(): one record when it has at most record_room() octets.
   void write(base::View plain);
   // What one record of at most Settings::tls_record octets on the wire has room for, within the

@@ -331,6 +331,26 @@ BOOST_AUTO_TEST_CASE(a_card_that_acknowledges_nothing) {
   BOOST_TEST(until([&] { return rig.gateway->health().sessions == 0; }));
 }
 
+// An SDU that is not finished is a packet that is not finished. The idle time-out is far off.
+BOOST_AUTO_TEST_CASE(an_sdu_without_end) {
+  Rig rig([](Settings& settings) { settings.idle_timeout = 24 * base::kHourMs; });
+  CatTpSettings numbers;
+  numbers.ack_delay = 0;  // nothing of the vault waits for an acknowledgement
+  Caller link(rig, claim(rig.card), numbers);
+  for (int i = 0; i < 2; ++i) {
+    const auto answer = ask(link, rig.card, rig.card.message(Ins::status));
+    BOOST_TEST((result_of(answer) == CardResult::done));
+    rig.vault.clock.advance(10 * rig.settings.packet_timeout);  // idle
+  }
+  BOOST_REQUIRE(link.send(base::Bytes(50, 1), true));
+  BOOST_TEST(until([&] {
+    rig.vault.clock.advance(1000);
+    return rig.counted("bip.timeouts") == 1;
+  }));
+  BOOST_TEST(link.closed());
+  BOOST_TEST((link.machine().end() == CatTp::End::by_peer));
+}
+
 void send_garbage(Rig& rig) {
   const auto place =
       parse_socket_address("127.0.0.1:" + std::to_string(rig.gateway->cat_tp_port()));

@@ -302,6 +302,26 @@ BOOST_AUTO_TEST_CASE(ends) {
   BOOST_TEST(rig.counted("bip.never_identified") == 1);
 }
 
+// A record that is not finished is a packet that is not finished. The idle time-out is far off.
+BOOST_AUTO_TEST_CASE(a_record_without_end) {
+  Rig rig([](Settings& settings) { settings.idle_timeout = 24 * base::kHourMs; });
+  Channel channel(rig);
+  BOOST_REQUIRE(channel.handshake());
+  for (int i = 0; i < 2; ++i) {
+    const auto answer = channel.ask(rig.card, rig.card.message(Ins::status));
+    BOOST_TEST((result_of(answer) == CardResult::done));
+    rig.vault.clock.advance(10 * rig.settings.packet_timeout);  // idle
+  }
+  channel.client.write(rig.card.packet(rig.card.message(Ins::status)));
+  const base::Bytes record = channel.client.output();
+  BOOST_REQUIRE(channel.link.send(base::View(record).first(record.size() - 1)));
+  BOOST_TEST(until([&] {
+    rig.vault.clock.advance(1000);
+    return rig.counted("bip.timeouts") == 1;
+  }));
+  BOOST_TEST(channel.link.closed_by_peer());
+}
+
 // An identification packet has no place inside TLS: the channel has named the card.
 BOOST_AUTO_TEST_CASE(a_second_identification) {
   Rig rig;

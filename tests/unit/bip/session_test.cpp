@@ -298,6 +298,30 @@ BOOST_AUTO_TEST_CASE(deadlines_of_packets_and_of_idling) {
   BOOST_TEST((partial.end() == End::packet_timeout));
 }
 
+// The channel below can hand nothing over before a record or an SDU is whole.
+BOOST_AUTO_TEST_CASE(what_has_begun_below_counts_for_packet_timeout) {
+  Session session = proven();
+  session.unfinished_below(false, at(5000));
+  BOOST_TEST(session.deadline() == 180'000);
+  session.unfinished_below(true, at(10'000));
+  session.unfinished_below(true, at(40'000));  // still the same one
+  BOOST_TEST(session.deadline() == 70'000);
+  session.feed(hex("0182"), at(50'000));  // a part of the packet: it has begun before
+  session.unfinished_below(false, at(50'000));
+  BOOST_TEST(session.deadline() == 70'000);
+  session.on_deadline(at(70'000));
+  BOOST_TEST((session.end() == End::packet_timeout));
+
+  Session next = proven();
+  next.unfinished_below(true, at(10'000));
+  next.feed(packet(5), at(20'000));  // whole, and something else has begun behind it
+  next.unfinished_below(true, at(20'000));
+  answer(next, next.next_batch(at(20'000)), {}, 21'000);
+  BOOST_TEST(next.deadline() == 80'000);
+  next.unfinished_below(false, at(30'000));
+  BOOST_TEST(next.deadline() == 201'000);
+}
+
 // Who claims to be a card and proves nothing is gone after packet_timeout, whatever it sends: idle,
 // in the middle of a packet, or after an answer that it may still fetch.
 BOOST_AUTO_TEST_CASE(who_proves_nothing_is_not_waited_for) {
