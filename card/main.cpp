@@ -84,9 +84,12 @@ open and goes on at a line of input. --delay is the network's, there and back; -
 CAT_TP's datagrams, each way; --cut of steps in which the link drops; --sources spreads the cards
 over so many addresses from 127.0.0.2 on. Progress goes to standard error, a summary in JSON to
 standard output or --json. --state keeps counters, keys and what the vault has acknowledged between
-two runs; a fetch fails as "lost" when it brings anything else. The server must be on the loopback
-unless --allow-remote.
-park-cards makes a CSV with random keys: for the host's card_keys and for the import.
+two runs; a fetch fails as "lost" when it brings anything else. Cards that a run without it has
+given keys are asked for them in the next ("key_wanted"); --no-confirm avoids that. Visits under
+way at the end have 20 s ("unended"). SIGINT ends it, with summary and state. The server must be on
+the loopback unless --allow-remote.
+park-cards makes a CSV with random keys: for the host's card_keys and for the import. It does not
+overwrite one that holds cards.
 
 --interactive: a person at the keyboard instead of a script, who also may type script lines; "quit"
 or the end of the input ends it.

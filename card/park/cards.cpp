@@ -102,6 +102,9 @@ base::Result<std::vector<ParkCard>> read_cards(const std::string& csv_path) {
 }
 
 base::Status make_cards(const std::string& csv_path, std::size_t count) {
+  if (const auto there = read_cards(csv_path); there.ok()) {
+    return base::Error{csv_path + ": holds cards already; their keys would be gone"};
+  }
   const std::string series = std::to_string(100'000 + base::random_below(900'000));
   std::string text = "iccid,key_set,algorithm,kic,kid,psk\n";
   for (std::size_t i = 0; i < count; ++i) {

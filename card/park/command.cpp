@@ -42,6 +42,10 @@ class Reader {
   void fail(const std::string& name, const std::string& wants) {
     if (fault_.empty()) fault_ = "--" + name + " takes " + wants;
   }
+  // An option that would otherwise be ignored.
+  void needs(const std::string& name, bool there, const std::string& what) {
+    if (flag(name) && !there && fault_.empty()) fault_ = "--" + name + " needs " + what;
+  }
   const std::string& fault() const { return fault_; }
 
  private:
@@ -52,7 +56,7 @@ class Reader {
     double value = 0;
     const auto read = std::from_chars(given->data(), given->data() + given->size(), value);
     const bool good = read.ec == std::errc() && read.ptr == given->data() + given->size();
-    if (!good || value < least || value > most || !take(value)) {
+    if (!good || !(value >= least && value <= most) || !take(value)) {  // nan is nowhere
       fail(name, "a number from " + std::to_string(static_cast<long long>(least)) + " to " +
                      std::to_string(static_cast<long long>(most)));
     }
@@ -115,6 +119,11 @@ void read_bounds(Reader& reader, Settings& settings) {
   if (settings.visits == 0 && settings.seconds == 0) {
     reader.fail("seconds", "how long (or --visits how many): a park has a bound");
   }
+  if (settings.at_once < settings.processes) reader.fail("at-once", "no less than --processes");
+  reader.needs("wait", settings.stay, "--stay");
+  reader.needs("open-rate", settings.stay, "--stay");
+  reader.needs("sources", settings.sources == 1 || settings.server.ip[0] == 127,
+               "a server on the loopback");
 }
 
 void read_network(Reader& reader, Settings& settings) {
@@ -133,6 +142,8 @@ void read_network(Reader& reader, Settings& settings) {
     if (carrier) settings.carrier = *carrier;
     if (!carrier) reader.fail("channel", "tcp, cat_tp or tls_psk");
   }
+  reader.needs("loss", settings.loss == 0 || settings.carrier == Carrier::cat_tp,
+               "--channel cat_tp: only datagrams get lost");
 }
 
 }  // namespace

@@ -8,9 +8,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <new>
+#include <system_error>
 #include <vector>
 
 #include "base/clock.h"
@@ -73,7 +76,8 @@ class Park {
       return base::Error{"no processes to be had"};
     }
     follow();
-    const Totals totals = total(stats_.all());
+    Totals totals = total(stats_.all());
+    totals.interrupted = interrupted != 0;
     if (const auto kept = write_state(settings_.state, cards_, memories_.data()); !kept) {
       return base::Error{kept.error()};
     }
@@ -84,8 +88,14 @@ class Park {
                !kept) {
       return base::Error{kept.error()};
     }
+    if (totals.key_wanted > 0) {
+      std::fprintf(stderr,
+                   "bipvault-card: the vault asked for a key in %llu visits: cards that "
+                   "have been given one need the --state of that run\n",
+                   static_cast<unsigned long long>(totals.key_wanted));
+    }
     if (crashed_) return base::Error{"a process of the park has ended by itself"};
-    return totals.failed == 0;
+    return totals.good();
   }
 
  private:
@@ -169,10 +179,17 @@ class Park {
                   static_cast<unsigned long long>(totals.opened - totals.closed),
                   static_cast<unsigned long long>(totals.failed));
       std::fflush(stdout);
-      for (int c = std::getchar(); c != '\n' && c != EOF; c = std::getchar()) {
-      }
+      await_line();
     }
     control_[0].go = true;
+  }
+
+  // A line of input, its end, or a signal.
+  static void await_line() {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    for (char c = 0; interrupted == 0 && c != '\n';) {
+      if (::poll(&input, 1, kPollMs) > 0 && ::read(STDIN_FILENO, &c, 1) <= 0) return;
+    }
   }
 
   std::size_t running() {
@@ -202,6 +219,18 @@ class Park {
   bool crashed_ = false;
 };
 
+// Told before the load, not after it.
+base::Status may_be_written(const std::string& path) {
+  if (path.empty()) return {};
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    return base::Error{path + ": Is a directory"};
+  }
+  if (::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0) return {};
+  return base::Error{base::cat(path, ": ", std::generic_category().message(errno))};
+}
+
 // Each TCP channel is a descriptor.
 void allow_descriptors() {
   rlimit limit{};
@@ -213,6 +242,9 @@ void allow_descriptors() {
 }  // namespace
 
 base::Result<bool> run(const Settings& settings) {
+  for (const std::string& path : {settings.state, settings.json}) {
+    if (const auto good = may_be_written(path); !good) return base::Error{good.error()};
+  }
   auto cards = read_cards(settings.cards);
   if (!cards) return base::Error{cards.error()};
   allow_descriptors();

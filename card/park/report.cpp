@@ -34,6 +34,8 @@ Totals total(std::span<const Stats> all) {
     totals.visits += one.visits;
     totals.cuts += one.cuts;
     totals.octets += one.octets;
+    totals.key_wanted += one.key_wanted;
+    totals.unended += one.unended;
     totals.measured_ms = std::max<std::uint64_t>(totals.measured_ms, one.measured_ms);
     totals.cpu_us += one.cpu_us;
     for (std::size_t i = 0; i < kFailures; ++i) {
@@ -103,7 +105,9 @@ std::string summary_json(const Totals& totals, const Settings& settings, std::si
     first = false;
   }
   const double share = seconds > 0 ? cpu / (seconds * processors) : 0;
-  return base::cat(text, "}, \"cpu_seconds\": ", decimal(cpu, 3),
+  text += base::cat("}, \"key_wanted\": ", totals.key_wanted, ", \"unended\": ", totals.unended,
+                    ", \"interrupted\": ", totals.interrupted ? "true" : "false");
+  return base::cat(text, ", \"cpu_seconds\": ", decimal(cpu, 3),
                    ", \"cpu_share\": ", decimal(share, 3), "}");
 }
 

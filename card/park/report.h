@@ -12,12 +12,17 @@ namespace card::park {
 
 struct Totals {
   std::uint64_t opened = 0, closed = 0, visits = 0, cuts = 0, octets = 0, failed = 0;
+  std::uint64_t key_wanted = 0;  // of the failed ones
+  std::uint64_t unended = 0;     // visits: neither done nor failed
+  bool interrupted = false;      // ended by a signal
   std::array<std::uint64_t, kSteps> steps{};
   std::array<std::uint64_t, kFailures> failures{};
   std::array<std::array<std::uint64_t, Histogram::kBuckets>, kSteps> times{};
   std::uint64_t measured_ms = 0;  // of the process that took longest
   std::uint64_t cpu_us = 0;
 
+  // Nothing failed, and not for want of anything that ended.
+  bool good() const { return failed == 0 && (visits > 0 || unended == 0); }
   // Of one step, or of all with kSteps; 0: nothing was measured.
   double percentile_ms(std::size_t step, double part) const;
 };

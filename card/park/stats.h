@@ -56,7 +56,9 @@ struct Stats {
   std::atomic<std::uint64_t> cuts{0};    // that were wanted
   std::array<std::atomic<std::uint64_t>, kSteps> steps{};
   std::array<std::atomic<std::uint64_t>, kFailures> failures{};
-  std::atomic<std::uint64_t> octets{0};  // of images that were stored or fetched
+  std::atomic<std::uint64_t> unended{0};     // visits under way when the time was over, and after
+  std::atomic<std::uint64_t> key_wanted{0};  // of the refused ones: a key that the card has not
+  std::atomic<std::uint64_t> octets{0};      // of images that were stored or fetched
   std::array<Histogram, kSteps> times;
   std::atomic<bool> all_open{false};
   std::atomic<std::uint64_t> measured_ms{0};  // at the end: of the visits, without opening before

@@ -79,6 +79,11 @@ std::vector<base::Bytes> Visit::finish(State state) {
   return {};
 }
 
+bool Visit::key_wanted() const {
+  return result_ == result::kKeyRequired || result_ == result::kWrongKey ||
+         result_ == result::kLocked;
+}
+
 std::vector<base::Bytes> Visit::begin() {
   const auto ins = step_ == Step::status  ? bip::Ins::status
                    : step_ == Step::store ? bip::Ins::store_begin

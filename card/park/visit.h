@@ -37,6 +37,7 @@ class Visit {
   State state() const { return state_; }
   std::size_t octets() const { return octets_; }   // of the image stored or fetched
   std::uint8_t result() const { return result_; }  // of the last answer
+  bool key_wanted() const;  // refused because the card has been given no key, or another one
 
  private:
   enum class Waiting : std::uint8_t { status, begin, end, confirm, fetch_begin, fetch_data };

@@ -55,6 +55,7 @@ void Worker::run() {
   while (under_way_ > 0 && now().mono_ms < give_up && !control_.stop) wait(give_up);
   end_measured();
   for (Slot& slot : slots_) {
+    if (slot.busy && !slot.opening && !control_.stop) ++stats_.unended;
     if (slot.channel) end_channel(slot);
   }
 }

@@ -99,6 +99,7 @@ void Worker::service(Slot& slot) {
       case Visit::State::try_later:
         return fail(slot, Failure::try_later);
       case Visit::State::refused:
+        if (slot.visit->key_wanted()) ++stats_.key_wanted;
         return fail(slot, Failure::refused);
       case Visit::State::broken:
         return fail(slot, Failure::broken);

@@ -2,6 +2,11 @@
 addresses, channels that stay, its state between two runs, its bounds; and through it the host under
 some load: no failed visit, every acknowledged image is fetched back whole, the history is whole."""
 import json
+import os
+import re
+import signal
+import socket
+import subprocess
 
 import lab as laboratory
 from checks import Report
@@ -59,6 +64,47 @@ def failures(lab, report):
     report.true("a bound is needed", "bound" in done.err, show="")
 
 
+def ends(lab, report):
+    """What ends early is told: visits without an end, a signal, cards without their keys."""
+    state = lab.path("etc", "park.csv")
+    bare = ["bipvault-card", "park", "--cards", lab.path("etc", "cards.csv"), "--server",
+            f"127.0.0.1:{lab.ports['tcp']}", "--quiet"]
+    done = lab.run(*bare, "--visits", "1", "--json", lab.path("none", "x.json"), code=1)
+    report.true("a summary that cannot be written is told before",
+                "x.json: No such file" in done.err and not done.out, show="")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        seen = park(lab, "cat_tp", "--seconds", "1", "--at-once", "2", code=1,
+                    port=silent.getsockname()[1])
+    report.equal("nobody answers: no success", (seen["visits"], seen["unended"]), (0, 2), show="")
+    interrupted(lab, report, [*bare, "--state", state])
+    forgotten = lab.path("etc", "forgotten.csv")
+    with open(state, encoding="ascii") as file, open(forgotten, "w", encoding="ascii") as copy:
+        copy.writelines(re.sub(r",\d{7,16},(\d[^,]*)$", r",,\1", line) for line in file)
+    done = lab.run(*bare, "--state", forgotten, "--visits", "3", "--visit", "store", code=1)
+    seen = json.loads(done.out)
+    report.equal("cards without their keys", (seen["failures"], seen["key_wanted"]),
+                 ({"refused": 3}, 3), show="")
+    report.true("the remedy is named", "--state" in done.err, show="")
+
+
+def interrupted(lab, report, command):
+    """SIGINT while it waits for a line of input, which stays open."""
+    program = os.path.join(lab.build, "bin", command[0])
+    with subprocess.Popen([program, *command[1:], "--stay", "--wait", "--seconds", "60"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as waiting:
+        try:
+            opened = json.loads(waiting.stdout.readline())["open"]
+            report.equal("all are open", opened, CARDS, show="")
+            waiting.send_signal(signal.SIGINT)
+            waiting.wait(timeout=60)
+            seen = json.loads(waiting.stdout.readline())
+            report.equal("interrupted while it waits", (seen["interrupted"], seen["failed"]),
+                         (True, 0), show="")
+        finally:
+            waiting.kill()
+
+
 def main(options):
     report = Report("A park of cards on every channel")
     with laboratory.Lab(options.build, options.engine, options.keep,
@@ -69,6 +115,7 @@ def main(options):
         channels(lab, report)
         staying(lab, report)
         failures(lab, report)
+        ends(lab, report)
         report.equal("wrong checksums", lab.counter("bip.wrong_cc"), 0, show="")
         report.equal("history", lab.care("audit", "verify").out.strip(), "the history is whole")
         report.equal("the host ended with", lab.stop(), 0)

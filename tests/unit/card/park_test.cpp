@@ -65,6 +65,10 @@ BOOST_AUTO_TEST_CASE(the_command_line) {
                                          {"delay", "5"},
                                          {"channel", "sctp"},
                                          {"processes", "65"},
+                                         {"at-once", "0"},
+                                         {"seconds", "nan"},
+                                         {"visits", "nan"},
+                                         {"rate", "inf"},
                                          {"server", "127.0.0.1"}}) {
     const std::string fault = fault_of({{name, value}});
     BOOST_TEST(mentions(fault, "--" + name), name << "=" << value << ": " << fault);
@@ -72,6 +76,19 @@ BOOST_AUTO_TEST_CASE(the_command_line) {
   BOOST_TEST(mentions(fault_of({{"server", "10.0.0.1:7100"}}), "loopback"));
   BOOST_TEST(fault_of({{"server", "10.0.0.1:7100"}, {"allow-remote", ""}}).empty());
   BOOST_TEST(mentions(fault_of({{"seconds", ""}}), "bound"));
+}
+
+// What would have no effect, or not the one that is asked for, is refused.
+BOOST_AUTO_TEST_CASE(options_that_need_others) {
+  BOOST_TEST(mentions(fault_of({{"wait", ""}}), "--wait needs --stay"));
+  BOOST_TEST(fault_of({{"wait", ""}, {"stay", ""}}).empty());
+  BOOST_TEST(mentions(fault_of({{"open-rate", "9"}}), "--open-rate needs --stay"));
+  BOOST_TEST(mentions(fault_of({{"loss", "5"}}), "--loss needs --channel cat_tp"));
+  BOOST_TEST(fault_of({{"loss", "5"}, {"channel", "cat_tp"}}).empty());
+  BOOST_TEST(mentions(fault_of({{"at-once", "3"}, {"processes", "4"}}), "--processes"));
+  BOOST_TEST(fault_of({{"at-once", "4"}, {"processes", "4"}}).empty());
+  const Given far{{"server", "10.0.0.1:7100"}, {"allow-remote", ""}, {"sources", "2"}};
+  BOOST_TEST(mentions(fault_of(far), "--sources needs"));
 }
 
 BOOST_AUTO_TEST_CASE(times_are_exact_to_a_thirty_second_part) {
@@ -88,9 +105,21 @@ BOOST_AUTO_TEST_CASE(times_are_exact_to_a_thirty_second_part) {
   const Totals totals = total(*stats);
   BOOST_TEST(totals.visits == 7u);
   BOOST_TEST(totals.failed == 2u);
+  BOOST_TEST(!totals.good());
   BOOST_TEST(totals.percentile_ms(1, 0.5) == 50, boost::test_tools::tolerance(0.04));
   BOOST_TEST(totals.percentile_ms(kSteps, 0.99) == 99, boost::test_tools::tolerance(0.04));
   BOOST_TEST(totals.percentile_ms(0, 0.5) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(when_a_run_was_good) {
+  Totals totals;
+  BOOST_TEST(totals.good());
+  totals.unended = 1;
+  BOOST_TEST(!totals.good());  // nobody has answered at all
+  totals.visits = 1;
+  BOOST_TEST(totals.good());
+  totals.failed = 1;
+  BOOST_TEST(!totals.good());
 }
 
 BOOST_AUTO_TEST_CASE(cards_and_what_they_remember) {
@@ -101,6 +130,7 @@ BOOST_AUTO_TEST_CASE(cards_and_what_they_remember) {
   struct stat file {};
   BOOST_REQUIRE_EQUAL(::stat(csv.c_str(), &file), 0);
   BOOST_TEST((file.st_mode & 0777) == 0600u);
+  BOOST_TEST(mentions(make_cards(csv, 3).error(), "holds cards already"));
   const auto cards = read_cards(csv);
   BOOST_REQUIRE(cards.ok());
   BOOST_REQUIRE_EQUAL(cards->size(), 3u);
