@@ -7,6 +7,26 @@ namespace bip {
 using namespace cat_tp;
 using What = CatTpLinks::Event::What;
 
+namespace {
+
+CatTpReset reason_of(CatTpLinks::Refusal refusal) {
+  using Refusal = CatTpLinks::Refusal;
+  switch (refusal) {
+    case Refusal::version:
+      return CatTpReset::version_not_supported;
+    case Refusal::acknowledges:
+      return CatTpReset::unexpected_pdu;
+    case Refusal::port:
+      return CatTpReset::port_not_available;
+    case Refusal::not_accepting:
+      return CatTpReset::temporarily_unable;
+    default:
+      return CatTpReset::illegal_parameters;
+  }
+}
+
+}  // namespace
+
 CatTpLinks::CatTpLinks(const CatTpSettings& settings, std::function<std::uint64_t()> random)
     : settings_(settings),
       random_(std::move(random)),
@@ -41,21 +61,25 @@ void CatTpLinks::feed(base::View datagram, const SocketPeer& from, base::Now now
   }
 }
 
+CatTpLinks::Refusal CatTpLinks::refusal_of(const CatTpPdu& pdu, const CatTpKey& key) const {
+  if (pdu.version() != 0) return Refusal::version;
+  if (pdu.is(kAck)) return Refusal::acknowledges;
+  if (settings_.port != 0 && key.ports.own != settings_.port) return Refusal::port;
+  if (pdu.max_pdu < kLeastPdu || pdu.max_sdu < settings_.least_sdu) return Refusal::maxima;
+  if (pdu.identification.size() > CatTpHalfOpen::kMostIdentification) {
+    return Refusal::identification;
+  }
+  return accepting_ ? Refusal::none : Refusal::not_accepting;
+}
+
 void CatTpLinks::on_syn(const CatTpPdu& pdu, const CatTpKey& key, std::size_t size, base::Now now) {
   if (size < kRstHeader) return;  // of another version, and smaller than any answer
-  if (pdu.version() != 0) return refuse(pdu, key, CatTpReset::version_not_supported);
-  if (pdu.is(kAck)) return refuse(pdu, key, CatTpReset::unexpected_pdu);
-  if (settings_.port != 0 && key.ports.own != settings_.port) {
-    return refuse(pdu, key, CatTpReset::port_not_available);
-  }
-  if (pdu.max_pdu < kLeastPdu || pdu.max_sdu < settings_.least_sdu ||
-      pdu.identification.size() > CatTpHalfOpen::kMostIdentification) {
-    return refuse(pdu, key, CatTpReset::illegal_parameters);
-  }
-  if (!accepting_) return refuse(pdu, key, CatTpReset::temporarily_unable);
+  const Refusal refusal = refusal_of(pdu, key);
+  if (refusal != Refusal::none) return refuse(pdu, key, refusal);
   CatTpHalfOpen::Slot* const slot = half_open_.add(key, now);
-  if (slot == nullptr) {
+  if (slot == nullptr) {  // in silence
     ++counts_.refused;
+    counts_.last_refusal = Refusal::many_half_open;
     return;
   }
   slot->own_isn = static_cast<std::uint16_t>(random_());
@@ -90,7 +114,7 @@ void CatTpLinks::on_half_open(CatTpHalfOpen::Slot& slot, const CatTpPdu& pdu, ba
   const int ahead = cat_tp_distance(pdu.sequence, slot.peer_isn);
   const bool ours = pdu.is(kAck) && pdu.acknowledgement == slot.own_isn;
   if (pdu.is(kRst)) {
-    if (ahead == 1 || ours) half_open_.remove(slot);
+    if (ours || (ahead == 1 && !pdu.is(kAck))) half_open_.remove(slot);
     return;
   }
   if (!ours || ahead < 1 || ahead > settings_.window + 1) return;
@@ -106,8 +130,9 @@ void CatTpLinks::on_half_open(CatTpHalfOpen::Slot& slot, const CatTpPdu& pdu, ba
   after(link, false, false);
 }
 
-void CatTpLinks::refuse(const CatTpPdu& pdu, const CatTpKey& key, CatTpReset reason) {
+void CatTpLinks::refuse(const CatTpPdu& pdu, const CatTpKey& key, Refusal why) {
   ++counts_.refused;
+  counts_.last_refusal = why;
   CatTpPdu rst;
   rst.flags = kRst | kAck;
   rst.source = key.ports.own;
@@ -116,7 +141,7 @@ void CatTpLinks::refuse(const CatTpPdu& pdu, const CatTpKey& key, CatTpReset rea
   const bool answers = pdu.version() == 0 && pdu.is(kAck);
   rst.sequence = answers ? static_cast<std::uint16_t>(pdu.acknowledgement + 1) : std::uint16_t{0};
   rst.acknowledgement = pdu.sequence;
-  rst.reason = static_cast<std::uint8_t>(reason);
+  rst.reason = static_cast<std::uint8_t>(reason_of(why));
   output_.add(rst);
   address_to(key.peer);
 }

@@ -47,10 +47,23 @@ class CatTpLinks {
     base::Bytes identification;  // with `opened`
   };
 
+  // Why a SYN opened nothing.
+  enum class Refusal : std::uint8_t {
+    none,
+    version,
+    acknowledges,  // a SYN/ACK of no opening
+    port,
+    maxima,
+    identification,
+    not_accepting,
+    many_half_open,  // of its address
+  };
+
   struct Counts {
     std::uint64_t malformed = 0;  // no PDU
     std::uint64_t stray = 0;      // of no link
     std::uint64_t refused = 0;    // SYN that was answered by an RST, or by nothing
+    Refusal last_refusal = Refusal::none;
     std::uint64_t displaced = 0;  // half-open links that made room
     std::uint64_t unopened = 0;   // half-open links on which nothing followed in time
   };
@@ -92,7 +105,8 @@ class CatTpLinks {
   void on_syn(const CatTpPdu& pdu, const CatTpKey& key, std::size_t size, base::Now now);
   void on_half_open(CatTpHalfOpen::Slot& slot, const CatTpPdu& pdu, base::Now now);
   void answer_syn(const CatTpHalfOpen::Slot& slot);
-  void refuse(const CatTpPdu& pdu, const CatTpKey& key, CatTpReset reason);
+  Refusal refusal_of(const CatTpPdu& pdu, const CatTpKey& key) const;
+  void refuse(const CatTpPdu& pdu, const CatTpKey& key, Refusal why);
   void stray(const CatTpPdu& pdu, const CatTpKey& key, std::size_t size);
   void after(Link& link, bool had_backlog, bool was_readable);
   void tell(Link& link, Event::What what, base::View identification = {});

@@ -2,6 +2,7 @@
 #include "base/crypto.h"
 #include "bip/framing.h"
 #include "bip/gateway_impl.h"
+#include "bip/socket_address.h"
 
 namespace bip {
 
@@ -9,6 +10,29 @@ namespace {
 
 constexpr std::uint16_t kLeastSdu = 128;         // what every answer but FETCH DATA has room in
 constexpr std::size_t kMostBacklog = 16 * 1024;  // octets of a link that are not acknowledged
+
+std::string_view text_of(CatTpLinks::Refusal refusal) {
+  using Refusal = CatTpLinks::Refusal;
+  switch (refusal) {
+    case Refusal::version:
+      return "another version of CAT_TP";
+    case Refusal::acknowledges:
+      return "a SYN/ACK, of no opening of ours";
+    case Refusal::port:
+      return "another port than cat_tp_port";
+    case Refusal::maxima:
+      return "the peer's maximum PDU or SDU is too small";
+    case Refusal::identification:
+      return "its identification is too long";
+    case Refusal::not_accepting:
+      return "sessions are at their limit, or draining";
+    case Refusal::many_half_open:
+      return "half_open_per_ip";
+    case Refusal::none:
+      break;
+  }
+  return "";
+}
 
 // What an SDU is that is not exactly the one packet which is due.
 Session::End end_for(base::View sdu, bool identified) {
@@ -85,7 +109,7 @@ void Gateway::Impl::link_opened(const CatTpLinks::Event& event, base::Now now) {
   if (full || !allowed || bad) {
     const Fault fault =
         bad ? Fault::bad_identification : (full ? Fault::sessions_full : Fault::limited);
-    faults_.note(fault, now, 1, [] { return std::string("over CAT_TP"); });
+    faults_.note(fault, now, 1, [&] { return to_text(from) + " over CAT_TP"; });
     if (bad) limiter_.failed(from, "", now);
     links_->close(link, bad ? CatTpReset::illegal_parameters : CatTpReset::temporarily_unable, now);
     return links_->release(link, now);
@@ -169,12 +193,14 @@ void Gateway::Impl::link_deadlines(base::Now now) {
   follow_links(now);
   const CatTpLinks::Counts counts = links_->counts();
   // Without an address: whoever sends datagrams chooses what stands there.
-  const auto tell = [&](Fault fault, std::uint64_t fresh, std::uint64_t told) {
+  const auto tell = [&](Fault fault, std::uint64_t fresh, std::uint64_t told,
+                        std::string_view why = {}) {
     if (fresh == told) return;
-    faults_.note(fault, now, static_cast<std::int64_t>(fresh - told), [] { return std::string(); });
+    faults_.note(fault, now, static_cast<std::int64_t>(fresh - told),
+                 [&] { return std::string(why); });
   };
   tell(Fault::cat_tp_malformed, counts.malformed, told_counts_.malformed);
-  tell(Fault::cat_tp_refused, counts.refused, told_counts_.refused);
+  tell(Fault::cat_tp_refused, counts.refused, told_counts_.refused, text_of(counts.last_refusal));
   tell(Fault::cat_tp_displaced, counts.displaced, told_counts_.displaced);
   tell(Fault::cat_tp_unopened, counts.unopened, told_counts_.unopened);
   // The ends of links leave some of these every day: no line.

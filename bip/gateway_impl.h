@@ -180,6 +180,7 @@ class Gateway::Impl {
   void close_all();
   void update_gauges();
   std::string about(const Client& client) const;
+  std::string about_tls(const Client& client) const;
 
   // Runs f; an exception (out of memory) ends the client, never the loop.
   template <class F>

@@ -1,4 +1,5 @@
 #include "bip/gateway_impl.h"
+#include "bip/socket_address.h"
 
 #include <boost/asio/buffer.hpp>
 
@@ -15,14 +16,6 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr auto kTick = std::chrono::milliseconds(200);  // how late a deadline may be noticed
-
-std::string to_text(const Address& address) {
-  boost::asio::ip::address_v6 v6(address);
-  if (v6.is_v4_mapped()) {
-    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, v6).to_string();
-  }
-  return v6.to_string();
-}
 
 std::optional<Fault> fault_of(Session::End end) {
   switch (end) {
@@ -183,7 +176,8 @@ void Gateway::Impl::end(Client& client, base::Now now) {
   const Session& session = client.session;
   parts_.counters.took("bip.session", now.mono_ms - session.opened_at());
   if (const auto fault = fault_of(session.end())) {
-    faults_.note(*fault, now, 1, [&] { return about(client); });
+    const bool of_tls = fault == Fault::tls_failed && client.tls;
+    faults_.note(*fault, now, 1, [&] { return of_tls ? about_tls(client) : about(client); });
   }
   const bool pretended = session.end() == Session::End::never_proven && !session.put_off();
   if (pretended || session.end() == Session::End::bad_identification) {

@@ -31,6 +31,15 @@ void Gateway::Impl::identify_by_tls(Client& client, base::Now now) {
   note_identified(client, now);
 }
 
+// For whoever connects a new kind of card. The identity is a claim; any that is no ICCID may be
+// anything and is not repeated.
+std::string Gateway::Impl::about_tls(const Client& client) const {
+  const auto claimed = card_of_identity(client.tls->identity());
+  const bool known = client.session.iccid().has_value();
+  return base::cat(client.tls->failure(), claimed && !known ? ": as card " : ": ",
+                   claimed && !known ? claimed->digits() + " at " : "", about(client));
+}
+
 void Gateway::Impl::end_of_tls(Client& client, base::Now now) {
   switch (client.tls->end()) {
     case TlsPsk::End::none:

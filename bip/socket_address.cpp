@@ -31,6 +31,21 @@ base::Result<SocketAddress> parse_socket_address(const std::string& text) {
   return base::Error{base::cat("not an address and port: ", text)};
 }
 
+std::string to_text(const Address& address) {
+  const in6_addr v6 = [&] {
+    in6_addr copy{};
+    std::memcpy(&copy, address.data(), sizeof copy);
+    return copy;
+  }();
+  char text[INET6_ADDRSTRLEN] = "";
+  if (IN6_IS_ADDR_V4MAPPED(&v6)) {
+    ::inet_ntop(AF_INET, address.data() + 12, text, sizeof text);
+  } else {
+    ::inet_ntop(AF_INET6, &v6, text, sizeof text);
+  }
+  return text;
+}
+
 SocketPeer peer_of(const sockaddr_storage& storage) {
   SocketPeer peer;
   if (storage.ss_family == AF_INET6) {

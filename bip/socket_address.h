@@ -30,6 +30,9 @@ struct SocketAddress {
 // "127.0.0.1:7100" or "[::1]:7100"; no name resolution.
 base::Result<SocketAddress> parse_socket_address(const std::string& text);
 
+// "10.0.0.1", "2001:db8::1".
+std::string to_text(const Address& address);
+
 SocketPeer peer_of(const sockaddr_storage& storage);
 // For a socket of that family; an IPv4 address goes mapped through an IPv6 socket.
 SocketAddress to_socket_address(const SocketPeer& peer, int family);

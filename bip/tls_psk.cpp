@@ -322,8 +322,33 @@ void TlsPsk::close() {
 }
 
 void TlsPsk::fail(End why) {
+  failure_ = reason_of(ERR_peek_error());
   ERR_clear_error();
   finish(why);
+}
+
+std::string_view TlsPsk::reason_of(unsigned long error) const {
+  if (out_of_memory_) return "out of memory";
+  const int reason = ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0;
+  if (reason >= SSL_AD_REASON_OFFSET) return "the peer has sent an alert";
+  switch (reason) {
+    case SSL_R_NO_SHARED_CIPHER:
+      return "no common suite (tls_suites)";
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_UNKNOWN_PROTOCOL:
+      return "no common version of TLS (tls_max)";
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST:
+      return "what came is no TLS";
+    default:
+      break;
+  }
+  if (opened_) return "a record does not verify";
+  if (!answered_) return "no handshake that was understood";
+  if (!card_of_identity(identity_)) return "its identity is no ICCID";
+  return psk_.empty() ? "no key for its identity" : "wrong key";
 }
 
 void TlsPsk::finish(End why) {

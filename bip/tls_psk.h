@@ -87,6 +87,8 @@ class TlsPsk {
 
   Phase phase() const { return phase_; }
   End end() const { return end_; }
+  // After End::handshake and End::record: why, for the operator's log. The peer is told less.
+  std::string_view failure() const { return failure_; }
   bool opened() const { return opened_; }  // the handshake has been completed
   std::string suite() const;               // "TLSv1.2 PSK-AES128-GCM-SHA256"
 
@@ -102,6 +104,7 @@ class TlsPsk {
   void note_identity(std::string_view identity);
   void open();
   void fail(End why);
+  std::string_view reason_of(unsigned long error) const;
   void finish(End why);
   void shrink();
 
@@ -109,6 +112,7 @@ class TlsPsk {
   ssl_st* ssl_ = nullptr;
   std::optional<PskIdentityScan> scan_;  // until the identity is known or the handshake over
   std::string identity_;
+  std::string_view failure_;  // a literal
   base::Secret psk_;
 
   base::Bytes input_;

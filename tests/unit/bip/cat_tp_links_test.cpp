@@ -95,22 +95,29 @@ std::uint8_t reset_reason(const base::Bytes& octets) {
 BOOST_AUTO_TEST_SUITE(cat_tp_links)
 
 BOOST_AUTO_TEST_CASE(what_a_listener_refuses) {
+  using Refusal = CatTpLinks::Refusal;
   Server server;
   const SocketPeer from = peer(1, 1);
   struct Case {
     const char* what;
     CatTpReset reason;
+    CatTpLinks::Refusal refusal;  // for the log
     std::function<void(CatTpPdu&)> change;
   };
   const base::Bytes long_identification(33, 1);
   const Case cases[] = {
-      {"port", CatTpReset::port_not_available, [](CatTpPdu& p) { p.destination = 1; }},
-      {"PDU too small", CatTpReset::illegal_parameters, [](CatTpPdu& p) { p.max_pdu = 22; }},
-      {"no SDU", CatTpReset::illegal_parameters, [](CatTpPdu& p) { p.max_sdu = 0; }},
-      {"identification", CatTpReset::illegal_parameters,
+      {"port", CatTpReset::port_not_available, Refusal::port,
+       [](CatTpPdu& p) { p.destination = 1; }},
+      {"PDU too small", CatTpReset::illegal_parameters, Refusal::maxima,
+       [](CatTpPdu& p) { p.max_pdu = 22; }},
+      {"no SDU", CatTpReset::illegal_parameters, Refusal::maxima,
+       [](CatTpPdu& p) { p.max_sdu = 0; }},
+      {"identification", CatTpReset::illegal_parameters, Refusal::identification,
        [&](CatTpPdu& p) { p.identification = long_identification; }},
-      {"SYN/ACK", CatTpReset::unexpected_pdu, [](CatTpPdu& p) { p.flags |= cat_tp::kAck; }},
-      {"version", CatTpReset::version_not_supported, [](CatTpPdu& p) { p.flags |= 1; }},
+      {"SYN/ACK", CatTpReset::unexpected_pdu, Refusal::acknowledges,
+       [](CatTpPdu& p) { p.flags |= cat_tp::kAck; }},
+      {"version", CatTpReset::version_not_supported, Refusal::version,
+       [](CatTpPdu& p) { p.flags |= 1; }},
   };
   for (const Case& one : cases) {
     CatTpPdu pdu = server.syn(7);
@@ -121,11 +128,13 @@ BOOST_AUTO_TEST_CASE(what_a_listener_refuses) {
       BOOST_REQUIRE_EQUAL(answers.size(), 1u);
       BOOST_TEST(reset_reason(answers[0]) == static_cast<int>(one.reason));
       BOOST_TEST(decode_cat_tp(answers[0]).value().acknowledgement == 7);
+      BOOST_TEST((server.links.counts().last_refusal == one.refusal));
     }
   }
   server.links.accept(false);
   server.feed(server.syn(7), from);
   BOOST_TEST(reset_reason(server.sent().at(0)) == 2);
+  BOOST_TEST((server.links.counts().last_refusal == Refusal::not_accepting));
   BOOST_TEST(server.links.half_open() == 0u);
   BOOST_TEST(server.links.counts().refused == 7u);
   BOOST_TEST(server.octets_out <= server.octets_in);
@@ -184,6 +193,25 @@ BOOST_AUTO_TEST_CASE(half_open_links_expire) {
   BOOST_TEST(server.links.half_open() == 0u);
   BOOST_TEST(server.links.deadline() == CatTp::kNever);
   BOOST_TEST(server.links.counts().unopened == 5u);
+}
+
+// Without ACK the number after the SYN's counts, with it the one that it acknowledges.
+BOOST_AUTO_TEST_CASE(which_rst_ends_a_half_open_link) {
+  Server server;
+  const SocketPeer from = peer(1, 1);
+  server.feed(server.syn(100), from);
+  const std::uint16_t own = decode_cat_tp(server.sent().at(0)).value().sequence;
+  const auto wrong = static_cast<std::uint16_t>(own + 1);
+  server.feed(server.plain(cat_tp::kRst, 100, 0), from);
+  server.feed(server.plain(cat_tp::kRst, 102, 0), from);
+  server.feed(server.plain(cat_tp::kRst | cat_tp::kAck, 101, wrong), from);
+  BOOST_TEST(server.links.half_open() == 1u);
+  server.feed(server.plain(cat_tp::kRst | cat_tp::kAck, 101, own), from);
+  BOOST_TEST(server.links.half_open() == 0u);
+  server.feed(server.syn(100), from);
+  server.feed(server.plain(cat_tp::kRst, 101, 0), from);
+  BOOST_TEST(server.links.half_open() == 0u);
+  BOOST_TEST(server.links.counts().stray == 0u);
 }
 
 // 1,000,000 SYNs from as many addresses: slots are bounded, the oldest goes, links that are open

@@ -180,6 +180,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_card_is_refused) {
   BOOST_TEST(link.closed());
   BOOST_TEST((link.machine().reason() == CatTpReset::illegal_parameters));
   BOOST_TEST(rig.counted("bip.bad_identification") == 1);
+  BOOST_TEST(rig.vault.log.count("no identification packet: 127.0.0.1 over CAT_TP") == 1);
   Caller garbage(rig, claim(rig.card));
   // Two packets in one SDU, or half of one: not what a card sends.
   base::Bytes two = rig.card.packet(rig.card.message(Ins::status));
@@ -357,6 +358,16 @@ void send_garbage(Rig& rig) {
   const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   BOOST_TEST(::sendto(fd, "what", 4, 0, place->get(), place->size) == 4);
   ::close(fd);
+}
+
+// Whoever connects a new kind of card reads why its SYN opened nothing.
+BOOST_AUTO_TEST_CASE(why_a_syn_opens_nothing_is_told) {
+  Rig rig([](Settings& settings) { settings.cat_tp_link.port = 9001; });
+  Caller link(rig, claim(rig.card));
+  BOOST_TEST((link.machine().reason() == CatTpReset::port_not_available));
+  BOOST_TEST(until([&] {
+    return rig.vault.log.count("a SYN opened no CAT_TP link: another port than cat_tp_port") == 1;
+  }));
 }
 
 BOOST_AUTO_TEST_CASE(datagrams_of_no_link_are_counted_and_told_seldom) {

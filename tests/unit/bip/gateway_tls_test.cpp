@@ -213,6 +213,9 @@ BOOST_AUTO_TEST_CASE(who_does_not_get_in) {
   BOOST_TEST(failures.size() == 1u);
   BOOST_TEST(!failures.begin()->empty());
   wait_for([&] { return rig.counted("bip.tls_failed") == 3; });
+  const std::string line = base::cat("TLS failed: wrong key: as card ", kIccid, " at 127.0.0.1");
+  BOOST_TEST(rig.vault.log.count(line) == 1);
+  BOOST_TEST(rig.vault.log.count("TLS failed") == 1);  // seldom
   BOOST_TEST(rig.psks.asked() == 2);
   Channel good(rig);
   BOOST_TEST(good.handshake());

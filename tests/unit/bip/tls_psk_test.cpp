@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 
 #include <boost/test/unit_test.hpp>
+#include <array>
 #include <set>
 
 #include "base/crypto.h"
@@ -192,7 +193,8 @@ BOOST_AUTO_TEST_CASE(versions) {
     const bip::Settings settings = tls13 ? with_tls13() : bip::Settings();
     Pair pair(options, settings);
     pair.run();
-    return pair.open() ? pair.server.suite().substr(0, 7) : std::string("none");
+    if (pair.open()) return pair.server.suite().substr(0, 7);
+    return std::string(pair.server.failure().starts_with("no common version") ? "none" : "?");
   };
   BOOST_TEST(negotiated(TLS1_2_VERSION, TLS1_3_VERSION, false) == "TLSv1.2");
   BOOST_TEST(negotiated(TLS1_2_VERSION, TLS1_3_VERSION, true) == "TLSv1.3");
@@ -247,6 +249,9 @@ BOOST_AUTO_TEST_CASE(no_oracle) {
       BOOST_TEST((pair.server.end() == TlsPsk::End::handshake));
       BOOST_TEST(!pair.server.opened());
       BOOST_TEST(pair.asked == 1);
+      constexpr std::array kWhy{"wrong key", "no key for its identity", "its identity is no ICCID",
+                                "no key for its identity"};
+      BOOST_TEST(pair.server.failure() == kWhy[static_cast<std::size_t>(how)]);  // to the operator
       ends.insert(base::to_hex(records(pair.server_said).back()));
       sizes.insert(pair.server_said.size());
       BOOST_TEST(!pair.client.failure().empty());
@@ -446,6 +451,9 @@ BOOST_AUTO_TEST_CASE(no_tls_at_all) {
     BOOST_TEST((pair.server.phase() == Phase::ended || pair.server.phase() == Phase::handshake));
     BOOST_TEST(!pair.server.opened());
   }
+  Pair plain;  // a card that was told the wrong port
+  plain.to_server(base::Bytes{0x03, 0x0C, 0x36, 0x0A, 0x98, 0x44});
+  BOOST_TEST(plain.server.failure() == "what came is no TLS");
   Pair large;  // a record header that promises more than a record may have
   large.to_server(base::Bytes{22, 3, 1, 0xFF, 0xFF, 1, 0, 0, 0});
   BOOST_TEST((large.server.end() == TlsPsk::End::handshake));
@@ -494,6 +502,7 @@ BOOST_AUTO_TEST_CASE(weak_suites_are_off) {
     pair.run();
     BOOST_TEST(!pair.open());
     BOOST_TEST(pair.asked == 0);
+    BOOST_TEST(pair.server.failure().starts_with("no common suite"));
   }
 }
 
