@@ -31,8 +31,6 @@ bool is_directory(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-bool is_tls13_suite(const std::string& name) { return name.starts_with("TLS_"); }
-
 // Line of a key, also of one that a key of the table stands for; 0: not in the file.
 int line_of(std::span<const base::KeySpec> table, const std::vector<base::IniValue>& values,
             std::string_view section, std::string_view key) {
@@ -119,8 +117,8 @@ void Checks::bip_and_vault() {
   if (b.max_data + 128 > b.max_packet) {
     problem("bip", "max_data", "must be at least 128 octets less than max_packet");
   }
-  if (!b.tls13 && std::all_of(b.tls_suites.begin(), b.tls_suites.end(), is_tls13_suite)) {
-    problem("bip", "tls_suites", "names no suite of TLS 1.2, and tls_max is 1.2");
+  if (const std::string fault = suites_fault(b.tls_suites, b.tls13); !fault.empty()) {
+    problem("bip", "tls_suites", fault);
   }
   if (b.session_input < b.max_packet) {
     problem("bip", "session_input", "is less than max_packet: no packet would fit");

@@ -46,6 +46,17 @@ bool same_place(const std::string& first, const std::string& second) {
   return all(left.size() > right.size() ? left : right);
 }
 
+std::string suites_fault(const std::vector<std::string>& suites, bool tls13) {
+  const auto is_of_13 = [](const std::string& name) { return name.starts_with("TLS_"); };
+  if (tls13 && std::none_of(suites.begin(), suites.end(), is_of_13)) {
+    return "names no suite of TLS 1.3, and tls_max is 1.3: every handshake would fail";
+  }
+  if (!tls13 && std::all_of(suites.begin(), suites.end(), is_of_13)) {
+    return "names no suite of TLS 1.2, and tls_max is 1.2";
+  }
+  return "";
+}
+
 std::string language_fault(const std::string& name) {
   const std::string code = vault::language_code(name);
   if (code == name) return "";

@@ -252,6 +252,11 @@ BOOST_AUTO_TEST_CASE(value_mistakes) {
        "[bip] max_data: must be at least 128 octets less than max_packet"},
       {"[bip]\nidentify_timeout = 31s\n",
        "[bip] identify_complete: is shorter than identify_timeout"},
+      {"[bip]\ntls_max = 1.3\ntls_suites = PSK-AES128-GCM-SHA256\n",
+       "[bip] tls_suites: names no suite of TLS 1.3, and tls_max is 1.3: every handshake would "
+       "fail"},
+      {"[bip]\ntls_suites = TLS_AES_128_GCM_SHA256\n",
+       "[bip] tls_suites: names no suite of TLS 1.2, and tls_max is 1.2"},
       {"[bip]\ncat_tp_rto_min = 6s\ncat_tp_rto_max = 5s\n",
        "[bip] cat_tp_rto_max: is shorter than cat_tp_rto_min or cat_tp_rto_initial"},
       {"[bip]\ncat_tp_rto_max = 2s\n",
