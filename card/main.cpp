@@ -95,7 +95,8 @@ overwrite one that holds cards.
 or the end of the input ends it.
 
 Exit: 0 done (--interactive: ended by the person, whatever he tried), 1 the story failed
-(expectation, menu item, answer that a form does not take, time, file, output), 2 wrong use.
+(expectation, menu item, answer that a form does not take, time, file, output) or visits of a park
+did or none ended, 2 wrong use.
 )";
 
 struct Arguments {
