@@ -35,8 +35,11 @@ CardAnswer CardService::Case::try_move(RecordTx& tx, Record& own, const Iccid& p
   Record* old_record = tx.find(previous);
   const RecordState state =
       old_record == nullptr ? RecordState::empty : state_of(*old_record, now_);
-  // Nobody to move; or moved on a card's word only just now: the one before may still object.
-  const bool waits = state != RecordState::held || unordered_hold(*old_record);
+  // Nobody to move; or moved on a card's word only just now: the one before may still object. And
+  // a key of another record opens neither a lock nor a service.
+  const RecordState own_state = state_of(own, now_);
+  const bool barred = own_state == RecordState::locked || own_state == RecordState::suspended;
+  const bool waits = barred || state != RecordState::held || unordered_hold(*old_record);
   const bool claimable = state == RecordState::held || state == RecordState::locked;
   if (waits) return pend(tx, own, previous, claimable ? old_record : nullptr);
   if (key != nullptr) {

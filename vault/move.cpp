@@ -50,6 +50,25 @@ void take_identity(Record& into, const Record& from) {
   into.ended = false;
 }
 
+// What bars a record goes on to bar its content, under whichever record that is: only customer care
+// opens it again.
+void carry_bars(Record& into, const Record& from) {
+  into.wrong_keys = std::max(into.wrong_keys, from.wrong_keys);
+  into.suspended_at = std::max(into.suspended_at, from.suspended_at);
+  if (from.locked_at != 0 && into.locked_at == 0) {
+    into.locked_at = from.locked_at;
+    into.locked_until = from.locked_until;
+    into.lock_reason = from.lock_reason;
+  }
+}
+
+// What it never said of the new card holds as it was said of the old one.
+void complete_identity(Record& present, const Record& old_record) {
+  if (!present.msisdn_provisioned) present.msisdn_provisioned = old_record.msisdn_provisioned;
+  if (present.customer.empty()) present.customer = old_record.customer;
+  if (present.language.empty()) present.language = old_record.language;
+}
+
 void absorb(RecordTx& tx, Record& old_record, Record* empty, const Iccid& to,
             const MoveOrder& order, base::Now now) {
   const Iccid from = old_record.iccid;
@@ -57,6 +76,7 @@ void absorb(RecordTx& tx, Record& old_record, Record* empty, const Iccid& to,
   if (empty != nullptr) {
     tx.note(*empty, {"absorbed", order.actor, "by the record of " + from.digits()});
     take_identity(old_record, *empty);
+    carry_bars(old_record, *empty);
     tx.remove(*empty);
   }
   old_record.iccid = to;
@@ -70,15 +90,6 @@ void give_images(RecordTx& tx, const Record& from, const Record& to, std::int64_
   for (ImageInfo image : tx.images(from)) {
     image.pinned_until = std::max(image.pinned_until, pin_until);
     tx.update_image(to, image);
-  }
-}
-
-void carry_lock(Record& into, const Record& from) {
-  into.wrong_keys = std::max(into.wrong_keys, from.wrong_keys);
-  if (from.locked_at != 0 && into.locked_at == 0) {
-    into.locked_at = from.locked_at;
-    into.locked_until = from.locked_until;
-    into.lock_reason = from.lock_reason;
   }
 }
 
@@ -129,9 +140,9 @@ void merge(RecordTx& tx, Record& old_record, Record& present, const MoveOrder& o
     take_identity(old_record, present);
   } else {
     give_images(tx, old_record, present, pin_until);
-    carry_lock(present, old_record);
-    if (present.customer.empty()) present.customer = old_record.customer;
+    complete_identity(present, old_record);
   }
+  carry_bars(stays, goes);
   stays.image = front;
   stays.first_stored_at = first_stored_at;
   stays.updated_at = std::max(old_record.updated_at, present.updated_at);
@@ -226,7 +237,7 @@ void undo_move(RecordTx& tx, Record& record) {
   settle_image(tx, record);
   settle_image(tx, other);
   start_over(other, record);
-  if (is_new) carry_lock(other, record);
+  if (other.image) carry_bars(other, record);
   part_identities(is_new ? other : record, is_new ? record : other, record);
   forget_move(record);
   raise_epoch(record);

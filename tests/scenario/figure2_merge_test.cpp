@@ -1,0 +1,118 @@
+// Change of card (fig. 2) when both cards have stored: what bars a record, and what provisioning
+// has said of it, survives the merge and its undoing.
+#include <boost/test/unit_test.hpp>
+
+#include "tests/scenario/two_cards.h"
+
+using scenario::kNew;
+using scenario::kOld;
+using support::example_image;
+using support::Laboratory;
+using support::wrong_key;
+using vault::CardResult;
+
+namespace {
+
+struct BothStored : scenario::TwoCards {
+  BothStored() {
+    lab.import(kOld, "+491721234567", "customer-1");
+    lab.import(kNew);
+    old_card_stores();
+  }
+  // Its key reaches nobody.
+  void new_card_stores() {
+    const base::Bytes content = example_image(5, 'n');
+    new_card.begin(content);
+    new_card.send_data(content, 0, content.size());
+    new_card.end();
+    lab.time_passes(2 * base::kDayMs, "its key was never seen");
+  }
+  void new_card_is_locked() {
+    new_card_stores();
+    for (int i = 0; i < 3; ++i) new_card.fetch_begin(wrong_key(key));
+    BOOST_REQUIRE(lab.record(kNew).locked_at != 0);
+  }
+  void suspend(const std::string& card) {
+    auto care = lab.care();
+    support::good(care.suspend(Laboratory::call("bill not paid"), card, lab.now()));
+  }
+  void swap() {
+    auto care = lab.care();
+    support::good(care.swap("provisioning", kOld, kNew, lab.now()));
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(figure2_merge, BothStored)
+
+// Its holder knows the key of a card of his own: that opens neither a lock nor a service.
+BOOST_AUTO_TEST_CASE(a_locked_card_merges_by_order_only) {
+  new_card_is_locked();
+  BOOST_TEST((new_card.report(kOld, key).result == CardResult::move_pending));
+  BOOST_TEST((new_card.fetch_begin(key).result == CardResult::locked));
+  BOOST_TEST(lab.known(kOld));
+}
+
+BOOST_AUTO_TEST_CASE(a_suspended_card_merges_by_order_only) {
+  new_card_stores();
+  suspend(kNew);
+  BOOST_TEST((new_card.report(kOld, key).result == CardResult::move_pending));
+  BOOST_TEST((new_card.fetch_begin(key).result == CardResult::suspended));
+}
+
+BOOST_AUTO_TEST_CASE(the_new_cards_lock_survives_a_merge) {
+  new_card_is_locked();
+  swap();
+  BOOST_TEST((new_card.fetch_begin(key).result == CardResult::locked));
+}
+
+BOOST_AUTO_TEST_CASE(either_cards_suspension_survives_a_merge) {
+  new_card.back_up(example_image(5, 'n'));
+  suspend(kOld);
+  swap();
+  BOOST_TEST((new_card.fetch_begin(new_card.key).result == CardResult::suspended));
+}
+
+BOOST_AUTO_TEST_CASE(the_new_cards_suspension_survives_a_move) {
+  suspend(kNew);
+  swap();
+  BOOST_TEST((new_card.fetch_begin(key).result == CardResult::suspended));
+}
+
+// Reminders and notices go on, and care finds the record by the number.
+BOOST_AUTO_TEST_CASE(what_provisioning_said_survives_a_merge) {
+  new_card.back_up(example_image(5, 'n'));
+  swap();
+  const vault::Record record = lab.record(kNew);
+  BOOST_REQUIRE(record.msisdn_provisioned.has_value());
+  BOOST_TEST(record.msisdn_provisioned->digits() == "491721234567");
+  BOOST_TEST(record.customer == "customer-1");
+}
+
+// Suspended or locked while they were one: both are when they part.
+BOOST_AUTO_TEST_CASE(an_undone_merge_opens_nothing) {
+  new_card_stores();
+  BOOST_TEST((new_card.report(kOld, key).result == CardResult::done));
+  suspend(kNew);
+  BOOST_TEST((old_card.fetch_begin(key).result == CardResult::suspended));
+  BOOST_TEST((new_card.fetch_begin().result == CardResult::suspended));
+}
+
+BOOST_AUTO_TEST_CASE(an_undone_merge_leaves_both_locked) {
+  new_card_stores();
+  BOOST_TEST((new_card.report(kOld, key).result == CardResult::done));
+  for (int i = 0; i < 3; ++i) new_card.fetch_begin(wrong_key(key));
+  BOOST_TEST((old_card.fetch_begin(key).result == CardResult::locked));
+  BOOST_TEST((new_card.fetch_begin(key).result == CardResult::locked));
+}
+
+// Of a record that was the old card's alone nothing is left behind to be locked.
+BOOST_AUTO_TEST_CASE(an_undone_move_leaves_an_open_empty_record) {
+  BOOST_TEST((new_card.report(kOld, key).result == CardResult::done));
+  for (int i = 0; i < 3; ++i) new_card.fetch_begin(wrong_key(key));
+  BOOST_TEST((old_card.fetch_begin(key).result == CardResult::locked));
+  BOOST_TEST((new_card.back_up(example_image(5, 'n')).result == CardResult::done));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
