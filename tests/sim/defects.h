@@ -10,22 +10,27 @@ namespace sim {
 
 enum class Defect {
   none,
-  lost_store,         // the store says `committed` and keeps nothing
-  spoiled_image,      // an octet of the content changes on its way into the store
-  free_guesses,       // a wrong key is answered, but not counted
-  counter_forgotten,  // replay counters are not kept
-  no_history,         // changes without an entry
-  stale_write,        // a change rests on an older version than the one it overwrites
-  loud_key,           // a user's key in the log
-  greedy_staging,     // more octets of uploads in memory than allowed
-  doubled_reminder,   // a reminder that has left is handed out again
+  lost_store,             // the store says `committed` and keeps nothing
+  spoiled_image,          // an octet of the content changes on its way into the store
+  free_guesses,           // a wrong key is answered, but not counted
+  counter_forgotten,      // replay counters are not kept
+  no_history,             // changes without an entry
+  stale_write,            // a change rests on an older version than the one it overwrites
+  loud_key,               // a user's key in the log
+  greedy_staging,         // more octets of uploads in memory than allowed
+  doubled_reminder,       // a reminder that has left is handed out again
+  stray_content,          // what one card stores another one has as well
+  merge_forgets_counter,  // the counter of the packet that brings records together is not kept
+  merge_opens_lock,       // the record that stays is not locked any more
+  undead_content,         // no version ever goes, by an erasure neither
+  lost_pin,               // no version is pinned
 };
 
 struct DefectName {
   Defect defect;
   std::string_view name;
 };
-inline constexpr std::array<DefectName, 9> kDefects{{
+inline constexpr std::array<DefectName, 14> kDefects{{
     {Defect::lost_store, "lost_store"},
     {Defect::spoiled_image, "spoiled_image"},
     {Defect::free_guesses, "free_guesses"},
@@ -35,6 +40,11 @@ inline constexpr std::array<DefectName, 9> kDefects{{
     {Defect::loud_key, "loud_key"},
     {Defect::greedy_staging, "greedy_staging"},
     {Defect::doubled_reminder, "doubled_reminder"},
+    {Defect::stray_content, "stray_content"},
+    {Defect::merge_forgets_counter, "merge_forgets_counter"},
+    {Defect::merge_opens_lock, "merge_opens_lock"},
+    {Defect::undead_content, "undead_content"},
+    {Defect::lost_pin, "lost_pin"},
 }};
 
 inline std::optional<Defect> defect_of(std::string_view name) {

@@ -16,9 +16,13 @@ constexpr int kKilledOneIn = 120;
 // The transaction of a store with a defect.
 class SpoiledTx : public vault::RecordTx {
  public:
-  SpoiledTx(vault::RecordTx& real, Defect defect) : real_(real), defect_(defect) {}
+  SpoiledTx(vault::RecordTx& real, const StoreTroubles& troubles)
+      : real_(real), defect_(troubles.defect), stranger_(troubles.stranger) {}
 
-  vault::Record* find(const vault::Iccid& iccid) override { return seen(real_.find(iccid)); }
+  vault::Record* find(const vault::Iccid& iccid) override {
+    cards_.push_back(iccid);
+    return seen(real_.find(iccid));
+  }
   vault::Record* find(const vault::RecordId& id) override { return seen(real_.find(id)); }
   std::vector<vault::Record*> find_by_number(const vault::Msisdn& number) override {
     return real_.find_by_number(number);
@@ -27,13 +31,18 @@ class SpoiledTx : public vault::RecordTx {
     return real_.find_moved_from(old_iccid);
   }
   vault::Record& create(const vault::Iccid& iccid) override { return real_.create(iccid); }
-  void remove(vault::Record& record) override { real_.remove(record); }
+  void remove(vault::Record& record) override {
+    merges_ = true;
+    real_.remove(record);
+  }
   vault::Counter counter(const vault::Iccid& card, std::uint8_t key_set) override {
     return real_.counter(card, key_set);
   }
   void raise_counter(const vault::Iccid& card, std::uint8_t key_set,
                      vault::Counter value) override {
-    if (defect_ != Defect::counter_forgotten) real_.raise_counter(card, key_set, value);
+    if (defect_ == Defect::counter_forgotten) return;
+    if (defect_ != Defect::merge_forgets_counter) return real_.raise_counter(card, key_set, value);
+    raise_ = [this, card, key_set, value] { real_.raise_counter(card, key_set, value); };
   }
   std::vector<vault::ImageInfo> images(const vault::Record& record) override {
     return real_.images(record);
@@ -43,11 +52,16 @@ class SpoiledTx : public vault::RecordTx {
     base::Bytes kept(plain.begin(), plain.end());
     if (defect_ == Defect::spoiled_image) kept[kept.size() / 2] ^= 1;
     real_.add_image(record, image, kept);
+    if (defect_ == Defect::stray_content) give_to_stranger(record, image, plain);
   }
   void update_image(const vault::Record& record, const vault::ImageInfo& image) override {
-    real_.update_image(record, image);
+    vault::ImageInfo kept = image;
+    if (defect_ == Defect::lost_pin) kept.pinned_until = 0;
+    real_.update_image(record, kept);
   }
-  void drop_image(const vault::ImageId& image) override { real_.drop_image(image); }
+  void drop_image(const vault::ImageId& image) override {
+    if (defect_ != Defect::undead_content) real_.drop_image(image);
+  }
   base::Bytes staged(const vault::Record& record) override { return real_.staged(record); }
   void append_staged(const vault::Record& record, std::uint32_t offset, base::View part) override {
     real_.append_staged(record, offset, part);
@@ -71,6 +85,14 @@ class SpoiledTx : public vault::RecordTx {
   }
   vault::MessageTx& messages() override { return real_.messages(); }
 
+  // What the defects of a merge do when the function has said what it wants.
+  void end() {
+    if (raise_ && !merges_) raise_();
+    if (defect_ != Defect::merge_opens_lock || !merges_) return;
+    for (const vault::Iccid& card : cards_) {
+      if (vault::Record* const record = real_.find(card)) record->locked_at = 0;
+    }
+  }
   // The record of the update, when it began and now.
   const std::optional<vault::Record>& before() const { return before_; }
   vault::Record* record() const { return record_; }
@@ -84,8 +106,22 @@ class SpoiledTx : public vault::RecordTx {
     return record;
   }
 
+  void give_to_stranger(const vault::Record& record, const vault::ImageInfo& image,
+                        base::View plain) {
+    const vault::Record* const other = stranger_ ? real_.find(*stranger_) : nullptr;
+    if (other == nullptr || other->id == record.id) return;
+    vault::ImageInfo copy = image;
+    copy.id = vault::dated_id(image.stored_at);
+    copy.bound_record = other->id;
+    real_.add_image(*other, copy, plain);
+  }
+
   vault::RecordTx& real_;
   Defect defect_;
+  const std::optional<vault::Iccid>& stranger_;
+  std::vector<vault::Iccid> cards_;  // were looked for
+  bool merges_ = false;              // a record goes
+  std::function<void()> raise_;
   vault::Record* record_ = nullptr;
   std::optional<vault::Record> before_;
 };
@@ -111,12 +147,13 @@ Outcome FaultyStore::update(base::Now now, const std::function<bool(vault::Recor
   std::optional<vault::Record> stale;
   bool nothing_kept = false;
   const Outcome outcome = real_->update(now, [&](vault::RecordTx& real) {
-    SpoiledTx tx(real, troubles_.defect);
+    SpoiledTx tx(real, troubles_);
     if (troubles_.defect == Defect::stale_write && stale) {
       if (vault::Record* const record = real.find(stale->iccid)) write_anyway(*record, *stale);
       return true;
     }
     const bool yes = f(tx);
+    if (yes) tx.end();
     if (vault::Record* const record = tx.record()) {
       if (troubles_.defect == Defect::free_guesses && record->wrong_keys > 0) {
         record->wrong_keys = 0;

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "tests/sim/chance.h"
 #include "tests/sim/defects.h"
@@ -18,6 +19,7 @@ struct Killed {};
 struct StoreTroubles {
   bool on = true;
   Defect defect = Defect::none;
+  std::optional<vault::Iccid> stranger;  // for `stray_content`: who gets it
   std::function<void()> meanwhile;  // lets somebody else write
   std::function<void(const char*)> tell;
   int away = 0;

@@ -47,13 +47,26 @@ bool Oracle::may_hold(const Owner& owner, const Digest& digest, std::size_t from
 }
 
 void Oracle::fetched(const Iccid& iccid, const Digest& digest, std::size_t from) const {
+  if (owner(iccid).census) from = 0;  // whichever of his cards has stored last
   if (!may_hold(owner(iccid), digest, from)) {
     breach(iccid, "a fetch gave another content than the last acknowledged one");
   }
 }
 
 void Oracle::nothing_there(const Iccid& iccid) const {
+  if (owner(iccid).census) return;  // it may be with his other card, or erased
   if (last_acknowledged(iccid) > 0) breach(iccid, "an acknowledged content is not there any more");
+}
+
+void Oracle::add_pair(const Iccid& first, const Iccid& second, const std::string& number) {
+  add(first, number);
+  changes_card(first, second);
+  phones_[number].kept = false;
+  Owner& one = owner(first);
+  one.census.emplace(store_, clock_,
+                     [this, &one](const Digest& digest) { return may_hold(one, digest, 0); });
+  one.census->add(first);
+  one.census->add(second);
 }
 
 void Oracle::unlocked(const Iccid& iccid) {
@@ -68,10 +81,15 @@ void Oracle::answered(const Iccid& iccid, const TestCard::Answer& answer) {
   if (answer.message.fields.key) {
     secret(std::string(base::as_text(answer.message.fields.key->view())));
   }
-  if (result == CardResult::try_later) return;
+  // Neither is a commit. (A card that has no record has nothing that a repetition could change.)
+  if (result == CardResult::try_later || result == CardResult::unknown_card) return;
   const Command command{iccid, answer.counter};
   const bool again = one.counted.contains(command) && !one.used.insert(command).second;
   if (again) breach(iccid, "a counter was good twice");
+  if (one.census) {
+    if (one.counted.contains(command)) one.census->used(iccid, answer.counter);
+    return;
+  }
   if (result == CardResult::locked) one.locked_told = true;
   // Without a number of attempts left it answers a KEY CONFIRM, which costs none.
   const bool guess = result == CardResult::wrong_key && answer.message.fields.attempts_left &&
@@ -95,6 +113,7 @@ Record Oracle::record_of(const Owner& owner) {
 
 void Oracle::look_at(const Iccid& iccid) {
   Owner& one = owner(iccid);
+  if (one.census) return one.census->look();
   const Record record = record_of(one);
   if (one.record && one.record->version == record.version) return;
   // What was answered counts: it was told after it was committed.
@@ -125,20 +144,6 @@ void Oracle::check_image(const Owner& one, const Record& record) const {
   }
 }
 
-void Oracle::check_history(const Record& before, const Record& after) const {
-  if (after.history_count != before.history_count) return;
-  const char* const changed = before.image != after.image                 ? "content"
-                              : before.key_mac != after.key_mac           ? "key"
-                              : before.key_state != after.key_state       ? "state of the key"
-                              : before.wrong_keys < after.wrong_keys      ? "count of wrong keys"
-                              : before.locked_at != after.locked_at       ? "lock"
-                              : before.suspended_at != after.suspended_at ? "service"
-                              : before.iccid != after.iccid               ? "card"
-                                                                          : nullptr;
-  if (changed == nullptr) return;
-  breach(after.iccid, base::cat("its ", changed, " changed without an entry in the history"));
-}
-
 // One due date has one reminder; it is repeated after seven days. Answers are looked at with the
 // next look at the calendar, at the latest on the day after.
 void Oracle::reminded(const std::string& number) {
@@ -160,7 +165,7 @@ void Oracle::stopped(const std::string& number) {
 
 void Oracle::all_reminded_since(std::int64_t utc_ms) const {
   for (const auto& [number, phone] : phones_) {
-    if (phone.stopped_at == 0 && phone.reminded_at < utc_ms) {
+    if (phone.kept && phone.stopped_at == 0 && phone.reminded_at < utc_ms) {
       throw Breach("+" + number + " is not reminded any more");
     }
   }

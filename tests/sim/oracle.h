@@ -4,21 +4,18 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "tests/sim/census.h"
 #include "tests/support/test_card.h"
 #include "vault/ports.h"
 
 namespace sim {
-
-struct Breach : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 // One content that a card has tried to store.
 struct Attempt {
@@ -47,6 +44,9 @@ class Oracle {
     cards_[fresh] = &owner(old);
     owner(old).iccids.push_back(fresh);
   }
+  // One person with two cards in use, whose records may become one and part again: of them the
+  // census says what must hold.
+  void add_pair(const vault::Iccid& first, const vault::Iccid& second, const std::string& number);
   // The card's list, in the order of trying; the references stay valid.
   Attempt& begins(const vault::Iccid& iccid, Attempt attempt);
   void acknowledged(const vault::Iccid& iccid, Attempt& attempt);
@@ -91,17 +91,18 @@ class Oracle {
     std::set<Command> used;     // of them, those that were
     std::set<Command> reports;
     std::optional<vault::Record> record;
+    std::optional<Census> census;  // of a pair
   };
   struct Phone {
     std::int64_t reminded_at = 0;  // utc_ms
     std::int64_t stopped_at = 0;   // 0: not
+    bool kept = true;              // false: may be erased
   };
   Owner& owner(const vault::Iccid& iccid) { return *cards_.at(iccid); }
   const Owner& owner(const vault::Iccid& iccid) const { return *cards_.at(iccid); }
   bool may_hold(const Owner& owner, const vault::Digest& digest, std::size_t from) const;
   vault::Record record_of(const Owner& owner);
   void check_image(const Owner& owner, const vault::Record& record) const;
-  void check_history(const vault::Record& before, const vault::Record& after) const;
   [[noreturn]] static void breach(const vault::Iccid& iccid, const std::string& what);
 
   vault::Store& store_;

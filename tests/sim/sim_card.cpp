@@ -19,6 +19,13 @@ constexpr std::uint8_t kOnlyErrors = 0x1A;
 }  // namespace
 
 base::Bytes SimCard::new_content() {
+  if (has_entries_) {
+    base::Writer unlike;  // an object that nobody knows makes each one another
+    unlike.tlv(0x8F, support::image_of(8, static_cast<unsigned>(chance_.below(UINT32_MAX))));
+    base::Bytes content = support::example_image(static_cast<int>(1 + chance_.below(30)), 'a');
+    content.insert(content.end(), unlike.view().begin(), unlike.view().end());
+    return content;
+  }
   // Some reach over the 64 KiB after which an upload is kept in the store.
   const std::size_t size = !careful_ && chance_.one_in(8)
                                ? 66'000 + chance_.below(6'000)
@@ -103,11 +110,13 @@ Packets SimCard::report() {
   return packets;
 }
 
-base::Bytes SimCard::claim(const vault::Iccid& previous, const std::string& key) {
-  bip::Message message = card.message(Ins::report);
+base::Bytes SimCard::claim(Ins how, const vault::Iccid& previous, const std::string& key) {
+  bip::Message message = card.message(how);
   message.fields.previous = previous.to_ef();
-  message.fields.key = base::Secret(base::as_bytes(key));
-  oracle_.secret(key);
+  if (!key.empty()) {
+    message.fields.key = base::Secret(base::as_bytes(key));
+    oracle_.secret(key);
+  }
   base::Bytes packet = card.packet(message);
   oracle_.counts(card.iccid, card.counter);
   oracle_.is_report(card.iccid, card.counter);
@@ -121,8 +130,8 @@ Packets SimCard::fetch_begin() {
   return one(begin, Waiting::fetch_begin);
 }
 
-base::Bytes SimCard::guess(const std::string& key) {
-  bip::Message begin = card.message(Ins::fetch_begin);
+base::Bytes SimCard::with_key(Ins ins, const std::string& key) {
+  bip::Message begin = card.message(ins);
   begin.fields.key = base::Secret(base::as_bytes(key));
   oracle_.secret(key);
   base::Bytes packet = card.packet(begin);

@@ -41,9 +41,13 @@ class SimCard {
   bool locked() const { return locked_; }
   void forget_lock() { locked_ = false; }
   // A packet as somebody else who holds the card would send it.
-  base::Bytes guess(const std::string& key);
+  base::Bytes guess(const std::string& key) { return with_key(bip::Ins::fetch_begin, key); }
+  base::Bytes erase(const std::string& key) { return with_key(bip::Ins::erase, key); }
   // The same, as if the card of another person had been in this phone.
-  base::Bytes claim(const vault::Iccid& previous, const std::string& key);
+  // No key: on his word alone.
+  base::Bytes claim(bip::Ins how, const vault::Iccid& previous, const std::string& key);
+  // From now on it stores contents with entries, more and fewer.
+  void has_entries() { has_entries_ = true; }
   const std::string& key() const { return key_; }
 
   support::TestCard card;
@@ -52,6 +56,7 @@ class SimCard {
   enum class Waiting { status, begin, end, confirm, fetch_begin, fetch_data, report };
   using Packets = std::vector<base::Bytes>;
 
+  base::Bytes with_key(bip::Ins ins, const std::string& key);
   Packets one(const bip::Message& message, Waiting waiting);
   Packets finish(Visit visit);
   Packets store_begin();
@@ -73,6 +78,7 @@ class SimCard {
   Waiting waiting_ = Waiting::status;
   std::uint64_t awaited_ = 0;  // counter of the packet whose answer is waited for
   bool careful_ = false;
+  bool has_entries_ = false;
   bool use_key_ = false;  // it was asked for
   bool locked_ = false;
   int keys_typed_ = 0;

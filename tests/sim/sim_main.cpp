@@ -49,6 +49,10 @@ void print(const sim::Figures& f, std::uint64_t seeds) {
       {"keys guessed", f.guesses},
       {"locks met", f.locks},
       {"cards changed", f.changes},
+      {"records merged", f.merges},
+      {"moves undone", f.undone},
+      {"erasures", f.erased},
+      {"calls in the middle", f.care},
       {"clocks set", f.clocks},
       {"reminders", f.reminded},
   };

@@ -9,6 +9,7 @@ constexpr int kVisits = 8;
 constexpr std::uint64_t kStaging = 100'000;
 constexpr std::size_t kRemembered = 60;
 constexpr std::uint64_t kMonthsOneIn = 4;
+constexpr std::uint64_t kPairOneIn = 2;
 constexpr int kBadDays = 100;
 constexpr int kGoodDays = 80;  // enough for everybody to be reminded once more
 
@@ -33,6 +34,10 @@ void Figures::add(const Figures& other) {
   locks += other.locks;
   reminded += other.reminded;
   changes += other.changes;
+  merges += other.merges;
+  undone += other.undone;
+  erased += other.erased;
+  care += other.care;
   clocks += other.clocks;
 }
 
@@ -61,6 +66,9 @@ World::World(std::uint64_t seed, Defect defect)
     key_source_.add(support::TestCard(next));
   }
   if (!god_->import(now(), lines, "ops:test").ok()) throw Breach("an import failed");
+  care_stores_ = vault_.more_stores();
+  care_store_ = std::make_unique<FaultyStore>(care_stores_->open(), chance_, troubles_);
+  if (seed % kPairOneIn == 0 || defect != Defect::none) add_pair();
   for (Instance& instance : instances_) start(instance);
 }
 
@@ -157,6 +165,7 @@ void World::run() {
     if (!link->gone) throw Breach("a channel never ended");
   }
   oracle_.whole_history();
+  count_changes();
   oracle_.no_secret_in(vault_.log.all());
   figures_.away = static_cast<std::uint64_t>(troubles_.away);
   figures_.unknown = static_cast<std::uint64_t>(troubles_.unknown);

@@ -41,6 +41,10 @@ struct Figures {
   std::uint64_t locks = 0;
   std::uint64_t reminded = 0;
   std::uint64_t changes = 0;  // of card
+  std::uint64_t merges = 0;   // of two records with content
+  std::uint64_t undone = 0;   // moves
+  std::uint64_t erased = 0;
+  std::uint64_t care = 0;     // calls in the middle
   std::uint64_t clocks = 0;   // set forward or back
   void add(const Figures& other);
 };
@@ -114,6 +118,15 @@ class World {
   void finish(Person& person);
   void visit_until_done(Person& person, SimCard::Wish wish);
 
+  // A person with two cards, and what care and provisioning do to them.
+  void add_pair();
+  void pair_acts(Person& person);
+  void speak(Person& person, base::View packet);
+  void care_acts(Person& person);
+  std::optional<vault::CareFailure> care_call(vault::CareService& care, Person& person);
+  void settle(const Person& person);
+  void count_changes();
+
   // Reminders.
   void start_calendar(Instance& instance);
   void calendar(int days);
@@ -135,6 +148,8 @@ class World {
   bip::KeyCrypto crypto_{key_source_};
   std::shared_ptr<bip::Settings> settings_ = std::make_shared<bip::Settings>();
   std::vector<Instance> instances_{2};
+  std::unique_ptr<vault::StoreFactory> care_stores_;
+  std::unique_ptr<FaultyStore> care_store_;
   // What the octets in memory of killed instances still point to.
   std::vector<std::unique_ptr<vault::CardService>> killed_;
   std::vector<std::unique_ptr<Person>> people_;

@@ -1,5 +1,6 @@
 // The inside of World: world.cpp begins and ends a run, world_network.cpp moves octets,
-// world_instance.cpp serves them, world_people.cpp decides who wants what.
+// world_instance.cpp serves them, world_people.cpp decides who wants what,
+// world_pair.cpp what happens to a person with two cards.
 #pragma once
 
 #include <algorithm>
@@ -24,6 +25,7 @@ struct World::Person {
   LinkPtr link;  // of the visit under way
   SimCard::Wish wish = SimCard::Wish::status;
   int visits_left = 0;
+  Person* other = nullptr;            // the same person's second card, in use as well
   std::string next_card;              // empty: he has it already
   std::vector<base::Bytes> recorded;  // packets that have left, for who repeats them
 };

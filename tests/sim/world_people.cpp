@@ -21,9 +21,13 @@ void World::next_visit(Person& person) {
     key_source_.away = chance_.one_in(40);
     if (chance_.one_in(6)) guess(person);
     if (chance_.one_in(3)) repeat(person);
-    if (chance_.one_in(6)) claim(person);
-    if (chance_.one_in(25)) care_pauses(person);
-    if (chance_.one_in(12)) change_card(person);
+    if (person.other != nullptr) {
+      pair_acts(person);
+    } else {
+      if (chance_.one_in(6)) claim(person);
+      if (chance_.one_in(25)) care_pauses(person);
+      if (chance_.one_in(12)) change_card(person);
+    }
     if (chance_.one_in(30)) set_the_clock();
     const std::uint64_t dice = chance_.below(10);
     visit(person, dice < 6   ? SimCard::Wish::store
@@ -77,8 +81,8 @@ void World::over(Person& person) {
     });
   }
   if (calm_) return;
-  if (person.sim.locked()) {
-    ++figures_.locks;
+  if (person.sim.locked()) ++figures_.locks;
+  if (person.sim.locked() && person.other == nullptr) {
     care_unlocks(person, chance_.one_in(3));
   }
   next_visit(person);
@@ -146,11 +150,14 @@ void World::change_card(Person& person) {
 void World::claim(Person& person) {
   const Person& victim = *chance_.one_of(people_);
   if (&victim == &person || victim.sim.key().empty()) return;
+  // One claim a card: care would confirm this one, and not the person's own, without looking at it.
+  if (person.sim.waits_for_record()) return;
   const LinkPtr link = open(person.sim.card, nullptr);
   if (!link) return;
   ++figures_.guesses;
   tell(base::cat("somebody claims the record of ", victim.iccid().digits()));
-  send_up(link, person.sim.claim(victim.iccid(), support::wrong_key(victim.sim.key())));
+  send_up(link,
+          person.sim.claim(bip::Ins::report, victim.iccid(), support::wrong_key(victim.sim.key())));
   after(chance_.between(1'000, 20'000), [this, link] {
     if (link->up) cut(link);
   });
@@ -189,6 +196,7 @@ void World::repeat(Person& person) {
 
 // When nothing goes wrong any more everybody comes to his end.
 void World::finish(Person& person) {
+  if (person.other != nullptr) settle(person);
   visit_until_done(person, SimCard::Wish::store);
   visit_until_done(person, SimCard::Wish::fetch);
 }
