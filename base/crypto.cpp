@@ -92,12 +92,10 @@ class Cmac {
  public:
   using Block = std::array<std::uint8_t, 16>;
 
-  // `context`: of AES, in which the key is left.
-  Cmac(EVP_CIPHER_CTX* context, View key) : context_(context) {
-    need(restart(context_, key.data(), 1));
-    run(context_, subkey_.data(), subkey_.size());
-    start_ = subkey_;
-  }
+  // `context`: of AES, under the key. `subkey`: what a block of zeros becomes under it, and `fresh`
+  // that this was the last that the context has done, else it is at its beginning.
+  Cmac(EVP_CIPHER_CTX* context, const Block& subkey, bool fresh)
+      : context_(context), subkey_(subkey), start_(fresh ? subkey : Block{}) {}
   ~Cmac() {
     wipe(buffer_.data(), most_held_);
     wipe(subkey_.data(), subkey_.size());
@@ -173,13 +171,13 @@ constexpr std::size_t kTag = 16;
 // PacketContexts of the packets' algorithms, kept for the next packet: making them costs as much as
 // what they are for.
 struct PacketContexts {
-  EVP_CIPHER_CTX* ciphers[kAlgorithms] = {};
-  PacketContexts* next = nullptr;  // in the pool
+  EVP_CIPHER_CTX* ciphers[2][kAlgorithms] = {};  // for ciphers, for MACs
+  PacketContexts* next = nullptr;                // in the pool
 
-  EVP_CIPHER_CTX* cipher(Algorithm algorithm) {
+  EVP_CIPHER_CTX* cipher(std::size_t use, int algorithm) {
     const Library& lib = library();
     const EVP_CIPHER* const all[] = {lib.aes128, lib.aes192, lib.aes256, lib.des2key, lib.des3key};
-    EVP_CIPHER_CTX*& context = ciphers[algorithm];
+    EVP_CIPHER_CTX*& context = ciphers[use][algorithm];
     if (context != nullptr) return context;
     CipherContext fresh = new_cipher();
     need(EVP_CipherInit_ex2(fresh.get(), all[algorithm], nullptr, kZeros, 1, nullptr) == 1);
@@ -190,7 +188,7 @@ struct PacketContexts {
 
 namespace {
 
-// As many as threads were ever at work at once; like the library, never freed.
+// As many as were ever in use at once; like the library, never freed.
 struct Pool {
   std::mutex mutex;
   PacketContexts* free = nullptr;
@@ -203,7 +201,7 @@ Pool& pool() {
 
 }  // namespace
 
-PacketCiphers::PacketCiphers() {
+PacketCiphers::PacketCiphers(bool kept) : kept_(kept) {
   {
     const std::lock_guard lock(pool().mutex);
     contexts_ = pool().free;
@@ -213,12 +211,36 @@ PacketCiphers::PacketCiphers() {
 }
 
 PacketCiphers::~PacketCiphers() {
-  for (std::size_t i = 0; i < kAlgorithms; ++i) {
-    if ((used_ >> i & 1) != 0) restart(contexts_->ciphers[i], kZeros, 1);
+  for (std::size_t use = 0; use < std::size(held_); ++use) {
+    Held& held = held_[use];
+    if (held.algorithm < 0) continue;
+    restart(contexts_->ciphers[use][held.algorithm], kZeros, 1);
+    wipe(held.key.data(), held.key.size());
   }
+  wipe(subkey_.data(), subkey_.size());
   const std::lock_guard lock(pool().mutex);
   contexts_->next = pool().free;
   pool().free = contexts_;
+}
+
+// A chain's beginning under the key, which may be there already.
+void PacketCiphers::begin(std::size_t use, int algorithm, View key, int encrypt) {
+  Held& held = held_[use];
+  const bool same = held.algorithm == algorithm && held.encrypt == encrypt &&
+                    equal_constant_time(View(held.key).first(key.size()), key);
+  if (held.algorithm >= 0 && held.algorithm != algorithm) {
+    restart(contexts_->ciphers[use][held.algorithm], kZeros, 1);
+  }
+  EVP_CIPHER_CTX* const context = contexts_->cipher(use, algorithm);
+  held.algorithm = algorithm;
+  if (!same) {
+    held.encrypt = -1;  // neither, should it fail half way
+    held.subkey = false;
+  }
+  need(restart(context, same ? nullptr : key.data(), encrypt));
+  if (same) return;
+  std::copy(key.begin(), key.end(), held.key.begin());
+  held.encrypt = encrypt;
 }
 
 bool PacketCiphers::cbc(BlockCipher cipher, View key, std::span<std::uint8_t> octets, int encrypt) {
@@ -226,10 +248,8 @@ bool PacketCiphers::cbc(BlockCipher cipher, View key, std::span<std::uint8_t> oc
   const std::size_t block = cipher == BlockCipher::aes ? 16 : 8;
   if (!algorithm || octets.size() % block != 0) return false;
   if (octets.empty()) return true;
-  EVP_CIPHER_CTX* const context = contexts_->cipher(*algorithm);
-  used_ |= 1u << *algorithm;
-  need(restart(context, key.data(), encrypt));
-  run(context, octets.data(), octets.size());
+  begin(0, *algorithm, key, encrypt);
+  run(contexts_->cipher(0, *algorithm), octets.data(), octets.size());
   return true;
 }
 
@@ -245,9 +265,16 @@ std::optional<std::array<std::uint8_t, 16>> PacketCiphers::aes_cmac(
     View key, std::initializer_list<View> parts) {
   const auto algorithm = select(BlockCipher::aes, key.size());
   if (!algorithm) return std::nullopt;
-  EVP_CIPHER_CTX* const context = contexts_->cipher(*algorithm);
-  used_ |= 1u << *algorithm;
-  Cmac mac(context, key);
+  begin(for_macs(), *algorithm, key, 1);
+  EVP_CIPHER_CTX* const context = contexts_->cipher(for_macs(), *algorithm);
+  Held& held = held_[for_macs()];
+  const bool fresh = !held.subkey;
+  if (fresh) {
+    subkey_ = {};
+    run(context, subkey_.data(), subkey_.size());
+    held.subkey = true;
+  }
+  Cmac mac(context, subkey_, fresh);
   for (View part : parts) mac.add(part);
   return mac.end();
 }

@@ -43,12 +43,14 @@ enum class BlockCipher { aes, des3 };  // des3: two-key (16 octets) or three-key
 
 struct PacketContexts;
 
-// What one packet needs of ciphers, on one set of contexts: taking them and overwriting the key in
-// them costs as much as a short packet's cryptography. The last key is overwritten at the end. One
-// thread, for as long as one packet takes.
+// What packets need of ciphers, on one set of contexts: taking them, setting a key and overwriting
+// it cost as much as a short packet's cryptography. The key of the packet before is still set when
+// the next one has the same; the last ones are overwritten at the end. One thread, for as long as
+// packets are dealt with together.
 class PacketCiphers {
  public:
-  PacketCiphers();
+  // `kept`: for more than one packet. Ciphers and MACs have a context each then.
+  explicit PacketCiphers(bool kept = false);
   ~PacketCiphers();
   PacketCiphers(const PacketCiphers&) = delete;
   PacketCiphers& operator=(const PacketCiphers&) = delete;
@@ -59,10 +61,22 @@ class PacketCiphers {
   std::optional<std::array<std::uint8_t, 16>> aes_cmac(View key, std::initializer_list<View> parts);
 
  private:
+  // The key that one of the contexts holds.
+  struct Held {
+    int algorithm = -1;  // none
+    int encrypt = 0;
+    bool subkey = false;  // subkey_ is of this key
+    std::array<std::uint8_t, 32> key{};
+  };
+
   bool cbc(BlockCipher cipher, View key, std::span<std::uint8_t> octets, int encrypt);
+  void begin(std::size_t use, int algorithm, View key, int encrypt);
+  std::size_t for_macs() const { return kept_ ? 1 : 0; }
 
   PacketContexts* contexts_;
-  unsigned used_ = 0;  // bit for each algorithm whose context holds a key
+  const bool kept_;
+  Held held_[2];                           // for ciphers, for MACs
+  std::array<std::uint8_t, 16> subkey_{};  // of the MACs' key
 };
 
 // CBC, zero IV, no padding: the size must be a multiple of the block.

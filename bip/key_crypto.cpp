@@ -1,5 +1,9 @@
 #include "bip/key_crypto.h"
 
+#include <utility>
+
+#include "base/crypto.h"
+
 namespace bip {
 
 namespace {
@@ -28,67 +32,76 @@ std::optional<Family> family_of(const CommandHead& head) {
   return std::nullopt;
 }
 
-// Remembers the last key set asked for, also that there is none.
-class KeyCrypto::OfOneCard : public KeyCrypto {
+namespace {
+
+// Remembers the last key set asked for, also that there is none, and leaves its keys in the
+// ciphers.
+class Together : public Keys {
  public:
-  using KeyCrypto::KeyCrypto;
+  Together(CardKeySource& source, bool kept) : source_(source), ciphers_(kept) {}
+
+  Unwrapped unwrap_command(const vault::Iccid& iccid, Transport transport, const CommandHead& head,
+                           base::View packet) override {
+    const CardKeys* const keys = keys_of(iccid, head.key_set());
+    const bool known = usable(keys, family_of(head));
+    const KeyView view =
+        known ? KeyView{keys->kic.view(), keys->kid.view()} : KeyView{kDummyKey, kDummyKey};
+    auto read = bip::unwrap_command(carrier_of(transport), packet, view, ciphers_);
+    Unwrapped result;
+    // The dummy key is public: what verifies under it proves nothing.
+    if (!read || !known || !head.has_cc()) {
+      if (read) base::wipe(read->data.data(), read->data.size());
+      return result;
+    }
+    result.status = PacketStatus::por_ok;
+    result.data = std::move(read->data);
+    result.counter = read->counter;
+    return result;
+  }
+
+  std::optional<base::Bytes> wrap_response(const vault::Iccid& iccid, Transport transport,
+                                           const CommandHead& head, std::uint64_t counter,
+                                           PacketStatus status, base::View data) override {
+    const CardKeys* const keys = keys_of(iccid, head.key_set());
+    if (!usable(keys, family_of(head))) return std::nullopt;
+    ResponsePacket packet{head.tar, counter, status, base::Bytes(data.begin(), data.end())};
+    auto wrapped = bip::wrap_response(carrier_of(transport), head, packet,
+                                      {keys->kic.view(), keys->kid.view()}, ciphers_);
+    base::wipe(packet.data.data(), packet.data.size());
+    return wrapped;
+  }
 
  private:
-  const CardKeys* keys_of(const vault::Iccid& iccid, std::uint8_t key_set,
-                          std::optional<CardKeys>&) override {
+  const CardKeys* keys_of(const vault::Iccid& iccid, std::uint8_t key_set) {
     if (!asked_ || asked_->first != iccid || asked_->second != key_set) {
       asked_.reset();
-      (void)KeyCrypto::keys_of(iccid, key_set, keys_);
+      keys_.reset();
+      auto got = source_.get(iccid, key_set);
+      if (got) keys_ = got.take();
       asked_.emplace(iccid, key_set);
     }
     return keys_ ? &*keys_ : nullptr;
   }
 
+  CardKeySource& source_;
   std::optional<std::pair<vault::Iccid, std::uint8_t>> asked_;
   std::optional<CardKeys> keys_;
+  base::PacketCiphers ciphers_;
 };
 
-std::unique_ptr<Keys> KeyCrypto::together() { return std::make_unique<OfOneCard>(source_); }
+}  // namespace
 
-const CardKeys* KeyCrypto::keys_of(const vault::Iccid& iccid, std::uint8_t key_set,
-                                   std::optional<CardKeys>& room) {
-  room.reset();
-  auto got = source_.get(iccid, key_set);
-  if (got) room = got.take();
-  return room ? &*room : nullptr;
-}
+std::unique_ptr<Keys> KeyCrypto::together() { return std::make_unique<Together>(source_, true); }
 
 Keys::Unwrapped KeyCrypto::unwrap_command(const vault::Iccid& iccid, Transport transport,
                                           const CommandHead& head, base::View packet) {
-  std::optional<CardKeys> room;
-  const CardKeys* const keys = keys_of(iccid, head.key_set(), room);
-  const bool known = usable(keys, family_of(head));
-  const KeyView view =
-      known ? KeyView{keys->kic.view(), keys->kid.view()} : KeyView{kDummyKey, kDummyKey};
-  auto read = bip::unwrap_command(carrier_of(transport), packet, view);
-  Unwrapped result;
-  // The dummy key is public: what verifies under it proves nothing.
-  if (!read || !known || !head.has_cc()) {
-    if (read) base::wipe(read->data.data(), read->data.size());
-    return result;
-  }
-  result.status = PacketStatus::por_ok;
-  result.data = std::move(read->data);
-  result.counter = read->counter;
-  return result;
+  return Together(source_, false).unwrap_command(iccid, transport, head, packet);
 }
 
 std::optional<base::Bytes> KeyCrypto::wrap_response(const vault::Iccid& iccid, Transport transport,
                                                     const CommandHead& head, std::uint64_t counter,
                                                     PacketStatus status, base::View data) {
-  std::optional<CardKeys> room;
-  const CardKeys* const keys = keys_of(iccid, head.key_set(), room);
-  if (!usable(keys, family_of(head))) return std::nullopt;
-  ResponsePacket packet{head.tar, counter, status, base::Bytes(data.begin(), data.end())};
-  auto wrapped =
-      bip::wrap_response(carrier_of(transport), head, packet, {keys->kic.view(), keys->kid.view()});
-  base::wipe(packet.data.data(), packet.data.size());
-  return wrapped;
+  return Together(source_, false).wrap_response(iccid, transport, head, counter, status, data);
 }
 
 DownlinkKeys::Wrapped KeyCrypto::wrap_downlink(const vault::Iccid& iccid, const Downlink& how,
@@ -111,9 +124,9 @@ DownlinkKeys::Wrapped KeyCrypto::wrap_downlink(const vault::Iccid& iccid, const 
 std::optional<ResponsePacket> KeyCrypto::unwrap_downlink_answer(const vault::Iccid& iccid,
                                                                 const Downlink& how,
                                                                 base::View packet) {
-  std::optional<CardKeys> room;
-  const CardKeys* const keys = keys_of(iccid, how.key_set, room);
-  const bool known = keys && usable(keys, keys->family);
+  auto got = source_.get(iccid, how.key_set);
+  const std::optional<CardKeys> keys = got ? got.take() : std::nullopt;
+  const bool known = keys && usable(&*keys, keys->family);
   // The dummy key is public: nothing that verifies under it is believed.
   const KeyView view =
       known ? KeyView{keys->kic.view(), keys->kid.view()} : KeyView{kDummyKey, kDummyKey};

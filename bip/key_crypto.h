@@ -29,12 +29,6 @@ class KeyCrypto : public Keys, public DownlinkKeys {
                                                        base::View packet) override;
 
  private:
-  class OfOneCard;
-
-  // In `room` or where they are remembered; null: there are none.
-  virtual const CardKeys* keys_of(const vault::Iccid& iccid, std::uint8_t key_set,
-                                  std::optional<CardKeys>& room);
-
   CardKeySource& source_;
 };
 

@@ -159,12 +159,12 @@ struct Unsealed {
 // `clear` is what precedes the part that may be ciphered, `sealed` the rest; `prefix` is covered
 // by the CC but not part of the packet.
 std::optional<Unsealed> unseal(base::View prefix, base::View clear, base::View sealed,
-                               std::size_t fixed, const Protection& how, const KeyView& keys) {
+                               std::size_t fixed, const Protection& how, const KeyView& keys,
+                               base::PacketCiphers& ciphers) {
   const std::size_t before_data = fixed + how.cc_size();
   if (sealed.size() < before_data) return std::nullopt;
   base::Bytes plain(sealed.begin(), sealed.end());
   const Wiped wiped_plain(plain);
-  base::PacketCiphers ciphers;
   if (how.cipher) {
     if (!key_fits(*how.cipher, keys.kic) ||
         !ciphers.cbc_decrypt(cipher_of(*how.cipher), keys.kic, plain)) {
@@ -190,7 +190,8 @@ std::optional<Unsealed> unseal(base::View prefix, base::View clear, base::View s
 // Appends fixed part, CC and padded data to `packet`, which holds everything before them.
 // `fixed` has zero for PCNTR.
 std::optional<base::Bytes> seal(base::View prefix, base::Bytes packet, base::Bytes fixed,
-                                base::View data, const Protection& how, const KeyView& keys) {
+                                base::View data, const Protection& how, const KeyView& keys,
+                                base::PacketCiphers& ciphers) {
   const std::size_t used = fixed.size() + how.cc_size() + data.size();
   const std::size_t padding = (how.block() - used % how.block()) % how.block();
   fixed[5] = static_cast<std::uint8_t>(padding);
@@ -201,7 +202,6 @@ std::optional<base::Bytes> seal(base::View prefix, base::Bytes packet, base::Byt
   packet.insert(packet.end(), data.begin(), data.end());
   packet.resize(packet.size() + padding);
   const std::span<std::uint8_t> all = packet;
-  base::PacketCiphers ciphers;
   if (how.cc) {
     const base::View padded = base::View(packet).last(data.size() + padding);
     const auto cc = checksum(ciphers, *how.cc, keys.kid,
@@ -232,7 +232,8 @@ std::optional<ResponsePacket> read_response(base::View prefix, base::View packet
                                             const KeyView& keys) {
   if (opened.header != kResponseHeader + how.cc_size()) return std::nullopt;
   const base::View clear = packet.first(opened.lengths + 3);
-  auto parts = unseal(prefix, clear, opened.rest.subspan(3), kResponseFixed, how, keys);
+  base::PacketCiphers ciphers;
+  auto parts = unseal(prefix, clear, opened.rest.subspan(3), kResponseFixed, how, keys, ciphers);
   if (!parts) return std::nullopt;
   ResponsePacket result;
   std::copy_n(opened.rest.begin(), 3, result.tar.begin());
@@ -269,18 +270,25 @@ std::optional<base::Bytes> wrap_command(Carrier carrier, const CommandPacket& pa
   writer.bytes(head.spi).u8(head.kic).u8(head.kid).bytes(head.tar);
   base::Writer fixed;
   fixed.u40(packet.counter).u8(0);
-  return seal({}, writer.take(), fixed.take(), packet.data, *how, keys);
+  base::PacketCiphers ciphers;
+  return seal({}, writer.take(), fixed.take(), packet.data, *how, keys, ciphers);
 }
 
 std::optional<CommandPacket> unwrap_command(Carrier carrier, base::View packet,
                                             const KeyView& keys) {
+  base::PacketCiphers ciphers;
+  return unwrap_command(carrier, packet, keys, ciphers);
+}
+
+std::optional<CommandPacket> unwrap_command(Carrier carrier, base::View packet, const KeyView& keys,
+                                            base::PacketCiphers& ciphers) {
   const auto head = read_command_head(carrier, packet);
   if (!head) return std::nullopt;
   const auto how = command_protection(*head);
   const auto opened = open(carrier, kCommandIdentifier, packet);
   if (!how || opened->header != kCommandHeader + how->cc_size()) return std::nullopt;
   const base::View clear = packet.first(opened->lengths + kTarEnd);
-  auto parts = unseal({}, clear, opened->rest.subspan(kTarEnd), kCommandFixed, *how, keys);
+  auto parts = unseal({}, clear, opened->rest.subspan(kTarEnd), kCommandFixed, *how, keys, ciphers);
   if (!parts) return std::nullopt;
   CommandPacket result;
   result.head = *head;
@@ -291,6 +299,13 @@ std::optional<CommandPacket> unwrap_command(Carrier carrier, base::View packet,
 
 std::optional<base::Bytes> wrap_response(Carrier carrier, const CommandHead& command,
                                          const ResponsePacket& packet, const KeyView& keys) {
+  base::PacketCiphers ciphers;
+  return wrap_response(carrier, command, packet, keys, ciphers);
+}
+
+std::optional<base::Bytes> wrap_response(Carrier carrier, const CommandHead& command,
+                                         const ResponsePacket& packet, const KeyView& keys,
+                                         base::PacketCiphers& ciphers) {
   const auto how = response_protection(command);
   if (!how) return std::nullopt;
   const std::size_t rest = 3 + sealed_size(kResponseFixed, packet.data.size(), *how);
@@ -301,7 +316,7 @@ std::optional<base::Bytes> wrap_response(Carrier carrier, const CommandHead& com
   base::Writer fixed;
   fixed.u40(packet.counter).u8(0).u8(static_cast<std::uint8_t>(packet.status));
   const base::View prefix = carrier == Carrier::sms ? base::View(kResponseUdh) : base::View();
-  return seal(prefix, writer.take(), fixed.take(), packet.data, *how, keys);
+  return seal(prefix, writer.take(), fixed.take(), packet.data, *how, keys, ciphers);
 }
 
 std::optional<ResponsePacket> unwrap_response(Carrier carrier, const CommandHead& command,

@@ -8,6 +8,10 @@
 
 #include "base/bytes.h"
 
+namespace base {
+class PacketCiphers;
+}
+
 namespace bip {
 
 enum class Family : std::uint8_t { aes, des3 };  // KIc/KID low nibble 2 and 5 (clause 5.1.2)
@@ -70,11 +74,17 @@ std::optional<base::Bytes> wrap_command(Carrier carrier, const CommandPacket& pa
 // Nothing: malformed, or the CC does not verify (compared in constant time).
 std::optional<CommandPacket> unwrap_command(Carrier carrier, base::View packet,
                                             const KeyView& keys);
+// On ciphers that the caller keeps for packets of the same keys.
+std::optional<CommandPacket> unwrap_command(Carrier carrier, base::View packet, const KeyView& keys,
+                                            base::PacketCiphers& ciphers);
 
 // Response protected as the command's spi[1] says (b4b3 CC, b5 ciphered). Without keys only a
 // clear one can be made.
 std::optional<base::Bytes> wrap_response(Carrier carrier, const CommandHead& command,
                                          const ResponsePacket& packet, const KeyView& keys);
+std::optional<base::Bytes> wrap_response(Carrier carrier, const CommandHead& command,
+                                         const ResponsePacket& packet, const KeyView& keys,
+                                         base::PacketCiphers& ciphers);
 std::optional<ResponsePacket> unwrap_response(Carrier carrier, const CommandHead& command,
                                               base::View packet, const KeyView& keys);
 // A clear response without CC, whatever the SPI asked: carries a negative status only.

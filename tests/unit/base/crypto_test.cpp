@@ -119,4 +119,38 @@ BOOST_AUTO_TEST_CASE(random_below_stays_below_and_covers) {
   for (int count : seen) BOOST_TEST((count > 700 && count < 1300), count);
 }
 
+// Ciphers that are kept give what fresh ones give, whichever packet, key, direction and algorithm
+// came before.
+BOOST_AUTO_TEST_CASE(kept_ciphers_remember_nothing_of_the_packet_before) {
+  std::vector<Bytes> keys;
+  for (const std::size_t size : {16, 16, 24, 32}) {
+    keys.emplace_back(size);
+    fill_random(keys.back());
+  }
+  PacketCiphers kept(true);
+  PacketCiphers shared;
+  for (int i = 0; i < 6000; ++i) {
+    PacketCiphers& ciphers = i % 2 == 0 ? kept : shared;
+    const Bytes& key = keys[random_below(4)];
+    Bytes octets(16 * random_below(80));
+    fill_random(octets);
+    const auto cipher =
+        key.size() != 32 && random_below(3) == 0 ? BlockCipher::des3 : BlockCipher::aes;
+    Bytes changed = octets;
+    switch (random_below(3)) {
+      case 0:
+        BOOST_TEST(ciphers.cbc_encrypt(cipher, key, changed));
+        BOOST_TEST((changed == *cbc_encrypt(cipher, key, octets)));
+        break;
+      case 1:
+        BOOST_TEST(ciphers.cbc_decrypt(cipher, key, changed));
+        BOOST_TEST((changed == *cbc_decrypt(cipher, key, octets)));
+        break;
+      default:
+        octets.resize(octets.size() - std::min<std::size_t>(octets.size(), random_below(16)));
+        BOOST_TEST((ciphers.aes_cmac(key, {View(octets)}) == aes_cmac(key, octets)));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
