@@ -86,7 +86,9 @@ class Exchange {
     Keys::Unwrapped plain = keys_.unwrap_command(card_.iccid, card_.transport, *head, packet);
     const WipeAtEnd wiped(plain.data);
     if (plain.status != PacketStatus::por_ok) {
-      return refuse(command, PacketStatus::cc_failed, Fault::wrong_cc);
+      if (plain.keys_away) card_.put_off = true;
+      return refuse(command, PacketStatus::cc_failed,
+                    plain.keys_away ? Fault::keys_away : Fault::wrong_cc);
     }
     command.counter = plain.counter;
     verified(command, plain.data);

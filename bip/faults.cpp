@@ -12,6 +12,7 @@ struct Info {
 
 constexpr std::array<Info, kFaults> kInfo{{
     {"bip.wrong_cc", base::Severity::warning, "checksum does not verify, or no keys for this card"},
+    {"bip.keys_away", base::Severity::error, "the key service failed: nobody can prove himself"},
     {"bip.counter_low", base::Severity::warning, "replay counter not higher than the last one"},
     {"bip.counter_blocked", base::Severity::error,
      "ALARM: replay counter exhausted or jumped beyond reason"},

@@ -15,6 +15,7 @@ namespace bip {
 
 enum class Fault : std::uint8_t {
   wrong_cc,
+  keys_away,  // the key service failed: nobody's fault, so no limit counts it
   counter_low,
   counter_blocked,  // an alarm: FFFFFFFFFF or an impossible jump
   tar_unknown,

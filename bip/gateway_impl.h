@@ -81,6 +81,7 @@ struct Client {
   std::int64_t scheduled = Session::kNever;  // its place among the deadlines
   std::size_t sealed = 0;   // octets of the session's output that are in the TLS output
   bool looking_up = false;  // a worker asks for its PSK
+  bool keys_away = false;   // which could not be had: that its handshake fails is not its fault
   bool waiting = false;     // in the ready-list
   bool held = false;        // until an older channel of its card has ended
   bool leaving = false;     // counted among the endings of its card

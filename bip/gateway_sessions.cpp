@@ -175,7 +175,8 @@ void Gateway::Impl::end(Client& client, base::Now now) {
   client.ended = true;
   const Session& session = client.session;
   parts_.counters.took("bip.session", now.mono_ms - session.opened_at());
-  if (const auto fault = fault_of(session.end())) {
+  const bool keyless = client.keys_away && session.end() == Session::End::tls;
+  if (const auto fault = keyless ? Fault::keys_away : fault_of(session.end())) {
     const bool of_tls = fault == Fault::tls_failed && client.tls;
     faults_.note(*fault, now, 1, [&] { return of_tls ? about_tls(client) : about(client); });
   }
@@ -183,7 +184,7 @@ void Gateway::Impl::end(Client& client, base::Now now) {
   if (pretended || session.end() == Session::End::bad_identification) {
     limiter_.failed(client.address, "", now);
   }
-  if (session.end() == Session::End::tls && !session.iccid()) {
+  if (session.end() == Session::End::tls && !session.iccid() && !keyless) {
     const auto card = card_of_identity(client.tls->identity());
     limiter_.failed(client.address, card ? card->digits() : "", now);
   }

@@ -93,14 +93,18 @@ void Gateway::Impl::post_lookup(const ClientPtr& client, base::Now now) {
   ++outstanding_;
   workers_.post([this, client = ClientPtr(client), identity](Worker&) mutable {
     std::optional<base::Secret> psk;
+    bool away = true;
     try {
-      psk = parts_.psks->get(identity);
+      auto got = parts_.psks->get(identity);
+      away = !got;
+      if (got) psk = got.take();
     } catch (...) {
       parts_.counters.add(counter_name(Fault::worker_failed));
     }
-    loop_.post([this, client = std::move(client), psk = std::move(psk)]() mutable {
+    loop_.post([this, client = std::move(client), psk = std::move(psk), away]() mutable {
       --outstanding_;
       client->looking_up = false;
+      client->keys_away = away;
       give_psk(client, std::move(psk));
       dispatch();
     });

@@ -48,6 +48,7 @@ class Together : public Keys {
         known ? KeyView{keys->kic.view(), keys->kid.view()} : KeyView{kDummyKey, kDummyKey};
     auto read = bip::unwrap_command(carrier_of(transport), packet, view, ciphers_);
     Unwrapped result;
+    result.keys_away = away_;
     // The dummy key is public: what verifies under it proves nothing.
     if (!read || !known || !head.has_cc()) {
       if (read) base::wipe(read->data.data(), read->data.size());
@@ -77,6 +78,7 @@ class Together : public Keys {
       asked_.reset();
       keys_.reset();
       auto got = source_.get(iccid, key_set);
+      away_ = !got;
       if (got) keys_ = got.take();
       asked_.emplace(iccid, key_set);
     }
@@ -86,6 +88,7 @@ class Together : public Keys {
   CardKeySource& source_;
   std::optional<std::pair<vault::Iccid, std::uint8_t>> asked_;
   std::optional<CardKeys> keys_;
+  bool away_ = false;  // they could not be asked for
   base::PacketCiphers ciphers_;
 };
 

@@ -40,8 +40,9 @@ class PskSource {
  public:
   virtual ~PskSource() = default;
   // `identity` names a card: the ICCID's digits, optionally followed by '@' and a realm. Nothing:
-  // no key for it, or the source failed (logged there). Of a usable key TlsPsk knows the sizes.
-  virtual std::optional<base::Secret> get(std::string_view identity) = 0;
+  // no key for it. An error: the source failed, and has logged it. Of a usable key TlsPsk knows the
+  // sizes.
+  virtual base::Result<std::optional<base::Secret>> get(std::string_view identity) = 0;
 };
 
 class Keys {
@@ -50,6 +51,7 @@ class Keys {
 
   struct Unwrapped {
     PacketStatus status = PacketStatus::cc_failed;  // por_ok: verified and deciphered
+    bool keys_away = false;  // their source failed, and has logged it: the packet may be good
     base::Bytes data;
     std::uint64_t counter = 0;  // deciphered CNTR; only with por_ok
   };

@@ -15,7 +15,7 @@ namespace bip {
 struct Settings {
   std::string tcp = "127.0.0.1:7100";  // empty: off; port 0: any free one
   std::string tls_psk;                 // same form; off unless it is given
-  bool tls13 = false;                  // `tls_max = 1.2 1.3`
+  bool tls13 = false;                  // `tls_max = 1.3`
   // OpenSSL's names, in order of preference.
   std::vector<std::string> tls_suites{"PSK-AES128-GCM-SHA256",  "PSK-AES256-GCM-SHA384",
                                       "PSK-AES128-CCM",         "PSK-AES128-CBC-SHA256",

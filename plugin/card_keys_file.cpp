@@ -104,11 +104,11 @@ base::Result<std::optional<bip::CardKeys>> CardKeysFile::get(const vault::Iccid&
   return std::optional(std::move(keys));
 }
 
-std::optional<base::Secret> CardKeysFile::get(std::string_view identity) {
+base::Result<std::optional<base::Secret>> CardKeysFile::get(std::string_view identity) {
   const auto iccid = bip::card_of_identity(identity);
   const auto found = iccid ? psks_.find(iccid->digits()) : psks_.end();
-  if (found == psks_.end()) return std::nullopt;
-  return found->second.clone();
+  if (found == psks_.end()) return std::optional<base::Secret>();
+  return std::optional(found->second.clone());
 }
 
 }  // namespace plugin

@@ -18,7 +18,7 @@ class CardKeysFile : public bip::CardKeySource, public bip::PskSource {
   static base::Result<std::unique_ptr<CardKeysFile>> load(const std::string& path);
   base::Result<std::optional<bip::CardKeys>> get(const vault::Iccid& iccid,
                                                  std::uint8_t key_set) override;
-  std::optional<base::Secret> get(std::string_view identity) override;
+  base::Result<std::optional<base::Secret>> get(std::string_view identity) override;
 
  private:
   std::map<std::pair<std::string, int>, bip::CardKeys> keys_;

@@ -21,6 +21,7 @@ std::span<const char* const> counter_names() {
       "bip.data_dropped",
       "bip.identified",
       "bip.insufficient_security",
+      "bip.keys_away",
       "bip.limited",
       "bip.malformed",
       "bip.never_identified",

@@ -194,7 +194,7 @@ base::Result<std::optional<bip::CardKeys>> HostKeySource::get(const vault::Iccid
   return keys;
 }
 
-std::optional<base::Secret> HostPskSource::get(std::string_view identity) {
+base::Result<std::optional<base::Secret>> HostPskSource::get(std::string_view identity) {
   std::uint8_t room[BV_PSK_MOST] = {};
   bv_buffer out{room, sizeof room, 0};
   const base::View name = base::as_bytes(identity);
@@ -212,6 +212,7 @@ std::optional<base::Secret> HostPskSource::get(std::string_view identity) {
     log_.error("plugin.key_service", base::cat("bv.psk/1 answered ", status, " for ", identity));
   }
   base::wipe(room, sizeof room);
+  if (!psk && status != BV_E_NOT_FOUND) return base::Error{"bv.psk/1 failed"};
   return psk;
 }
 
@@ -233,10 +234,12 @@ bip::Keys::Unwrapped HostCrypto::unwrap_command(const vault::Iccid& iccid, bip::
   } else if (status == BV_OK && is_refusal(raw.status)) {
     unwrapped.status = static_cast<bip::PacketStatus>(raw.status);
   } else if (status == BV_OK) {
+    unwrapped.keys_away = true;
     log_.error("plugin.key_service",
                base::cat("bv.ota-crypto/1 unwrap_command gave status ", +raw.status, " and ",
                          data.size, " octets for card ", iccid.digits()));
   } else if (status != BV_E_NOT_FOUND) {
+    unwrapped.keys_away = true;
     log_.error("plugin.key_service", base::cat("bv.ota-crypto/1 unwrap_command answered ", status,
                                                " for card ", iccid.digits()));
   }

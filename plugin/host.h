@@ -126,7 +126,7 @@ class HostKeySource : public bip::CardKeySource {
 class HostPskSource : public bip::PskSource {
  public:
   HostPskSource(const Host& host, base::Log& log) : host_(host), log_(log) {}
-  std::optional<base::Secret> get(std::string_view identity) override;
+  base::Result<std::optional<base::Secret>> get(std::string_view identity) override;
 
  private:
   const Host& host_;

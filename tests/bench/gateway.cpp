@@ -19,10 +19,10 @@ namespace {
 
 class Psks : public bip::PskSource {
  public:
-  std::optional<base::Secret> get(std::string_view identity) override {
+  base::Result<std::optional<base::Secret>> get(std::string_view identity) override {
     const auto iccid = vault::Iccid::from_digits(identity);
-    if (!iccid) return std::nullopt;
-    return base::Secret(support::TestCard(iccid->digits()).psk());
+    if (!iccid) return std::optional<base::Secret>();
+    return std::optional(base::Secret(support::TestCard(iccid->digits()).psk()));
   }
 };
 

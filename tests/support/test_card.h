@@ -1,6 +1,7 @@
 // The card's side of docs/protocol.md as far as tests need it: packets out, answers in.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <optional>
 #include <random>
@@ -136,7 +137,7 @@ class TestKeySource : public bip::CardKeySource {
     const bip::CardKeys& keys = found->second;
     return std::optional(bip::CardKeys{keys.family, keys.kic.clone(), keys.kid.clone()});
   }
-  bool away = false;
+  std::atomic<bool> away = false;
 
  private:
   std::map<vault::Iccid, bip::CardKeys> cards_;

@@ -349,6 +349,26 @@ BOOST_AUTO_TEST_CASE(
   BOOST_TEST((result_of(rig.ask(link, rig.card.message(Ins::status))) == CardResult::done));
 }
 
+// A key service that fails is nobody's fault: no card and no address is shut out for it, and all is
+// well as soon as it is back.
+BOOST_AUTO_TEST_CASE(a_key_service_that_is_away_shuts_nobody_out) {
+  Rig rig([](Settings& s) { s.bad_per_ip = s.bad_per_iccid = 3; });
+  rig.keys.away = true;
+  for (int i = 0; i < 5; ++i) {
+    Loopback link = rig.identified();
+    BOOST_REQUIRE(link.send(rig.card.packet(rig.card.message(Ins::status))));
+    BOOST_TEST(!link.receive_packet().empty());
+    link.close();
+    BOOST_TEST(until([&] { return rig.gateway->health().sessions == 0u; }));
+  }
+  rig.keys.away = false;
+  Loopback link = rig.identified();
+  BOOST_TEST((result_of(rig.ask(link, rig.card.message(Ins::status))) == CardResult::done));
+  BOOST_TEST(rig.counted("bip.keys_away") == 5);
+  BOOST_TEST(rig.counted("bip.wrong_cc") == 0);
+  BOOST_TEST(rig.counted("bip.limited") == 0);
+}
+
 BOOST_AUTO_TEST_CASE(an_address_with_too_many_failures_is_not_served_but_an_exempt_one_is) {
   for (const bool exempt : {false, true}) {
     Rig rig([&](Settings& s) {

@@ -39,13 +39,14 @@ void wait_for(Condition condition) {
 // Waits while the gate is shut.
 class GatedPsks : public PskSource {
  public:
-  std::optional<base::Secret> get(std::string_view identity) override {
+  base::Result<std::optional<base::Secret>> get(std::string_view identity) override {
     std::unique_lock lock(mutex_);
     ++asked_;
+    if (away) return base::Error{"away"};
     changed_.wait(lock, [&] { return open_; });
     const auto found = psks.find(std::string(identity.substr(0, identity.find('@'))));
-    if (found == psks.end()) return std::nullopt;
-    return base::Secret(base::View(found->second));
+    if (found == psks.end()) return std::optional<base::Secret>();
+    return std::optional(base::Secret(base::View(found->second)));
   }
   void set_open(bool open) {
     {
@@ -59,6 +60,7 @@ class GatedPsks : public PskSource {
     return asked_;
   }
 
+  std::atomic<bool> away = false;
   std::map<std::string, base::Bytes> psks{{kIccid, kPsk}, {kOther, kPsk}};
 
  private:
@@ -281,6 +283,22 @@ BOOST_AUTO_TEST_CASE(attempts_are_limited) {
   BOOST_TEST(rig.psks.asked() == 3);
   Channel other(rig, kOther);
   BOOST_TEST(other.handshake());
+}
+
+// A key service that fails is nobody's fault: no card and no address is shut out for it.
+BOOST_AUTO_TEST_CASE(a_key_service_that_is_away_shuts_nobody_out) {
+  Rig rig([](Settings& s) { s.bad_per_iccid = s.bad_per_ip = 3; });
+  rig.psks.away = true;
+  for (int i = 0; i < 5; ++i) {
+    Channel channel(rig);
+    BOOST_TEST(!channel.handshake());
+    wait_for([&] { return rig.counted("bip.keys_away") == i + 1; });
+  }
+  rig.psks.away = false;
+  Channel channel(rig);
+  BOOST_TEST(channel.handshake());
+  BOOST_TEST(rig.counted("bip.tls_failed") == 0);
+  BOOST_TEST(rig.counted("bip.limited") == 0);
 }
 
 // close_notify is answered, and who says nothing at all or no TLS is closed.
