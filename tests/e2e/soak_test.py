@@ -53,10 +53,11 @@ def quiet(lab):
 
 def load(lab, seconds, at_once):
     """All channels at once; the parks' summaries."""
-    parks = {channel: subprocess.Popen(
-        command(lab, channel, "--visit", "store,fetch,status", "--size", "1K-32K", "--at-once",
-                str(at_once), "--think", "20ms", "--seconds", str(seconds), "--timeout", "180s", *how),
-        stdout=subprocess.PIPE, text=True) for channel, how in CHANNELS.items()}
+    common = ["--visit", "store,fetch,status", "--size", "1K-32K", "--at-once", str(at_once),
+              "--think", "20ms", "--seconds", str(seconds), "--timeout", "180s"]
+    parks = {channel: subprocess.Popen(command(lab, channel, *common, *how),
+                                       stdout=subprocess.PIPE, text=True)
+             for channel, how in CHANNELS.items()}
     try:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
