@@ -33,8 +33,8 @@ struct Card {
   bool ciphered_below = false;
   std::optional<vault::CardChannel> channel;  // since the first packet whose CC verified
   bool proven = false;                        // a packet verified and its counter was fresh
-  bool put_off =
-      false;  // `try later` without the store, or the keys were away: no fault of its own
+  // It was answered `try later` without the store, or its keys were away: no fault of its own.
+  bool put_off = false;
   bool transfer = false;  // a store or fetch began on this channel and has not ended
   int security_errors = 0;
   vault::Counter last_counter = 0;  // of the last verified packet

@@ -106,17 +106,14 @@ void CommitQueue::make_last(const Batch& batch,
   }
 }
 
+// Over any of their connections: the log is the same file as long as one of them is open.
 void CommitQueue::sync(const std::vector<Sync*>& syncs) {
-  for (auto at = syncs.begin(); at != syncs.end(); ++at) {
-    const auto same = [&](const Sync* before) { return before->connection == (*at)->connection; };
-    const auto before = std::find_if(syncs.begin(), at, same);
-    if (before != at) {
-      (*at)->done = (*before)->done;
-    } else if (!log_in_doubt_) {
-      (*at)->done = (*at)->connection->sync_log();
-      if (!(*at)->done) log_in_doubt_ = true;
-    }
+  if (log_in_doubt_) return;
+  if (!syncs.front()->connection->sync_log()) {
+    log_in_doubt_ = true;
+    return;
   }
+  for (Sync* sync : syncs) sync->done = true;
 }
 
 // Asked by the leader. Does the rest of one that was made beside; true: the next is to be begun.
