@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
-#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -17,6 +16,13 @@ namespace base {
 
 template <class Wish>
 class Together {
+  struct Place {
+    explicit Place(Wish* w) : wish(w) {}
+    Wish* wish;
+    bool leads = false;
+    Doorbell decided;  // rung once: it leads, or is done
+  };
+
  public:
   using Wishes = std::vector<Wish*>;
   using Patience = std::chrono::steady_clock::duration;
@@ -24,23 +30,56 @@ class Together {
   // `most` is the size of the largest group.
   explicit Together(std::size_t most) : most_(most) {}
 
-  // True: some caller's work(wishes) has had `own` among them. False: nobody came to it within
-  // `patience`, and nobody will. `work` is called for one group at a time; it must not throw.
+  // Those for whom a leader works. The leader's alone.
+  class Group {
+   public:
+    const Wishes& wishes() const { return wishes_; }
+    // The next group may begin, while work for this one goes on.
+    void hand_over() {
+      if (!std::exchange(handed_over_, true)) together_.hand_over();
+    }
+    // Those need not wait any longer: they are none of the group's from now on, their wishes are
+    // gone. The leader itself is not kept waiting for its own sake, but for that of the others.
+    template <class Done>
+    void release(Done&& done) {
+      std::size_t kept = 0;
+      for (std::size_t i = 0; i < wishes_.size(); ++i) {
+        if (done(std::as_const(*wishes_[i]))) {
+          if (places_[i] != &own_) places_[i]->decided.ring();
+        } else {
+          places_[kept] = places_[i];
+          wishes_[kept++] = wishes_[i];
+        }
+      }
+      places_.resize(kept);
+      wishes_.resize(kept);
+    }
+
+   private:
+    friend Together;
+    Group(Together& together, Place& own) : together_(together), own_(own) {
+      places_.reserve(together.most_);  // once others wait for a leader, it must not fail
+      wishes_.reserve(together.most_);
+    }
+    void gather() {
+      together_.gather(places_, own_);
+      for (const Place* place : places_) wishes_.push_back(place->wish);
+    }
+
+    Together& together_;
+    Place& own_;
+    std::vector<Place*> places_;
+    Wishes wishes_;
+    bool handed_over_ = false;
+  };
+
+  // True: some caller's work(group) has had `own` among its wishes. False: nobody came to it within
+  // `patience`, and nobody will. `work` is called for one group at a time, until it hands over; it
+  // must not throw. When it returns, it is done for all that are still of the group.
   template <class Work>
   bool join(Wish& own, Patience patience, Work&& work) {
-    return join(
-        own, patience, work, [](const Wish&) { return false; }, [](const Wishes&) {});
-  }
-
-  // In two steps: `work` as above, then, while the next group works already, finish(wishes) for
-  // those that it left `unfinished`; of the others only the leader waits for it.
-  template <class Work, class Unfinished, class Finish>
-  bool join(Wish& own, Patience patience, Work&& work, Unfinished&& unfinished, Finish&& finish) {
     Place place{&own};
-    Places members;
-    Wishes wishes;
-    members.reserve(most_);  // once others wait for a leader, it must not fail
-    wishes.reserve(most_);
+    Group group(*this, place);
     bool waits = false;  // who waits looks at its place after the bell only
     {
       const std::lock_guard lock(mutex_);
@@ -49,20 +88,10 @@ class Together {
     }
     if (waits && !wait_for_leader(place, patience)) return false;
     if (waits && !place.leads) return true;
-    gather(members, place);
-    for (const Place* member : members) wishes.push_back(member->wish);
-    work(wishes);
-    hand_over();
-    const auto rest = std::partition(members.begin(), members.end(), [&](const Place* member) {
-      return !unfinished(*member->wish);
-    });
-    ring(members.begin(), rest, place);
-    if (rest == members.end()) return true;
-    wishes.clear();
-    std::transform(rest, members.end(), std::back_inserter(wishes),
-                   [](const Place* member) { return member->wish; });
-    finish(wishes);
-    ring(rest, members.end(), place);
+    group.gather();
+    work(group);
+    group.hand_over();
+    group.release([](const Wish&) { return true; });
     return true;
   }
 
@@ -73,14 +102,6 @@ class Together {
   }
 
  private:
-  struct Place {
-    explicit Place(Wish* w) : wish(w) {}
-    Wish* wish;
-    bool leads = false;
-    Doorbell decided;  // rung once: it leads, or is done
-  };
-  using Places = std::vector<Place*>;
-
   bool wait_for_leader(Place& own, Patience patience) {
     if (own.decided.wait_until(std::chrono::steady_clock::now() + patience)) return true;
     {
@@ -95,7 +116,7 @@ class Together {
     return true;
   }
 
-  void gather(Places& members, Place& own) {
+  void gather(std::vector<Place*>& members, Place& own) {
     const std::lock_guard lock(mutex_);
     while (!queue_.empty() && members.size() + 1 < most_) {
       members.push_back(queue_.front());
@@ -116,14 +137,6 @@ class Together {
       next->leads = true;
     }
     next->decided.ring();
-  }
-
-  // A member's place is gone as soon as its bell was rung.
-  static void ring(typename Places::iterator from, typename Places::iterator until,
-                   const Place& own) {
-    for (; from != until; ++from) {
-      if (*from != &own) (*from)->decided.ring();
-    }
   }
 
   const std::size_t most_;

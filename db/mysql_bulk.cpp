@@ -154,11 +154,15 @@ struct MySqlBulk::Session {
     fail(mysql_errno(handle.get()), "statement");
   }
 
-  MYSQL_STMT* prepare(const std::string& sql) {
+  // Before so many are prepared: of those none is forgotten again.
+  void forget_if_many(std::size_t more) {
     constexpr std::size_t kMostPrepared = 200;
+    if (prepared.size() + more > kMostPrepared) prepared.clear();
+  }
+
+  MYSQL_STMT* prepare(const std::string& sql) {
     const auto found = prepared.find(sql);
     if (found != prepared.end()) return found->second.get();
-    if (prepared.size() >= kMostPrepared) prepared.clear();
     std::unique_ptr<MYSQL_STMT, CloseStatement> made(mysql_stmt_init(handle.get()));
     if (!made) throw std::bad_alloc();
     if (mysql_stmt_prepare(made.get(), sql.data(), sql.size()) != 0) {
@@ -189,9 +193,38 @@ struct MySqlBulk::Session {
     }
   }
 
-  // False: some row was not there as it had to be.
-  bool execute(const Bulk& bulk) {
-    MYSQL_STMT* const statement = prepare(bulk.sql);
+  // All in one round trip. False: some row was not there as it had to be.
+  bool execute(const std::vector<Bulk>& all) {
+    forget_if_many(all.size());
+    std::vector<MYSQL_STMT*> statements;
+    for (const Bulk& bulk : all) statements.push_back(prepare(bulk.sql));
+    leave_answers(true);
+    for (std::size_t i = 0; i < all.size(); ++i) send(statements[i], all[i]);
+    leave_answers(false);
+    bool as_expected = true;
+    unsigned failed = 0;
+    for (const Bulk& bulk : all) {
+      if (mysql_read_query_result(handle.get()) == 0) {
+        const bool each = mysql_affected_rows(handle.get()) == bulk.rows.size();
+        as_expected = as_expected && (each || !bulk.one_row);
+        continue;
+      }
+      const unsigned code = mysql_errno(handle.get());
+      if (failed == 0) failed = code;
+      if (mysql_kind(static_cast<int>(code)) == Kind::lost) break;
+    }
+    if (failed != 0) fail(failed, "statement");
+    return as_expected;
+  }
+
+  // The library's way to send several statements before an answer is read.
+  void leave_answers(bool leave) const {
+    const my_bool value = leave ? 1 : 0;
+    mysql_optionsv(handle.get(), MARIADB_OPT_SKIP_READ_RESPONSE, &value);
+  }
+
+  // When it fails, the connection is of no use, whatever the reason: answers may be under way.
+  void send(MYSQL_STMT* statement, const Bulk& bulk) const {
     const std::size_t width = bulk.rows.front().size();
     std::vector<MYSQL_BIND> binds(width);
     std::vector<Column> columns(width);
@@ -200,9 +233,19 @@ struct MySqlBulk::Session {
     const auto count = static_cast<unsigned>(bulk.rows.size());
     mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &count);
     if (mysql_stmt_bind_param(statement, binds.data()) != 0 || mysql_stmt_execute(statement) != 0) {
-      fail(mysql_stmt_errno(statement), "statement");
+      const auto code = static_cast<int>(mysql_stmt_errno(statement));
+      throw SqlError(Kind::lost, code, base::cat("mysql: sending failed (", code, ")"));
     }
-    return !bulk.one_row || mysql_stmt_affected_rows(statement) == count;
+  }
+
+  // Of a variable that the server need not know: false then.
+  bool is_on(const char* variable) const {
+    const std::string sql = base::cat("SELECT @@", variable);
+    if (mysql_real_query(handle.get(), sql.data(), sql.size()) != 0) return false;
+    const std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> rows(
+        mysql_store_result(handle.get()), &mysql_free_result);
+    const MYSQL_ROW row = rows ? mysql_fetch_row(rows.get()) : nullptr;
+    return row == nullptr || row[0] == nullptr || std::string_view(row[0]) != "0";
   }
 };
 
@@ -246,6 +289,7 @@ MySqlBulk::MySqlBulk(const Settings& settings, const base::Secret& password)
   // Who meets a locked row here is sent to wait by himself.
   session_->run("SET SESSION innodb_lock_wait_timeout = 1");
   session_->run("SET SESSION autocommit = 0");
+  clustered_ = session_->is_on("wsrep_on");
 }
 
 MySqlBulk::~MySqlBulk() = default;
@@ -257,16 +301,13 @@ bool MySqlBulk::able() const {
          (extended & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
 }
 
-bool MySqlBulk::commit(const std::vector<const ChangeSet*>& changes) {
-  return changes.size() == 1 ? commit_one(*changes.front()) : commit_many(changes);
-}
-
-bool MySqlBulk::commit_one(const ChangeSet& changes) {
+bool MySqlBulk::commit(const ChangeSet& changes) {
   Recorder recorder;
   apply(recorder, changes);
   std::string text = kScriptHead;
   std::vector<Param> params;
   try {
+    session_->forget_if_many(recorder.statements.size());
     for (const RecordedStatement& statement : recorder.statements) {
       if (is_large(statement)) {
         session_->execute(statement.sql, statement.params);
@@ -289,7 +330,7 @@ bool MySqlBulk::commit_one(const ChangeSet& changes) {
   return true;
 }
 
-bool MySqlBulk::commit_many(const std::vector<const ChangeSet*>& changes) {
+bool MySqlBulk::execute(const std::vector<const ChangeSet*>& changes) {
   std::vector<Bulk> all;
   for (const ChangeSet* one : changes) {
     Recorder recorder;
@@ -297,13 +338,23 @@ bool MySqlBulk::commit_many(const std::vector<const ChangeSet*>& changes) {
     merge(all, recorder.statements);
   }
   try {
-    bool together = true;
-    for (const Bulk& bulk : all) together = together && session_->execute(bulk);
-    if (!together) throw SqlError(Kind::conflict, 0, "changed by another writer");
+    if (session_->execute(all)) return true;
+    return rolled_back(SqlError(Kind::conflict, 0, "changed by another writer"));
   } catch (const SqlError& error) {
     return rolled_back(error);
   }
-  if (mysql_commit(session_->handle.get()) == 0) return true;
+}
+
+void MySqlBulk::send_commit() {
+  constexpr std::string_view kCommit = "COMMIT";
+  if (mysql_send_query(session_->handle.get(), kCommit.data(), kCommit.size()) != 0) {
+    throw SqlError(Kind::unknown, static_cast<int>(mysql_errno(session_->handle.get())),
+                   "mysql: the connection was lost in a COMMIT");
+  }
+}
+
+bool MySqlBulk::await_commit() {
+  if (mysql_read_query_result(session_->handle.get()) == 0) return true;
   const auto code = static_cast<int>(mysql_errno(session_->handle.get()));
   const SqlError error(mysql_kind(code), code, base::cat("mysql: COMMIT failed (", code, ")"));
   if (error.kind() == Kind::conflict) return rolled_back(error);  // certification

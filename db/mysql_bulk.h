@@ -1,9 +1,9 @@
 // Transactions on a MariaDB server in few round trips. The changes of several stores share one, by
-// array binding: each statement is sent once, with a row of values for each store. Those of a
-// single store are sent as one compound statement from the first UPDATE to COMMIT; large values go
-// before it, because the server copies the values of a compound statement into its text. Library:
-// libmariadb, on which Connector/C++ stands; the connector cannot bind arrays. Used by one thread
-// at a time.
+// array binding: each statement is sent once, with a row of values for each store, and all are sent
+// before the first answer is read. Those of a single store are sent as one compound statement from
+// the first UPDATE to COMMIT; large values go before it, because the server copies the values of a
+// compound statement into its text. Library: libmariadb, on which Connector/C++ stands; the
+// connector cannot bind arrays. Used by one thread at a time.
 #pragma once
 
 #include <memory>
@@ -33,18 +33,28 @@ class MySqlBulk {
 
   // The server knows both (MariaDB does, MySQL does not).
   bool able() const;
-  // All of them, durably, or none. False: not together (one of them meets a conflict or an error),
-  // nothing was written. Throws SqlError: `lost`, nothing was written; `unknown`, open fate.
-  // After an exception the object is of no use.
-  bool commit(const std::vector<const ChangeSet*>& changes);
+  // What was executed cannot fail any more when it is committed, unless the server or its disk
+  // does: on a cluster it can, for the other nodes are asked only then.
+  bool commits_what_it_executed() const { return !clustered_; }
+
+  // Of these, false: one of the changes meets a conflict or an error, nothing was written. They
+  // throw SqlError: `lost`, nothing was written; `unknown`, open fate. After an exception the
+  // object is of no use.
+
+  // Durably, or not at all.
+  bool commit(const ChangeSet& changes);
+  // All of them or none, in a transaction for which send_commit() is to be called next.
+  bool execute(const std::vector<const ChangeSet*>& changes);
+  // Does not wait for the answer; await_commit() is to be called next.
+  void send_commit();
+  bool await_commit();
 
  private:
   struct Session;
-  bool commit_one(const ChangeSet& changes);
-  bool commit_many(const std::vector<const ChangeSet*>& changes);
   bool rolled_back(const SqlError& error);
 
   std::unique_ptr<Session> session_;
+  bool clustered_ = true;
 };
 
 }  // namespace db

@@ -1,44 +1,63 @@
 // Group commit: changes of stores that wait at the same moment share one transaction.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <vector>
 
+#include "base/guarded.h"
 #include "base/secret.h"
 #include "base/together.h"
 #include "db/change_set.h"
 #include "db/mysql_bulk.h"
 #include "db/mysql_servers.h"
+#include "vault/types.h"
 
 namespace db {
 
-// Any thread; no thread of its own.
+// Any thread; no thread of its own. Of changes that need not outlast a failure (ChangeSet) nobody
+// waits for the COMMIT: their statements have been carried out, so that their rows are locked and
+// nothing can be in their way any more, and the COMMIT has been sent. Its answer is read by
+// whoever leads next.
 class MySqlGroup {
  public:
   // Both outlive the group.
   MySqlGroup(const MySqlServers& servers, const base::Secret& password)
       : servers_(servers), password_(password) {}
 
-  // Returns when the changes are durable: by a leader, or because `alone` has done it, which is
-  // called when they could not be committed by the leader or the leader takes too long. Throws
-  // SqlError `unknown`, and what `alone` throws.
+  // Returns when the changes are durable, or, if they need not be, on their way: by a leader, or
+  // because `alone` has done it, which is called when they could not be committed by the leader or
+  // the leader takes too long. Throws SqlError `unknown`, and what `alone` throws.
   void commit(const ChangeSet& changes, const std::function<void()>& alone);
+  // Returns when what commit() has written to the record is seen by everybody. Throws SqlError
+  // `conflict` when that takes too long: to be tried again.
+  void settle(const vault::Iccid& iccid);
 
  private:
   enum class Fate { done, alone, unknown };
   struct Member {
-    const ChangeSet* changes = nullptr;
+    const ChangeSet* changes = nullptr;  // null: waits for what is on its way
     Fate fate = Fate::alone;
   };
-  using Members = base::Together<Member>::Wishes;
+  using Group = base::Together<Member>::Group;
 
-  Fate commit_together(const Members& members);
+  void lead(Group& group) noexcept;
+  Fate commit_together(Group& group);
+  // False: not with array binding.
+  bool connect();
+  void release_early(Group& group);
+  void wait_for_last() noexcept;
+  void drop() noexcept;
 
   const MySqlServers& servers_;
   const base::Secret& password_;
   std::unique_ptr<MySqlBulk> bulk_;  // the leader's alone
   std::size_t server_ = 0;           // that it leads to
   bool unable_ = false;              // the leader's alone: the server does not know array binding
+  // A COMMIT was sent whose answer nobody has read yet, and somebody did not wait for it.
+  std::atomic<bool> any_on_their_way_ = false;
+  base::Guarded<std::vector<vault::Iccid>> on_their_way_;  // theirs
   base::Together<Member> together_{64};
 };
 

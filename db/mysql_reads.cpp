@@ -27,9 +27,9 @@ std::optional<StoredRecord> MySqlReads::read(SqlConnection& use, const vault::Ic
   const std::string digits = iccid.digits();
   Member own{digits, false, std::nullopt};
   std::exception_ptr failure;
-  together_.join(own, kPatience, [&](const Members& members) {
+  together_.join(own, kPatience, [&](const auto& group) {
     try {
-      read_together(use, members);
+      read_together(use, group.wishes());
     } catch (...) {
       failure = std::current_exception();  // the others find out reasons of their own
     }

@@ -59,17 +59,18 @@ void CommitQueue::with_writer(const std::function<void(SqliteConnection&)>& f) {
 }
 
 bool CommitQueue::join(Member& own) {
-  std::shared_ptr<SqliteConnection> used;  // while this one leads
   bool due = false;
-  const bool done = group_.join(
-      own, own.deadline - Clock::now(),
-      [&](const Batch& batch) {
-        lead(batch);
-        used = writer_if_any();
-        due = checkpoint_is_due();
-      },
-      [](const Member& m) { return !m.error && m.changes != nullptr && m.changes->must_last(); },
-      [&](const Batch& batch) { make_last(batch, used); });
+  const auto work = [&](base::Together<Member>::Group& group) {
+    lead(group.wishes());
+    const std::shared_ptr<SqliteConnection> used = writer_if_any();
+    due = checkpoint_is_due();
+    group.hand_over();
+    group.release([](const Member& member) {
+      return member.error || member.changes == nullptr || !member.changes->must_last();
+    });
+    if (!group.wishes().empty()) make_last(group.wishes(), used);
+  };
+  const bool done = group_.join(own, own.deadline - Clock::now(), work);
   if (due) checkpoint_beside();
   return done;
 }
@@ -96,7 +97,7 @@ void CommitQueue::make_last(const Batch& batch,
   try {
     Sync own{connection};
     if (connection != nullptr) {
-      syncs_.join(own, std::chrono::hours(1), [&](const auto& syncs) { sync(syncs); });
+      syncs_.join(own, std::chrono::hours(1), [&](const auto& group) { sync(group.wishes()); });
     }
     if (own.done) return;
     const SqlError error(Kind::other, 0, "sqlite: the log cannot be synchronised");

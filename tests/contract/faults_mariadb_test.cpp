@@ -276,8 +276,8 @@ BOOST_AUTO_TEST_CASE(silent_server) {
   BOOST_TEST(epoch() == 2u);
 }
 
-// The server is killed while four threads write, and started again: what was told committed is
-// there, nothing is there twice, and every chain is whole.
+// The server is killed while four threads write, and four more something that need not last, and
+// started again: what was told committed is there, nothing is there twice, and every chain is whole.
 BOOST_AUTO_TEST_CASE(server_killed_under_load) {
   constexpr unsigned kThreads = 4;
   for (unsigned i = 0; i < kThreads; ++i) create(iccid(100 + i));
@@ -305,13 +305,27 @@ BOOST_AUTO_TEST_CASE(server_killed_under_load) {
       }
     });
   }
+  for (unsigned i = kThreads; i < 2 * kThreads; ++i) {
+    create(iccid(100 + i));
+    threads.emplace_back([&, i] {
+      const auto own = open();
+      for (std::uint32_t transaction = 1; !stop; ++transaction) {
+        own->update(now, [&](RecordTx& tx) {
+          Record* const record = tx.find(iccid(100 + i));
+          if (record == nullptr) return false;
+          record->fetch = vault::FetchPermit{transaction, {}, record->epoch, now.utc_ms};
+          return true;
+        });
+      }
+    });
+  }
   const auto wait_for_more = [&] {
     for (auto& count : committed) {
       const std::uint32_t enough = count + 30;
       while (count < enough) std::this_thread::yield();
     }
   };
-  for (int round = 0; round < 2; ++round) {
+  for (int round = 0; round < 4; ++round) {
     wait_for_more();
     MariaDb::running().kill();
     MariaDb::running().start();

@@ -24,8 +24,8 @@ using Together = base::Together<Wish>;
 struct Held {
   explicit Held(Together& together) {
     thread = std::thread([&] {
-      together.join(own, seconds(60), [&](const Together::Wishes& wishes) {
-        for (Wish* wish : wishes) wish->group = 1;
+      together.join(own, seconds(60), [&](const Together::Group& group) {
+        for (Wish* wish : group.wishes()) wish->group = 1;
         leads.set_value();
         go.get_future().wait();
       });
@@ -53,9 +53,9 @@ BOOST_AUTO_TEST_SUITE(together)
 BOOST_AUTO_TEST_CASE(one_alone) {
   Together together(8);
   Wish own;
-  const bool done = together.join(own, seconds(0), [&](const Together::Wishes& wishes) {
-    BOOST_TEST(wishes.size() == 1u);
-    wishes.front()->group = 7;
+  const bool done = together.join(own, seconds(0), [&](const Together::Group& group) {
+    BOOST_TEST(group.wishes().size() == 1u);
+    group.wishes().front()->group = 7;
   });
   BOOST_TEST(done);
   BOOST_TEST(own.group == 7);
@@ -77,7 +77,8 @@ BOOST_AUTO_TEST_CASE(many) {
     threads.emplace_back([&] {
       for (int i = 0; i < kEach; ++i) {
         Wish own;
-        const bool done = together.join(own, seconds(60), [&](const Together::Wishes& wishes) {
+        const bool done = together.join(own, seconds(60), [&](const Together::Group& led) {
+          const Together::Wishes& wishes = led.wishes();
           if (at_work.fetch_add(1) != 0) ++wrong;
           if (wishes.size() > largest) largest = wishes.size();
           const int group = ++groups;
@@ -103,8 +104,8 @@ BOOST_AUTO_TEST_CASE(too_late) {
   Together together(8);
   Held held(together);
   Wish own;
-  const auto work = [](const Together::Wishes& wishes) {
-    for (Wish* wish : wishes) wish->group = 2;
+  const auto work = [](const Together::Group& group) {
+    for (Wish* wish : group.wishes()) wish->group = 2;
   };
   BOOST_TEST(!together.join(own, milliseconds(5), work));
   BOOST_TEST(own.group == 0);
@@ -114,46 +115,62 @@ BOOST_AUTO_TEST_CASE(too_late) {
   BOOST_TEST(own.group == 2);
 }
 
-// The second step of one group and the work of the next go on at the same time; who does not need
-// the second step does not wait for it, unless it leads.
-BOOST_AUTO_TEST_CASE(two_steps) {
+// Whoever is released goes on while its leader works for the others; when the lead has been handed
+// over, the next group works at the same time.
+BOOST_AUTO_TEST_CASE(released_and_handed_over) {
   Together together(8);
   Held held(together);
-  std::promise<void> finishing;
+  std::promise<void> released;
+  std::promise<void> handed_over;
   std::promise<void> go_on;
-  std::shared_future<void> may_go_on(go_on.get_future());
+  std::promise<void> end;
   const auto join = [&](Wish& wish) {
-    return together.join(
-        wish, seconds(60),
-        [](const Together::Wishes& wishes) {
-          for (Wish* w : wishes) w->group = 2;
-        },
-        [](const Wish& w) { return w.lasting; },
-        [&](const Together::Wishes& wishes) {
-          for (const Wish* w : wishes) BOOST_TEST(w->lasting);
-          finishing.set_value();
-          may_go_on.wait();
-          for (Wish* w : wishes) w->group = 3;
-        });
+    return together.join(wish, seconds(60), [&](Together::Group& group) {
+      for (Wish* w : group.wishes()) w->group = 2;
+      group.release([](const Wish& w) { return !w.lasting; });
+      released.set_value();
+      go_on.get_future().wait();
+      group.hand_over();
+      group.hand_over();  // the lead is not its own any more: nothing
+      handed_over.set_value();
+      end.get_future().wait();
+      for (Wish* w : group.wishes()) BOOST_TEST(w->lasting);
+      for (Wish* w : group.wishes()) w->group = 3;
+    });
   };
+  const auto start = [&](Wish& wish, std::size_t waiting) {
+    auto joined = std::async(std::launch::async, [&] { join(wish); });
+    while (together.waiting() < waiting) std::this_thread::yield();
+    return joined;
+  };
+  Wish leader{0, 0, false};
   Wish lasting{1, 0, true};
   Wish light{2, 0, false};
-  auto first = std::async(std::launch::async, [&] { join(lasting); });
-  while (together.waiting() < 1) std::this_thread::yield();
-  auto second = std::async(std::launch::async, [&] { join(light); });
-  while (together.waiting() < 2) std::this_thread::yield();
+  auto first = start(leader, 1);
+  auto second = start(lasting, 2);
+  auto third = start(light, 3);
   held.let_go();
-  finishing.get_future().wait();
-  BOOST_TEST(ready(second, seconds(60)));
+  released.get_future().wait();
+  BOOST_TEST(ready(third, seconds(60)));
   BOOST_TEST(light.group == 2);
-  BOOST_TEST(!ready(first, milliseconds(0)));
   Wish next;
-  BOOST_TEST(together.join(next, seconds(0), [](const Together::Wishes& wishes) {
-    for (Wish* wish : wishes) wish->group = 4;
-  }));
-  BOOST_TEST(next.group == 4);
+  auto fourth = std::async(std::launch::async, [&] {
+    return together.join(next, seconds(60), [](const Together::Group& group) {
+      for (Wish* wish : group.wishes()) wish->group = 4;
+    });
+  });
+  while (together.waiting() < 1) std::this_thread::yield();
+  BOOST_TEST(next.group == 0);
   go_on.set_value();
+  handed_over.get_future().wait();
+  BOOST_TEST((fourth.wait_for(seconds(60)) == std::future_status::ready));
+  BOOST_TEST(next.group == 4);
+  BOOST_TEST(!ready(first, milliseconds(0)));
+  BOOST_TEST(!ready(second, milliseconds(0)));
+  end.set_value();
   BOOST_TEST(ready(first, seconds(60)));
+  BOOST_TEST(ready(second, seconds(60)));
+  BOOST_TEST(leader.group == 2);
   BOOST_TEST(lasting.group == 3);
 }
 
