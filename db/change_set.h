@@ -89,9 +89,10 @@ struct ChangeSet {
 
   bool empty() const;
   bool only_records() const;
-  // False: all that a power failure could take back is that a session had begun, which it ends
-  // anyway, and the replay counter that the session has used so far. A commit that must last makes
-  // those before it last too, so nothing that a session brings about comes without its counter.
+  // False: all that a failure of the power or the server could take back is that a session had
+  // begun, which it ends anyway, and the replay counter that the session has used so far. Nothing
+  // that a session brings about comes without its counter: on SQLite a commit that must last makes
+  // those before it last too, on MariaDB it finds another version of the record without them.
   bool must_last() const;
   // Few statements of few shapes: existing records that keep their ICCID, and what hangs on them.
   bool ordinary() const;
