@@ -73,8 +73,8 @@ std::optional<Algorithm> select(BlockCipher cipher, std::size_t key_size) {
 
 constexpr std::uint8_t kZeros[32] = {};
 
-// A new chain, under a new key unless that is null. The initialisation vector goes back to the one
-// that the context was made with, zero.
+// A new chain under a new key. The initialisation vector goes back to the one that the context was
+// made with, zero.
 bool restart(EVP_CIPHER_CTX* context, const std::uint8_t* key, int encrypt) {
   return EVP_CipherInit_ex2(context, nullptr, key, nullptr, encrypt, nullptr) == 1;
 }
@@ -86,16 +86,21 @@ void run(EVP_CIPHER_CTX* context, std::uint8_t* octets, std::size_t size) {
         written == static_cast<int>(size)));
 }
 
+// Of the block that comes next in a chain, the one before.
+void take_out(View before, std::span<std::uint8_t> block) {
+  for (std::size_t i = 0; i < block.size(); ++i) block[i] ^= before[i];
+}
+
 // SP 800-38B: a CBC chain whose last block is changed by a subkey. OpenSSL's own CMAC needs several
 // times as long to take a new key, and each packet has one.
 class Cmac {
  public:
   using Block = std::array<std::uint8_t, 16>;
 
-  // `context`: of AES, under the key. `subkey`: what a block of zeros becomes under it, and `fresh`
-  // that this was the last that the context has done, else it is at its beginning.
-  Cmac(EVP_CIPHER_CTX* context, const Block& subkey, bool fresh)
-      : context_(context), subkey_(subkey), start_(fresh ? subkey : Block{}) {}
+  // `context`: of AES, under the key. `subkey`: what a block of zeros becomes under it; `last`:
+  // what the context's last block has become.
+  Cmac(EVP_CIPHER_CTX* context, const Block& subkey, const Block& last)
+      : context_(context), subkey_(subkey), start_(last) {}
   ~Cmac() {
     wipe(buffer_.data(), most_held_);
     wipe(subkey_.data(), subkey_.size());
@@ -138,11 +143,9 @@ class Cmac {
     std::copy_n(buffer_.end() - 16, 16, buffer_.begin());
     held_ = 16;
   }
-  // The chain goes on behind the block that gave the subkey: the message's first block takes that
-  // out again. Setting the context to its beginning would cost more.
   void encrypt(std::uint8_t* octets, std::size_t size) {
     if (size == 0) return;
-    for (std::size_t i = 0; i < start_.size(); ++i) octets[i] ^= start_[i];
+    take_out(start_, {octets, start_.size()});
     start_ = {};
     run(context_, octets, size);
   }
@@ -223,24 +226,24 @@ PacketCiphers::~PacketCiphers() {
   pool().free = contexts_;
 }
 
-// A chain's beginning under the key, which may be there already.
-void PacketCiphers::begin(std::size_t use, int algorithm, View key, int encrypt) {
+// The context of the algorithm, under the key, which may be there already. Until `encrypt` says so
+// again, what it holds is not relied on.
+EVP_CIPHER_CTX* PacketCiphers::begin(std::size_t use, int algorithm, View key, int encrypt) {
   Held& held = held_[use];
+  EVP_CIPHER_CTX* const context = contexts_->cipher(use, algorithm);
   const bool same = held.algorithm == algorithm && held.encrypt == encrypt &&
                     equal_constant_time(View(held.key).first(key.size()), key);
+  held.encrypt = -1;
+  if (same) return context;
   if (held.algorithm >= 0 && held.algorithm != algorithm) {
     restart(contexts_->ciphers[use][held.algorithm], kZeros, 1);
   }
-  EVP_CIPHER_CTX* const context = contexts_->cipher(use, algorithm);
   held.algorithm = algorithm;
-  if (!same) {
-    held.encrypt = -1;  // neither, should it fail half way
-    held.subkey = false;
-  }
-  need(restart(context, same ? nullptr : key.data(), encrypt));
-  if (same) return;
+  held.subkey = false;
+  held.chain = {};
+  need(restart(context, key.data(), encrypt));
   std::copy(key.begin(), key.end(), held.key.begin());
-  held.encrypt = encrypt;
+  return context;
 }
 
 bool PacketCiphers::cbc(BlockCipher cipher, View key, std::span<std::uint8_t> octets, int encrypt) {
@@ -248,8 +251,22 @@ bool PacketCiphers::cbc(BlockCipher cipher, View key, std::span<std::uint8_t> oc
   const std::size_t block = cipher == BlockCipher::aes ? 16 : 8;
   if (!algorithm || octets.size() % block != 0) return false;
   if (octets.empty()) return true;
-  begin(0, *algorithm, key, encrypt);
-  run(contexts_->cipher(0, *algorithm), octets.data(), octets.size());
+  EVP_CIPHER_CTX* const context = begin(0, *algorithm, key, encrypt);
+  Held& held = held_[0];
+  const auto first = octets.first(block);
+  const auto last = octets.last(block);
+  Block ciphered{};
+  if (encrypt == 1) {
+    take_out(held.chain, first);
+    run(context, octets.data(), octets.size());
+    std::copy(last.begin(), last.end(), ciphered.begin());
+  } else {
+    std::copy(last.begin(), last.end(), ciphered.begin());
+    run(context, octets.data(), octets.size());
+    take_out(held.chain, first);
+  }
+  held.chain = ciphered;
+  held.encrypt = encrypt;
   return true;
 }
 
@@ -265,18 +282,19 @@ std::optional<std::array<std::uint8_t, 16>> PacketCiphers::aes_cmac(
     View key, std::initializer_list<View> parts) {
   const auto algorithm = select(BlockCipher::aes, key.size());
   if (!algorithm) return std::nullopt;
-  begin(for_macs(), *algorithm, key, 1);
-  EVP_CIPHER_CTX* const context = contexts_->cipher(for_macs(), *algorithm);
+  EVP_CIPHER_CTX* const context = begin(for_macs(), *algorithm, key, 1);
   Held& held = held_[for_macs()];
-  const bool fresh = !held.subkey;
-  if (fresh) {
-    subkey_ = {};
+  if (!held.subkey) {
+    subkey_ = held.chain;
     run(context, subkey_.data(), subkey_.size());
+    held.chain = subkey_;
     held.subkey = true;
   }
-  Cmac mac(context, subkey_, fresh);
+  Cmac mac(context, subkey_, held.chain);
   for (View part : parts) mac.add(part);
-  return mac.end();
+  held.chain = mac.end();
+  held.encrypt = 1;
+  return held.chain;
 }
 
 ossl_lib_ctx_st* crypto_library() { return library().context; }

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/secret.h"
 
+struct evp_cipher_ctx_st;
 struct ossl_lib_ctx_st;
 
 namespace base {
@@ -61,22 +62,26 @@ class PacketCiphers {
   std::optional<std::array<std::uint8_t, 16>> aes_cmac(View key, std::initializer_list<View> parts);
 
  private:
-  // The key that one of the contexts holds.
+  using Block = std::array<std::uint8_t, 16>;
+  // What one of the contexts holds. A message does not begin with setting it back to the beginning
+  // of a chain, which would cost as much as the message: it goes on behind the last block, and
+  // takes that out again.
   struct Held {
-    int algorithm = -1;  // none
-    int encrypt = 0;
+    int algorithm = -1;   // none
+    int encrypt = 0;      // -1: at work, or broken off
     bool subkey = false;  // subkey_ is of this key
     std::array<std::uint8_t, 32> key{};
+    Block chain{};  // ciphered, the last block
   };
 
   bool cbc(BlockCipher cipher, View key, std::span<std::uint8_t> octets, int encrypt);
-  void begin(std::size_t use, int algorithm, View key, int encrypt);
+  evp_cipher_ctx_st* begin(std::size_t use, int algorithm, View key, int encrypt);
   std::size_t for_macs() const { return kept_ ? 1 : 0; }
 
   PacketContexts* contexts_;
   const bool kept_;
-  Held held_[2];                           // for ciphers, for MACs
-  std::array<std::uint8_t, 16> subkey_{};  // of the MACs' key
+  Held held_[2];    // for ciphers, for MACs
+  Block subkey_{};  // of the MACs' key
 };
 
 // CBC, zero IV, no padding: the size must be a multiple of the block.

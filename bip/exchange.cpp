@@ -196,7 +196,7 @@ class Exchange {
     if (begins_something(message.code) && must_wait()) {
       return put_off(command, message.code);
     }
-    const base::Now began = parts_.clock.now();
+    const base::Now began = time_of(message.code);
     vault::CardService::Served served =
         parts_.cards.handle(parts_.store, *card_.channel, std::get<vault::CardCommand>(request),
                             command.counter, !command.bare, began);
@@ -213,6 +213,16 @@ class Exchange {
     note_detail(static_cast<Ins>(message.code), transaction, total, served.answer, began);
     note_error(command, message.code, transaction, served.answer);
     respond(command, message.code, served.answer);
+  }
+
+  // Data that came together came at the same time: asking the platform for it costs as much as
+  // taking the data.
+  base::Now time_of(std::uint8_t code) {
+    const bool is_data = code == static_cast<std::uint8_t>(Ins::store_data);
+    if (!is_data || !data_came_) data_came_ = parts_.clock.now();
+    const base::Now now = *data_came_;
+    if (!is_data) data_came_.reset();
+    return now;
   }
 
   // The store is away, and is not the card's fault. Of data the card repeats what was not answered.
@@ -339,6 +349,7 @@ class Exchange {
   const ExchangeParts& parts_;
   const std::unique_ptr<Keys> together_;
   Keys& keys_;
+  std::optional<base::Now> data_came_;  // the last, with nothing else since
 };
 
 }  // namespace

@@ -52,11 +52,12 @@ std::int64_t staged_difference(const ChangeSet& changes) {
 // How long and how often one update goes on trying, and what it knows of an open commit.
 class SqlStore::Retry {
  public:
-  explicit Retry(std::int64_t patience_ms)
-      : deadline_(std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms)) {}
+  Retry(const vault::OpId& id, std::int64_t patience_ms)
+      : op(id),
+        deadline_(std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms)) {}
 
   // The same in all tries: a commit that was cut off is recognised by it, whenever it surfaces.
-  const vault::OpId op = base::random_array<16>();
+  const vault::OpId op;
   std::optional<RecordWrite> suspect;  // of a commit whose fate was open
   bool trust_memory = true;            // once it was wrong, rows are read
 
@@ -93,7 +94,7 @@ Outcome SqlStore::update(base::Now now, const std::function<bool(vault::RecordTx
 }
 
 Outcome SqlStore::run(base::Now now, const std::function<bool(SqlTx&)>& f) {
-  Retry retry(settings_.query_timeout_ms);
+  Retry retry(ops_.next(), settings_.query_timeout_ms);
   for (;;) {
     try {
       if (const auto outcome = attempt(now, f, retry)) return *outcome;

@@ -3,10 +3,13 @@
 // thread at a time per object.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
 
+#include "base/crypto.h"
 #include "db/change_set.h"
 #include "db/health.h"
 #include "db/key_files.h"
@@ -71,6 +74,22 @@ class SqlStore : public vault::Store {
 
  private:
   class Retry;
+  // Different in all stores and for ever: chosen by chance, then counted.
+  class OpIds {
+   public:
+    vault::OpId next() {
+      if (count_ == 0) start_ = base::random_array<12>();
+      vault::OpId id{};
+      std::copy(start_.begin(), start_.end(), id.begin());
+      for (std::size_t i = 0; i < 4; ++i) id[12 + i] = static_cast<std::uint8_t>(count_ >> (8 * i));
+      ++count_;
+      return id;
+    }
+
+   private:
+    std::array<std::uint8_t, 12> start_{};
+    std::uint32_t count_ = 0;
+  };
 
   std::optional<vault::Outcome> attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
                                         Retry& retry);
@@ -86,6 +105,7 @@ class SqlStore : public vault::Store {
   RecordMemory& memory_;
   StagedTotal& staged_total_;
   Sealer sealer_;
+  OpIds ops_;
   SqlMessageScan scan_;
 };
 
