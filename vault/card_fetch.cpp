@@ -48,10 +48,11 @@ Record* CardService::Case::fetch_source(RecordTx& tx, Record& own, const FetchBe
   CardAnswer moved = try_move(tx, own, *from, key);
   if (moved.result == CardResult::done) return tx.find(channel_.iccid());
   // With a key in use of its own, a key that is not the other record's counts against this one; and
-  // a claim that waits never hinders the card's own fetch.
+  // a claim that waits never hinders the card's own fetch, if that may be had without care.
   const bool own_decides =
       own.key_state == KeyState::active && moved.result != CardResult::conflict;
-  if (own.image && (own_decides || moved.result == CardResult::move_pending)) return &own;
+  const bool own_waits = moved.result == CardResult::move_pending && !needs_care(own, policy_, now_);
+  if (own.image && (own_decides || own_waits)) return &own;
   refusal = std::move(moved);
   return nullptr;
 }

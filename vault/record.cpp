@@ -36,7 +36,7 @@ bool needs_no_key(const Record& record, Use use, const Policy& policy, base::Now
   if (record.key_state != KeyState::issued) return false;
   // The card has proved itself, so a store is safe at any time: it adds a version. A fetch gives
   // content away and is limited to the time in which a lost answer is likely.
-  return use == Use::store || now.utc_ms < record.key_issued_at + policy.issue_window;
+  return use == Use::store || !needs_care(record, policy, now);
 }
 
 void take_wrong_key(Decision& decision, const Policy& policy, base::Now now) {
@@ -66,6 +66,11 @@ RecordState state_of(const Record& record, base::Now now) {
   if (record.suspended_at != 0) return RecordState::suspended;
   if (locked_now(record, now)) return RecordState::locked;
   return record.image ? RecordState::held : RecordState::empty;
+}
+
+bool needs_care(const Record& record, const Policy& policy, base::Now now) {
+  return record.image && record.key_state == KeyState::issued && now.utc_ms >= record.reset_until &&
+         now.utc_ms >= record.key_issued_at + policy.issue_window;
 }
 
 bool on_hold(const Record& record, const Policy& policy, base::Now now) {

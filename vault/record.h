@@ -181,6 +181,9 @@ int attempts_left(const Record& record);
 // Who types a key that nobody has confirmed has received it: it is active. The entry for the
 // history, unless it was active before.
 std::optional<HistoryNote> confirm_by_use(Record& record);
+// Nobody can know its key, since none was ever confirmed, and the time in which a fetch needs none
+// (issue_window) is over: customer care must look at who wants the content.
+bool needs_care(const Record& record, const Policy& policy, base::Now now);
 // Within swap_hold of its last move: nothing without a key.
 bool on_hold(const Record& record, const Policy& policy, base::Now now);
 

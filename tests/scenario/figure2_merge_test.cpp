@@ -25,10 +25,13 @@ struct BothStored : scenario::TwoCards {
     new_card.begin(content);
     new_card.send_data(content, 0, content.size());
     new_card.end();
-    lab.time_passes(2 * base::kDayMs, "its key was never seen");
+  }
+  void time_to_fetch_without_key_passes() {
+    lab.time_passes(lab.policy.issue_window, "its key was never seen");
   }
   void new_card_is_locked() {
     new_card_stores();
+    time_to_fetch_without_key_passes();
     for (int i = 0; i < 3; ++i) new_card.fetch_begin(wrong_key(key));
     BOOST_REQUIRE(lab.record(kNew).locked_at != 0);
   }
@@ -78,6 +81,29 @@ BOOST_AUTO_TEST_CASE(the_new_cards_suspension_survives_a_move) {
   suspend(kNew);
   swap();
   BOOST_TEST((new_card.fetch_begin(key).result == CardResult::suspended));
+}
+
+// Whoever finds a card whose key nobody has ever confirmed, and has a card of his own, with its key:
+// that one brings him nothing, right or wrong. Customer care decides.
+BOOST_AUTO_TEST_CASE(an_unconfirmed_card_is_not_opened_by_another_ones_key) {
+  new_card_stores();
+  time_to_fetch_without_key_passes();
+  BOOST_TEST((new_card.report(kOld, key).result == CardResult::move_pending));
+  BOOST_TEST((new_card.report(kOld, wrong_key(key)).result == CardResult::move_pending));
+  BOOST_TEST((new_card.fetch_begin(key, kOld).result == CardResult::move_pending));
+  BOOST_TEST(lab.record(kOld).stranger_wrong == 0);
+  BOOST_TEST(lab.record(kNew).wrong_keys == 0);
+  BOOST_TEST((new_card.fetch_begin(key).result == CardResult::wrong_key));
+  auto care = lab.care();
+  support::good(care.confirm_move(Laboratory::call("both cards shown"), kNew, lab.now()));
+  BOOST_TEST((new_card.restore(key) == example_image(5, 'n')));
+}
+
+// As long as the card may fetch it without a key, another key makes no difference.
+BOOST_AUTO_TEST_CASE(a_card_just_stored_moves_on_the_right_key) {
+  new_card_stores();
+  BOOST_TEST((new_card.report(kOld, key).result == CardResult::done));
+  BOOST_TEST((new_card.restore(key) == example_image(5, 'n')));
 }
 
 // Reminders and notices go on, and care finds the record by the number.
