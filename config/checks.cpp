@@ -114,6 +114,10 @@ void Checks::bip_and_vault() {
   if (b.cat_tp_link.rto_max < std::max(b.cat_tp_link.rto_min, b.cat_tp_link.rto_initial)) {
     problem("bip", "cat_tp_rto_max", "is shorter than cat_tp_rto_min or cat_tp_rto_initial");
   }
+  if (b.cat_tp_link.keep_alive >= b.idle_timeout) {
+    problem("bip", "cat_tp_keep_alive",
+            "is not shorter than idle_timeout, which ends the link first");
+  }
   if (b.max_data + 128 > b.max_packet) {
     problem("bip", "max_data", "must be at least 128 octets less than max_packet");
   }

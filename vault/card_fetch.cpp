@@ -51,7 +51,8 @@ Record* CardService::Case::fetch_source(RecordTx& tx, Record& own, const FetchBe
   // a claim that waits never hinders the card's own fetch, if that may be had without care.
   const bool own_decides =
       own.key_state == KeyState::active && moved.result != CardResult::conflict;
-  const bool own_waits = moved.result == CardResult::move_pending && !needs_care(own, policy_, now_);
+  const bool own_waits =
+      moved.result == CardResult::move_pending && !needs_care(own, policy_, now_);
   if (own.image && (own_decides || own_waits)) return &own;
   refusal = std::move(moved);
   return nullptr;

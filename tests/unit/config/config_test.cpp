@@ -257,6 +257,8 @@ BOOST_AUTO_TEST_CASE(value_mistakes) {
        "fail"},
       {"[bip]\ntls_suites = TLS_AES_128_GCM_SHA256\n",
        "[bip] tls_suites: names no suite of TLS 1.2, and tls_max is 1.2"},
+      {"[bip]\ncat_tp_keep_alive = 180s\n",
+       "[bip] cat_tp_keep_alive: is not shorter than idle_timeout, which ends the link first"},
       {"[bip]\ncat_tp_rto_min = 6s\ncat_tp_rto_max = 5s\n",
        "[bip] cat_tp_rto_max: is shorter than cat_tp_rto_min or cat_tp_rto_initial"},
       {"[bip]\ncat_tp_rto_max = 2s\n",
