@@ -136,7 +136,7 @@ CardAnswer CardService::Case::answer_of(const Decision& decision) const {
   CardAnswer value(decision.result);
   if (decision.result == CardResult::key_required || decision.result == CardResult::wrong_key ||
       decision.result == CardResult::mistyped_key) {
-    value.attempts_left = static_cast<std::uint8_t>(attempts_left(decision.after));
+    value.attempts_left = static_cast<std::uint8_t>(attempts_left(decision.after, now_));
   }
   return value;
 }
@@ -217,7 +217,7 @@ CardService::Served CardService::Case::serve(const StatusQuery&) {
     }
     served.answer.state = state_of(*record, now_);
     served.answer.key_state = record->key_state;
-    served.answer.attempts_left = static_cast<std::uint8_t>(attempts_left(*record));
+    served.answer.attempts_left = static_cast<std::uint8_t>(attempts_left(*record, now_));
     served.answer.flags = flags_of(*record);
     if (record->image) {
       served.answer.total = record->image->bytes;

@@ -86,7 +86,7 @@ std::string advice_for(const Record& record, RecordState state, bool claims,
     return "A key was sent but not confirmed by the card: the next back-up shows a new one.";
   }
   return "A back-up is there. The customer needs the key to store or restore; " +
-         std::to_string(attempts_left(record)) + " attempts are left.";
+         std::to_string(attempts_left(record, now)) + " attempts are left.";
 }
 
 }  // namespace
@@ -115,7 +115,7 @@ CareResult<CareView> CareService::Call::view(const CareCall& call, const Record&
         tx.note(record, {"shown", actor, detail(call, "")});
         view = CareView{record,
                         state_of(record, now),
-                        attempts_left(record),
+                        attempts_left(record, now),
                         versions_of(tx, record),
                         {},
                         {},

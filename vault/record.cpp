@@ -1,5 +1,6 @@
 #include "vault/record.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace vault {
@@ -45,7 +46,7 @@ void take_wrong_key(Decision& decision, const Policy& policy, base::Now now) {
   if (record.wrong_keys < kAttempts) {
     decision.result = CardResult::wrong_key;
     decision.notes.push_back(
-        {"wrong_key", "card", std::to_string(attempts_left(record)) + " attempts left"});
+        {"wrong_key", "card", std::to_string(attempts_left(record, now)) + " attempts left"});
     return;
   }
   lock(record, policy, now);
@@ -83,7 +84,11 @@ std::optional<HistoryNote> confirm_by_use(Record& record) {
   return HistoryNote{"key_confirmed", "card", "by its use"};
 }
 
-int attempts_left(const Record& record) { return kAttempts - record.wrong_keys; }
+// When a timed lock is over they start again, though the record says so only at the next command.
+int attempts_left(const Record& record, base::Now now) {
+  const bool over = record.locked_at != 0 && !locked_now(record, now);
+  return over ? kAttempts : std::max(0, kAttempts - record.wrong_keys);
+}
 
 Decision decide(const Record& record, const Command& command, const Policy& policy, base::Now now) {
   Decision decision{record, CardResult::done, false, {}};

@@ -170,14 +170,14 @@ struct Command {
 struct Decision {
   Record after;
   CardResult result = CardResult::done;
-  bool fresh_key = false;           // a new key must be issued and sent
+  bool fresh_key = false;          // a new key must be issued and sent
   std::vector<HistoryNote> notes;  // what happened, in this order; often nothing
 };
 
 // The key rule (steps 306-310 and 404-409 of the design): may this go on, and at what price.
 Decision decide(const Record& record, const Command& command, const Policy& policy, base::Now now);
 
-int attempts_left(const Record& record);
+int attempts_left(const Record& record, base::Now now);
 // Who types a key that nobody has confirmed has received it: it is active. The entry for the
 // history, unless it was active before.
 std::optional<HistoryNote> confirm_by_use(Record& record);

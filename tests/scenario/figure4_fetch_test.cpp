@@ -80,6 +80,26 @@ BOOST_AUTO_TEST_CASE(locked_until_customer_care) {
   BOOST_TEST(vault::verify_audit(*lab.store, *lab.keys)->empty());
 }
 
+// Whose lock has ended by itself has all attempts again, and is told so before he types a key.
+BOOST_AUTO_TEST_CASE(attempts_when_a_timed_lock_is_over) {
+  lab.policy.lock = vault::LockMode::timed;
+  lab.cards = std::make_unique<vault::CardService>(lab.policy, *lab.keys, lab.log, lab.counters);
+  const auto told = [&] {
+    bip::Fields fields;
+    fields.iccid = card.card.iccid.to_ef();
+    return int{card.ask(bip::Ins::status, std::move(fields)).fields.attempts_left.value_or(255)};
+  };
+  for (int i = 0; i < 3; ++i) card.fetch_begin(wrong_key(card.key));
+  BOOST_TEST(told() == 0);
+  lab.time_passes(lab.policy.lock_minutes, "the lock's time is over");
+  BOOST_TEST(told() == 3);
+  auto care = lab.care();
+  const auto view = good(care.show(lab.call(), kCard, lab.now()));
+  BOOST_TEST((view.state == vault::RecordState::held));
+  BOOST_TEST(view.attempts_left == 3);
+  BOOST_TEST(view.advice.find("3 attempts are left") != std::string::npos, view.advice);
+}
+
 // The key is forgotten: care resets it, the next session is given a fresh one.
 BOOST_AUTO_TEST_CASE(key_reset) {
   const std::string forgotten = card.key;

@@ -63,10 +63,10 @@ BOOST_AUTO_TEST_CASE(third_wrong_key_locks_and_says_so) {
   Record record = held_record();
   Decision decision = ask(record, Use::store, KeyCheck::wrong);
   BOOST_TEST((decision.result == CardResult::wrong_key));
-  BOOST_TEST(attempts_left(decision.after) == 2);
+  BOOST_TEST(attempts_left(decision.after, kNow) == 2);
   decision = ask(decision.after, Use::fetch, KeyCheck::wrong);
   BOOST_TEST((decision.result == CardResult::wrong_key));
-  BOOST_TEST(attempts_left(decision.after) == 1);
+  BOOST_TEST(attempts_left(decision.after, kNow) == 1);
   decision = ask(decision.after, Use::erase, KeyCheck::wrong);
   BOOST_TEST((decision.result == CardResult::locked));
   BOOST_TEST((state_of(decision.after, kNow) == RecordState::locked));
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(right_key_forgives_earlier_wrong_ones) {
   decision = ask(decision.after, Use::fetch, KeyCheck::wrong);
   decision = ask(decision.after, Use::fetch, KeyCheck::right);
   BOOST_TEST((decision.result == CardResult::done));
-  BOOST_TEST(attempts_left(decision.after) == 3);
+  BOOST_TEST(attempts_left(decision.after, kNow) == 3);
 }
 
 // A key that may not have arrived never locks anyone out.
@@ -135,6 +135,8 @@ BOOST_AUTO_TEST_CASE(timed_lock_opens_once) {
   BOOST_TEST((state_of(record, kNow) == RecordState::locked));
   const base::Now opened = later(policy.lock_minutes);
   BOOST_TEST((state_of(record, opened) == RecordState::held));
+  BOOST_TEST(attempts_left(record, kNow) == 0);
+  BOOST_TEST(attempts_left(record, opened) == 3);
   Decision decision = ask(record, Use::fetch, KeyCheck::wrong, policy, opened);
   BOOST_TEST((decision.result == CardResult::wrong_key));
   BOOST_TEST_REQUIRE(decision.notes.size() == 2u);
