@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "tests/sim/breach.h"
 
 namespace sim {
 
@@ -134,8 +135,14 @@ void Census::check_bars(const Seen& before, const Records& now) const {
         std::any_of(before.versions.begin(), before.versions.end(),
                     [&](const ImageInfo& image) { return has(after.versions, image.id); });
     if (!same && id != before.record.id) continue;
-    if (before.record.locked_at != 0 && after.record.locked_at == 0 && !opened) {
+    const bool timed = before.record.locked_until != 0;
+    const bool over = timed && before.record.locked_until <= clock_.now().utc_ms;
+    if (before.record.locked_at != 0 && after.record.locked_at == 0 && !opened && !over) {
       breach(after.record, "what was locked is open, and care did not open it");
+    }
+    const bool for_care = before.record.locked_at != 0 && !timed;
+    if (for_care && after.record.locked_until != 0 && !opened) {
+      breach(after.record, "what only care may open will open by itself");
     }
     if (before.record.suspended_at != 0 && after.record.suspended_at == 0 && !told("resumed")) {
       breach(after.record, "what was out of service is back, and care did not resume it");

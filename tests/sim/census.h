@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,10 +13,6 @@
 #include "vault/ports.h"
 
 namespace sim {
-
-struct Breach : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 // Content, key, lock, service or card have changed: then the history must have got longer.
 void check_history(const vault::Record& before, const vault::Record& after);

@@ -24,13 +24,17 @@ enum class Defect {
   merge_opens_lock,       // the record that stays is not locked any more
   undead_content,         // no version ever goes, by an erasure neither
   lost_pin,               // no version is pinned
+  timed_again,            // that the lock which ends by itself is used up is not kept
+  endless_lock,           // when a lock ends is not kept
+  short_lock,             // it ends before its time
+  no_suspension,          // the end of a service is not kept
 };
 
 struct DefectName {
   Defect defect;
   std::string_view name;
 };
-inline constexpr std::array<DefectName, 14> kDefects{{
+inline constexpr std::array<DefectName, 18> kDefects{{
     {Defect::lost_store, "lost_store"},
     {Defect::spoiled_image, "spoiled_image"},
     {Defect::free_guesses, "free_guesses"},
@@ -45,6 +49,10 @@ inline constexpr std::array<DefectName, 14> kDefects{{
     {Defect::merge_opens_lock, "merge_opens_lock"},
     {Defect::undead_content, "undead_content"},
     {Defect::lost_pin, "lost_pin"},
+    {Defect::timed_again, "timed_again"},
+    {Defect::endless_lock, "endless_lock"},
+    {Defect::short_lock, "short_lock"},
+    {Defect::no_suspension, "no_suspension"},
 }};
 
 inline std::optional<Defect> defect_of(std::string_view name) {

@@ -85,8 +85,9 @@ class SpoiledTx : public vault::RecordTx {
   }
   vault::MessageTx& messages() override { return real_.messages(); }
 
-  // What the defects of a merge do when the function has said what it wants.
+  // What the defects do when the function has said what it wants.
   void end() {
+    if (record_ != nullptr && !merges_) spoil_bars(*record_);
     if (raise_ && !merges_) raise_();
     if (defect_ != Defect::merge_opens_lock || !merges_) return;
     for (const vault::Iccid& card : cards_) {
@@ -98,6 +99,16 @@ class SpoiledTx : public vault::RecordTx {
   vault::Record* record() const { return record_; }
 
  private:
+  void spoil_bars(vault::Record& record) const {
+    constexpr std::int64_t kShort = 10 * base::kMinuteMs;
+    if (defect_ == Defect::timed_again) record.timed_once = false;
+    if (defect_ == Defect::endless_lock) record.locked_until = 0;
+    if (defect_ == Defect::short_lock && record.locked_until != 0) {
+      record.locked_until = record.locked_at + kShort;
+    }
+    if (defect_ == Defect::no_suspension) record.suspended_at = 0;
+  }
+
   vault::Record* seen(vault::Record* record) {
     if (record != nullptr && record_ == nullptr) {
       record_ = record;

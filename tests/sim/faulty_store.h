@@ -20,7 +20,7 @@ struct StoreTroubles {
   bool on = true;
   Defect defect = Defect::none;
   std::optional<vault::Iccid> stranger;  // for `stray_content`: who gets it
-  std::function<void()> meanwhile;  // lets somebody else write
+  std::function<void()> meanwhile;       // lets somebody else write
   std::function<void(const char*)> tell;
   int away = 0;
   int unknown = 0;

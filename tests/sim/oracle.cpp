@@ -71,7 +71,15 @@ void Oracle::add_pair(const Iccid& first, const Iccid& second, const std::string
 
 void Oracle::unlocked(const Iccid& iccid) {
   owner(iccid).wrong_told = 0;
-  owner(iccid).locked_told = false;
+  owner(iccid).bars.unlocked();
+}
+
+void Oracle::service(const Iccid& iccid, bool suspended) {
+  const auto found = store_.find_any({iccid}, std::nullopt);
+  if (!found.ok() || found->empty()) breach(iccid, "its record cannot be read");
+  if ((found->front().suspended_at != 0) == suspended) return;
+  breach(iccid, suspended ? "care was told that its service has ended, and it has not"
+                          : "care was told that its service is on, and it is not");
 }
 
 void Oracle::answered(const Iccid& iccid, const TestCard::Answer& answer) {
@@ -90,13 +98,24 @@ void Oracle::answered(const Iccid& iccid, const TestCard::Answer& answer) {
     if (one.counted.contains(command)) one.census->used(iccid, answer.counter);
     return;
   }
-  if (result == CardResult::locked) one.locked_told = true;
+  if (one.record && one.record->iccid == iccid) told(one, command, answer);
+  if (one.bars.over(clock_.now())) one.wrong_told = 0;
   // Without a number of attempts left it answers a KEY CONFIRM, which costs none.
   const bool guess = result == CardResult::wrong_key && answer.message.fields.attempts_left &&
                      !one.reports.contains(command);
   if (guess && ++one.wrong_told >= vault::kAttempts) {
     breach(iccid, "a third wrong key was answered as if there were more attempts");
   }
+}
+
+// Of his record's own card: what the bars say to it.
+void Oracle::told(Owner& one, const Command& command, const TestCard::Answer& answer) const {
+  const bip::Fields& fields = answer.message.fields;
+  if (fields.record_state && fields.attempts_left) {
+    one.bars.told_attempts(*fields.attempts_left, clock_.now());
+  }
+  if (!one.counted.contains(command) || one.reports.contains(command)) return;
+  one.bars.told(static_cast<CardResult>(answer.message.code), clock_.now());
 }
 
 // The record keeps its id when it follows to another card.
@@ -115,6 +134,7 @@ void Oracle::look_at(const Iccid& iccid) {
   Owner& one = owner(iccid);
   if (one.census) return one.census->look();
   const Record record = record_of(one);
+  one.bars.look(record, clock_.now());
   if (one.record && one.record->version == record.version) return;
   // What was answered counts: it was told after it was committed.
   const bool right = !one.record || record.key_mac != one.record->key_mac ||
@@ -123,7 +143,6 @@ void Oracle::look_at(const Iccid& iccid) {
     if (!right) breach(iccid, "a wrong key was answered and not counted");
     one.wrong_told = record.wrong_keys;
   }
-  if (one.locked_told && record.locked_at == 0) breach(iccid, "a lock is gone that nobody opened");
   if (record.image) check_image(one, record);
   if (!record.image && last_acknowledged(iccid) > 0) nothing_there(iccid);
   if (one.record) check_history(*one.record, record);
@@ -169,6 +188,12 @@ void Oracle::all_reminded_since(std::int64_t utc_ms) const {
       throw Breach("+" + number + " is not reminded any more");
     }
   }
+}
+
+std::uint64_t Oracle::locks_ended() const {
+  std::uint64_t ended = 0;
+  for (const auto& one : owners_) ended += one->bars.ended();
+  return ended;
 }
 
 void Oracle::whole_history() const {

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "tests/sim/bars.h"
+#include "tests/sim/breach.h"
 #include "tests/sim/census.h"
 #include "tests/support/test_card.h"
 #include "vault/ports.h"
@@ -30,11 +32,12 @@ struct Attempt {
 class Oracle {
  public:
   // Outlive the oracle; `store` has no troubles.
-  Oracle(vault::Store& store, const vault::KeyRing& keys, const base::Clock& clock)
-      : store_(store), keys_(keys), clock_(clock) {}
+  Oracle(vault::Store& store, const vault::KeyRing& keys, const base::Clock& clock,
+         const vault::Policy& policy)
+      : store_(store), keys_(keys), clock_(clock), policy_(policy) {}
 
   void add(const vault::Iccid& iccid, const std::string& number) {
-    owners_.push_back(std::make_unique<Owner>());
+    owners_.push_back(std::make_unique<Owner>(policy_));
     cards_[iccid] = owners_.back().get();
     owners_.back()->iccids.push_back(iccid);
     phones_[number] = {};
@@ -55,6 +58,8 @@ class Oracle {
   void fetched(const vault::Iccid& iccid, const vault::Digest& digest, std::size_t from) const;
   void nothing_there(const vault::Iccid& iccid) const;
   void unlocked(const vault::Iccid& iccid);
+  // Customer care was told that the card's service has ended, or is on again.
+  void service(const vault::Iccid& iccid, bool suspended);
   // A key that nobody may read anywhere.
   void secret(std::string key) { secrets_.insert(std::move(key)); }
 
@@ -78,20 +83,22 @@ class Oracle {
   // At the end of a run.
   void whole_history() const;
   void no_secret_in(const std::string& log) const;
+  std::uint64_t locks_ended() const;  // by themselves
 
  private:
   using Command = std::pair<vault::Iccid, std::uint64_t>;  // the card and its counter
   // One person, with one card after the other, and the record that follows.
   struct Owner {
+    explicit Owner(const vault::Policy& policy) : bars(policy) {}
     std::vector<vault::Iccid> iccids;
     std::vector<std::unique_ptr<Attempt>> attempts;
-    int wrong_told = 0;  // answers about wrong keys since the last right one
-    bool locked_told = false;
+    int wrong_told = 0;         // answers about wrong keys since the last right one
     std::set<Command> counted;  // are good once
     std::set<Command> used;     // of them, those that were
     std::set<Command> reports;
     std::optional<vault::Record> record;
-    std::optional<Census> census;  // of a pair
+    Bars bars;
+    std::optional<Census> census;  // of a pair; his bars are in it
   };
   struct Phone {
     std::int64_t reminded_at = 0;  // utc_ms
@@ -100,6 +107,7 @@ class Oracle {
   };
   Owner& owner(const vault::Iccid& iccid) { return *cards_.at(iccid); }
   const Owner& owner(const vault::Iccid& iccid) const { return *cards_.at(iccid); }
+  void told(Owner& owner, const Command& command, const support::TestCard::Answer& answer) const;
   bool may_hold(const Owner& owner, const vault::Digest& digest, std::size_t from) const;
   vault::Record record_of(const Owner& owner);
   void check_image(const Owner& owner, const vault::Record& record) const;
@@ -108,6 +116,7 @@ class Oracle {
   vault::Store& store_;
   const vault::KeyRing& keys_;
   const base::Clock& clock_;
+  const vault::Policy& policy_;
   std::vector<std::unique_ptr<Owner>> owners_;
   std::map<vault::Iccid, Owner*> cards_;
   std::map<std::string, Phone> phones_;

@@ -48,6 +48,8 @@ void print(const sim::Figures& f, std::uint64_t seeds) {
       {"packets repeated", f.repeated},
       {"keys guessed", f.guesses},
       {"locks met", f.locks},
+      {"locks that ended", f.ended},
+      {"services paused", f.pauses},
       {"cards changed", f.changes},
       {"records merged", f.merges},
       {"moves undone", f.undone},

@@ -10,11 +10,17 @@ constexpr std::uint64_t kStaging = 100'000;
 constexpr std::size_t kRemembered = 60;
 constexpr std::uint64_t kMonthsOneIn = 4;
 constexpr std::uint64_t kPairOneIn = 2;
+constexpr std::uint64_t kTimedOneIn = 3;
 constexpr int kBadDays = 100;
 constexpr int kGoodDays = 80;  // enough for everybody to be reminded once more
 
 std::string iccid_of(std::size_t number) {
   return "894435100000000" + std::to_string(1000 + number);
+}
+
+bool is_of_timed_locks(Defect defect) {
+  return defect == Defect::timed_again || defect == Defect::endless_lock ||
+         defect == Defect::short_lock;
 }
 
 }  // namespace
@@ -32,6 +38,8 @@ void Figures::add(const Figures& other) {
   repeated += other.repeated;
   guesses += other.guesses;
   locks += other.locks;
+  ended += other.ended;
+  pauses += other.pauses;
   reminded += other.reminded;
   changes += other.changes;
   merges += other.merges;
@@ -45,9 +53,12 @@ World::World(std::uint64_t seed, Defect defect)
     : defect_(defect),
       chance_(seed),
       months_(seed % kMonthsOneIn == 0 || defect == Defect::doubled_reminder),
+      timed_(seed % kTimedOneIn == 0 || is_of_timed_locks(defect)),
       god_(vault_.stores->open()),
-      oracle_(*god_, *vault_.keys, vault_.clock) {
+      oracle_(*god_, *vault_.keys, vault_.clock, policy_) {
   policy_.staging_bytes = kStaging;
+  if (timed_) policy_.lock = vault::LockMode::timed;
+  policy_.lock_minutes = 2 * base::kHourMs;
   troubles_.defect = defect;
   troubles_.tell = [this](const char* what) { tell(what); };
   troubles_.meanwhile = [this] { meanwhile(); };
@@ -167,6 +178,7 @@ void World::run() {
   oracle_.whole_history();
   count_changes();
   oracle_.no_secret_in(vault_.log.all());
+  figures_.ended = oracle_.locks_ended();
   figures_.away = static_cast<std::uint64_t>(troubles_.away);
   figures_.unknown = static_cast<std::uint64_t>(troubles_.unknown);
   figures_.disturbed = static_cast<std::uint64_t>(troubles_.disturbed);

@@ -39,13 +39,15 @@ struct Figures {
   std::uint64_t repeated = 0;  // packets sent again by somebody else
   std::uint64_t guesses = 0;
   std::uint64_t locks = 0;
+  std::uint64_t ended = 0;   // locks, by themselves
+  std::uint64_t pauses = 0;  // services that ended for a while
   std::uint64_t reminded = 0;
   std::uint64_t changes = 0;  // of card
   std::uint64_t merges = 0;   // of two records with content
   std::uint64_t undone = 0;   // moves
   std::uint64_t erased = 0;
-  std::uint64_t care = 0;     // calls in the middle
-  std::uint64_t clocks = 0;   // set forward or back
+  std::uint64_t care = 0;    // calls in the middle
+  std::uint64_t clocks = 0;  // set forward or back
   void add(const Figures& other);
 };
 
@@ -110,6 +112,7 @@ class World {
   void over(Person& person);
   void care_unlocks(Person& person, bool reset_key);
   void care_pauses(Person& person);
+  void care_sets(const std::string& card, bool suspended);
   void care_moves(Person& person);
   void change_card(Person& person);
   void guess(Person& person);
@@ -141,6 +144,7 @@ class World {
   StoreTroubles troubles_;
   vault::Policy policy_;
   const bool months_;  // does this run last that long?
+  const bool timed_;   // do locks end by themselves?
   LoudKeys loud_keys_{*vault_.keys, vault_.log};
   std::unique_ptr<vault::Store> god_;  // sees everything, has no troubles
   Oracle oracle_;

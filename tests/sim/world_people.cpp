@@ -19,7 +19,7 @@ void World::next_visit(Person& person) {
       chance_.one_in(2) ? chance_.between(100, 60'000) : chance_.between(60'000, 8 * base::kHourMs);
   after(pause, [this, &person] {
     key_source_.away = chance_.one_in(40);
-    if (chance_.one_in(6)) guess(person);
+    if (chance_.one_in(timed_ ? 2 : 6)) guess(person);
     if (chance_.one_in(3)) repeat(person);
     if (person.other != nullptr) {
       pair_acts(person);
@@ -83,6 +83,8 @@ void World::over(Person& person) {
   if (calm_) return;
   if (person.sim.locked()) ++figures_.locks;
   if (person.sim.locked() && person.other == nullptr) {
+    // Whose lock ends by itself waits for that, or not.
+    if (timed_ && !chance_.one_in(3)) return person.sim.forget_lock(), next_visit(person);
     care_unlocks(person, chance_.one_in(3));
   }
   next_visit(person);
@@ -95,28 +97,44 @@ void World::care_unlocks(Person& person, bool reset_key) {
   if (failure != nullptr && failure->error != vault::CareError::wrong_state) {
     throw Breach("customer care cannot unlock: " + failure->text);
   }
-  tell(base::cat("customer care unlocks ", person.iccid().digits()));
   person.sim.forget_lock();
+  if (failure != nullptr) return;
+  tell(base::cat("customer care unlocks ", person.iccid().digits()));
   oracle_.unlocked(person.iccid());
   oracle_.look_at(person.iccid());
 }
 
 // The service ends for a while.
 void World::care_pauses(Person& person) {
-  vault::CareService care(policy_, *vault_.keys, *god_, vault_.log);
-  const std::string iccid = person.iccid().digits();
-  if (std::holds_alternative<vault::CareFailure>(
-          care.suspend(call("bill not paid"), iccid, now()))) {
-    return;
-  }
-  after(chance_.between(1'000, base::kHourMs), [this, iccid] {
-    vault::CareService again(policy_, *vault_.keys, *god_, vault_.log);
-    const auto result = again.resume(call("paid"), iccid, now());
+  ++figures_.pauses;
+  const std::string card = person.iccid().digits();
+  care_sets(card, true);
+  after(chance_.between(1'000, 3 * base::kHourMs), [this, card] { care_sets(card, false); });
+}
+
+// Until the store has it for sure.
+void World::care_sets(const std::string& card, bool suspended) {
+  const vault::Iccid iccid = *vault::Iccid::from_digits(card);
+  const vault::Iccid* const before = std::exchange(served_, &iccid);
+  vault::CareService care(policy_, *vault_.keys, *care_store_, vault_.log);
+  std::optional<vault::CareError> error = vault::CareError::unavailable;
+  try {
+    const auto result = suspended ? care.suspend(call("bill not paid"), card, now())
+                                  : care.resume(call("paid"), card, now());
     const auto* const failure = std::get_if<vault::CareFailure>(&result);
-    if (failure != nullptr && failure->error != vault::CareError::wrong_state) {
-      throw Breach("customer care cannot resume: " + failure->text);
-    }
-  });
+    error = failure != nullptr ? std::optional(failure->error) : std::nullopt;
+  } catch (const Killed&) {
+    tell("... the call is killed");
+  }
+  served_ = before;
+  oracle_.look_at(iccid);
+  if (error == vault::CareError::unavailable) {
+    return after(base::kMinuteMs, [this, card, suspended] { care_sets(card, suspended); });
+  }
+  // The card may have been replaced meanwhile: its former number is not taken for the next one's.
+  if (error == vault::CareError::ambiguous || error == vault::CareError::not_found) return;
+  tell(base::cat("customer care ", suspended ? "suspends " : "resumes ", card));
+  oracle_.service(iccid, suspended);
 }
 
 // Customer care has seen the person's document.
