@@ -79,8 +79,8 @@ void Bars::check_lock(const Record& before, const Record& after, base::Now now) 
 
 // The first ends by itself, where the rules say so; the one after it is for customer care.
 void Bars::begins(const Record& record) {
-  const bool timed = policy_.lock == vault::LockMode::timed && !used_;
-  opens_at_ = timed && record.locked_at != 0 ? record.locked_at + policy_.lock_minutes : 0;
+  const bool timed = policy_->lock == vault::LockMode::timed && !used_;
+  opens_at_ = timed && record.locked_at != 0 ? record.locked_at + policy_->lock_minutes : 0;
 }
 
 }  // namespace sim

@@ -14,10 +14,12 @@ namespace sim {
 class Bars {
  public:
   // `policy` outlives the object.
-  explicit Bars(const vault::Policy& policy) : policy_(policy) {}
+  explicit Bars(const vault::Policy& policy) : policy_(&policy) {}
 
   // Customer care has unlocked it.
   void unlocked() { care_opened_ = true; }
+  // All of it is gone, the lock as well.
+  void erased() { care_opened_ = true; }
   // The record's card was told the outcome of a command that no bar lets through.
   void told(vault::CardResult result, base::Now now);
   // It was told how many keys it may try.
@@ -33,7 +35,7 @@ class Bars {
   void begins(const vault::Record& record);
   bool locked(base::Now now) const;
 
-  const vault::Policy& policy_;
+  const vault::Policy* policy_;
   std::optional<vault::Record> seen_;  // when it was looked last
   std::int64_t changed_at_ = 0;        // mono_ms of the last change of lock or service
   std::int64_t opens_at_ = 0;          // utc_ms; 0: only care opens it

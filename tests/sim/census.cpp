@@ -19,11 +19,6 @@ constexpr std::uint64_t kShrinkPerCent = 50;
   throw Breach("card " + record.iccid.digits() + ": " + what);
 }
 
-bool has(const std::vector<ImageInfo>& versions, const vault::ImageId& id) {
-  return std::any_of(versions.begin(), versions.end(),
-                     [&](const ImageInfo& image) { return image.id == id; });
-}
-
 }  // namespace
 
 void check_history(const Record& before, const Record& after) {
@@ -47,11 +42,13 @@ void Census::used(const vault::Iccid& card, vault::Counter counter) {
 void Census::look() {
   const Records now = read();
   read_history(now);
-  note_erasures();
+  note_erasures(now);
   for (const auto& [id, one] : now) {
     check_versions(one);
     const auto before = seen_.find(id);
-    if (before != seen_.end()) check_history(before->second.record, one.record);
+    if (before == seen_.end()) continue;
+    check_history(before->second.record, one.record);
+    check_keeping(before->second, one);
   }
   for (const auto& [id, before] : seen_) check_bars(before, now);
   note_pins(now);
@@ -86,6 +83,7 @@ Census::Records Census::read() {
 // Also of records that are gone: a merge stands in both histories.
 void Census::read_history(const Records& now) {
   kinds_.clear();
+  fresh_.clear();
   erased_records_.clear();
   for (const auto& [id, one] : now) entries_.insert({id, 0});
   for (auto& [id, count] : entries_) {
@@ -97,16 +95,24 @@ void Census::read_history(const Records& now) {
     for (const vault::HistoryEntry& entry : *entries) {
       count = entry.seq;
       kinds_.insert(entry.note.kind);
+      fresh_[id].push_back(entry);
       if (entry.note.kind == "erased") erased_records_.insert(id);
     }
   }
 }
 
-void Census::note_erasures() {
+// When a move was undone in the same step, what went to the other record was not erased with this.
+void Census::note_erasures(const Records& now) {
+  const auto parted = [&](const ImageInfo& image) {
+    return told("move_undone") && std::any_of(now.begin(), now.end(), [&](const auto& one) {
+             return !erased_records_.contains(one.first) && has(one.second.versions, image.id);
+           });
+  };
   for (const auto& id : erased_records_) {
     const auto before = seen_.find(id);
     if (before == seen_.end()) continue;
     for (const ImageInfo& image : before->second.versions) {
+      if (parted(image)) continue;
       erased_.insert(image.id);
       pinned_.erase(image.id);
     }
@@ -116,7 +122,7 @@ void Census::note_erasures() {
   }
 }
 
-void Census::check_versions(const Seen& one) const {
+void Census::check_versions(const Kept& one) const {
   for (const ImageInfo& image : one.versions) {
     if (erased_.contains(image.id)) breach(one.record, "an erased content is there again");
     if (!theirs_(image.digest)) breach(one.record, "it has a content of somebody else");
@@ -127,8 +133,19 @@ void Census::check_versions(const Seen& one) const {
   if (erased_keys_.contains(one.record.key_mac)) breach(one.record, "an erased key is good again");
 }
 
+// Records that become one, or part, have rules of their own (check_pins).
+void Census::check_keeping(const Kept& before, const Kept& after) const {
+  static const Entries kNone;
+  const auto found = fresh_.find(after.record.id);
+  const Entries& entries = found == fresh_.end() ? kNone : found->second;
+  const base::Now now = clock_.now();
+  check_upload(before.record, entries, policy_, now);
+  check_retention(before.record, after, entries, policy_, now);
+  if (!told("merged") && !told("move_undone")) check_rotation(before, after, entries, policy_, now);
+}
+
 // What was behind a lock, or out of service, stays so wherever it goes, until care opens it.
-void Census::check_bars(const Seen& before, const Records& now) const {
+void Census::check_bars(const Kept& before, const Records& now) const {
   const bool opened = told("unlocked") || told("unlocked_key_reset") || told("erased");
   for (const auto& [id, after] : now) {
     const bool same =

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "tests/sim/keeping.h"
 #include "vault/policy.h"
 #include "vault/ports.h"
 
@@ -21,9 +22,9 @@ void check_history(const vault::Record& before, const vault::Record& after);
 class Census {
  public:
   using Theirs = std::function<bool(const vault::Digest&)>;
-  // Both outlive the census. `theirs`: may this content be on the person's cards?
-  Census(vault::Store& store, const base::Clock& clock, Theirs theirs)
-      : store_(store), clock_(clock), theirs_(std::move(theirs)) {}
+  // All outlive the census. `theirs`: may this content be on the person's cards?
+  Census(vault::Store& store, const base::Clock& clock, const vault::Policy& policy, Theirs theirs)
+      : store_(store), clock_(clock), policy_(policy), theirs_(std::move(theirs)) {}
 
   void add(const vault::Iccid& card) { cards_.push_back(card); }
   // The card was told the outcome of a command that must use up this counter.
@@ -32,29 +33,28 @@ class Census {
   void look();
 
  private:
-  struct Seen {
-    vault::Record record;
-    std::vector<vault::ImageInfo> versions;
-  };
-  using Records = std::map<vault::RecordId, Seen>;
+  using Records = std::map<vault::RecordId, Kept>;
 
   Records read();
   void read_history(const Records& now);
   bool told(const char* kind) const { return kinds_.contains(kind); }
-  void note_erasures();
+  void note_erasures(const Records& now);
   void note_pins(const Records& now);
-  void check_versions(const Seen& one) const;
-  void check_bars(const Seen& before, const Records& now) const;
+  void check_versions(const Kept& one) const;
+  void check_bars(const Kept& before, const Records& now) const;
+  void check_keeping(const Kept& before, const Kept& after) const;
   void check_pins(const Records& now) const;
   void check_numbers(const Records& now) const;
 
   vault::Store& store_;
   const base::Clock& clock_;
+  const vault::Policy& policy_;
   Theirs theirs_;
   std::vector<vault::Iccid> cards_;
   Records seen_;                                      // when it was looked last
   std::map<vault::RecordId, std::uint64_t> entries_;  // of the history that were read
-  std::set<std::string> kinds_;                       // of the entries since then
+  std::map<vault::RecordId, Entries> fresh_;          // since then
+  std::set<std::string> kinds_;                       // of them
   std::set<vault::RecordId> erased_records_;          // since then
   std::map<vault::Iccid, vault::Counter> counters_;   // are used up
   std::map<vault::ImageId, std::int64_t> pinned_;     // utc_ms until when it must be there

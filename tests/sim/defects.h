@@ -28,13 +28,19 @@ enum class Defect {
   endless_lock,           // when a lock ends is not kept
   short_lock,             // it ends before its time
   no_suspension,          // the end of a service is not kept
+  lost_version,           // a store drops a version too many
+  hoarded_versions,       // a store drops none
+  early_sweep,            // uploads are given up before their time
+  kept_staging,           // octets of uploads never go
+  early_retention,        // suspended cards are erased at once
+  no_retention,           // or never
 };
 
 struct DefectName {
   Defect defect;
   std::string_view name;
 };
-inline constexpr std::array<DefectName, 18> kDefects{{
+inline constexpr std::array<DefectName, 24> kDefects{{
     {Defect::lost_store, "lost_store"},
     {Defect::spoiled_image, "spoiled_image"},
     {Defect::free_guesses, "free_guesses"},
@@ -53,6 +59,12 @@ inline constexpr std::array<DefectName, 18> kDefects{{
     {Defect::endless_lock, "endless_lock"},
     {Defect::short_lock, "short_lock"},
     {Defect::no_suspension, "no_suspension"},
+    {Defect::lost_version, "lost_version"},
+    {Defect::hoarded_versions, "hoarded_versions"},
+    {Defect::early_sweep, "early_sweep"},
+    {Defect::kept_staging, "kept_staging"},
+    {Defect::early_retention, "early_retention"},
+    {Defect::no_retention, "no_retention"},
 }};
 
 inline std::optional<Defect> defect_of(std::string_view name) {

@@ -51,6 +51,8 @@ class SpoiledTx : public vault::RecordTx {
                  base::View plain) override {
     base::Bytes kept(plain.begin(), plain.end());
     if (defect_ == Defect::spoiled_image) kept[kept.size() / 2] ^= 1;
+    if (defect_ == Defect::lost_version) drop_newest(record);
+    dropped_.clear();
     real_.add_image(record, image, kept);
     if (defect_ == Defect::stray_content) give_to_stranger(record, image, plain);
   }
@@ -60,13 +62,18 @@ class SpoiledTx : public vault::RecordTx {
     real_.update_image(record, kept);
   }
   void drop_image(const vault::ImageId& image) override {
-    if (defect_ != Defect::undead_content) real_.drop_image(image);
+    if (defect_ == Defect::undead_content) return;
+    // Whether it is a store that drops it is not known yet.
+    if (defect_ == Defect::hoarded_versions) return dropped_.push_back(image);
+    real_.drop_image(image);
   }
   base::Bytes staged(const vault::Record& record) override { return real_.staged(record); }
   void append_staged(const vault::Record& record, std::uint32_t offset, base::View part) override {
     real_.append_staged(record, offset, part);
   }
-  void drop_staged(const vault::Record& record) override { real_.drop_staged(record); }
+  void drop_staged(const vault::Record& record) override {
+    if (defect_ != Defect::kept_staging) real_.drop_staged(record);
+  }
   std::uint64_t staged_bytes_all() override { return real_.staged_bytes_all(); }
   std::vector<vault::PendingMove> moves_to(const vault::Iccid& iccid) override {
     return real_.moves_to(iccid);
@@ -87,6 +94,7 @@ class SpoiledTx : public vault::RecordTx {
 
   // What the defects do when the function has said what it wants.
   void end() {
+    for (const vault::ImageId& image : dropped_) real_.drop_image(image);
     if (record_ != nullptr && !merges_) spoil_bars(*record_);
     if (raise_ && !merges_) raise_();
     if (defect_ != Defect::merge_opens_lock || !merges_) return;
@@ -117,6 +125,11 @@ class SpoiledTx : public vault::RecordTx {
     return record;
   }
 
+  void drop_newest(const vault::Record& record) {
+    const std::vector<vault::ImageInfo> versions = real_.images(record);
+    if (!versions.empty()) real_.drop_image(versions.front().id);
+  }
+
   void give_to_stranger(const vault::Record& record, const vault::ImageInfo& image,
                         base::View plain) {
     const vault::Record* const other = stranger_ ? real_.find(*stranger_) : nullptr;
@@ -132,6 +145,7 @@ class SpoiledTx : public vault::RecordTx {
   const std::optional<vault::Iccid>& stranger_;
   std::vector<vault::Iccid> cards_;  // were looked for
   bool merges_ = false;              // a record goes
+  std::vector<vault::ImageId> dropped_;
   std::function<void()> raise_;
   vault::Record* record_ = nullptr;
   std::optional<vault::Record> before_;

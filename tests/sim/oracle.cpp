@@ -63,10 +63,19 @@ void Oracle::add_pair(const Iccid& first, const Iccid& second, const std::string
   changes_card(first, second);
   phones_[number].kept = false;
   Owner& one = owner(first);
-  one.census.emplace(store_, clock_,
+  one.census.emplace(store_, clock_, policy_,
                      [this, &one](const Digest& digest) { return may_hold(one, digest, 0); });
   one.census->add(first);
   one.census->add(second);
+}
+
+void Oracle::starts_anew(const Iccid& card) {
+  Owner& one = owner(card);
+  one.iccids = {card};
+  one.record.reset();
+  one.versions.clear();
+  one.bars = Bars(policy_);
+  one.wrong_told = 0;
 }
 
 void Oracle::unlocked(const Iccid& iccid) {
@@ -133,7 +142,9 @@ Record Oracle::record_of(const Owner& owner) {
 void Oracle::look_at(const Iccid& iccid) {
   Owner& one = owner(iccid);
   if (one.census) return one.census->look();
-  const Record record = record_of(one);
+  const Kept kept = kept_of(record_of(one));
+  const Record& record = kept.record;
+  check_kept(one, kept);
   one.bars.look(record, clock_.now());
   if (one.record && one.record->version == record.version) return;
   // What was answered counts: it was told after it was committed.
@@ -147,6 +158,53 @@ void Oracle::look_at(const Iccid& iccid) {
   if (!record.image && last_acknowledged(iccid) > 0) nothing_there(iccid);
   if (one.record) check_history(*one.record, record);
   one.record = record;
+}
+
+// With its versions, read in one transaction.
+Kept Oracle::kept_of(const Record& record) {
+  Kept kept{record, {}};
+  bool there = false;
+  const vault::Outcome outcome = store_.update(clock_.now(), [&](vault::RecordTx& tx) {
+    const Record* const found = tx.find(record.id);
+    there = found != nullptr;
+    if (there) kept = {*found, tx.images(*found)};
+    return false;
+  });
+  if (!there || outcome != vault::Outcome::refused)
+    breach(record.iccid, "its versions cannot be read");
+  return kept;
+}
+
+Entries Oracle::entries_since(const Record& before) {
+  vault::HistoryQuery query;
+  query.record = before.id;
+  query.after = {before.id, before.history_count};
+  auto entries = store_.history(query);
+  if (!entries.ok()) throw Breach("the history cannot be read: " + entries.error());
+  return entries.take();
+}
+
+void Oracle::check_kept(Owner& one, const Kept& kept) {
+  const std::vector<vault::ImageInfo> versions = std::exchange(one.versions, kept.versions);
+  if (!one.record || one.record->history_count == kept.record.history_count) return;
+  const Kept before{*one.record, versions};
+  const Entries entries = entries_since(before.record);
+  const base::Now now = clock_.now();
+  check_rotation(before, kept, entries, policy_, now);
+  check_upload(before.record, entries, policy_, now);
+  check_retention(before.record, kept, entries, policy_, now);
+  if (sim::told(entries, "erased")) forget(one);
+}
+
+// Erased: nothing that he has stored may ever be there again, unless his card sends it anew.
+void Oracle::forget(Owner& one) {
+  for (const auto& attempt : one.attempts) {
+    attempt->acknowledged = false;
+    attempt->end_sent = false;
+  }
+  one.wrong_told = 0;
+  one.bars.erased();
+  phones_[one.number].kept = false;
 }
 
 void Oracle::check_image(const Owner& one, const Record& record) const {

@@ -40,6 +40,7 @@ class Oracle {
     owners_.push_back(std::make_unique<Owner>(policy_));
     cards_[iccid] = owners_.back().get();
     owners_.back()->iccids.push_back(iccid);
+    owners_.back()->number = number;
     phones_[number] = {};
   }
   // The owner of `old` has another card now; what he has stored is his with either.
@@ -47,6 +48,8 @@ class Oracle {
     cards_[fresh] = &owner(old);
     owner(old).iccids.push_back(fresh);
   }
+  // What was stored is erased, and does not follow any more: his card begins with what it has.
+  void starts_anew(const vault::Iccid& card);
   // One person with two cards in use, whose records may become one and part again: of them the
   // census says what must hold.
   void add_pair(const vault::Iccid& first, const vault::Iccid& second, const std::string& number);
@@ -91,12 +94,14 @@ class Oracle {
   struct Owner {
     explicit Owner(const vault::Policy& policy) : bars(policy) {}
     std::vector<vault::Iccid> iccids;
+    std::string number;
     std::vector<std::unique_ptr<Attempt>> attempts;
     int wrong_told = 0;         // answers about wrong keys since the last right one
     std::set<Command> counted;  // are good once
     std::set<Command> used;     // of them, those that were
     std::set<Command> reports;
-    std::optional<vault::Record> record;
+    std::optional<vault::Record> record;  // when it was looked last
+    std::vector<vault::ImageInfo> versions;
     Bars bars;
     std::optional<Census> census;  // of a pair; his bars are in it
   };
@@ -110,6 +115,10 @@ class Oracle {
   void told(Owner& owner, const Command& command, const support::TestCard::Answer& answer) const;
   bool may_hold(const Owner& owner, const vault::Digest& digest, std::size_t from) const;
   vault::Record record_of(const Owner& owner);
+  Kept kept_of(const vault::Record& record);
+  Entries entries_since(const vault::Record& before);
+  void check_kept(Owner& owner, const Kept& kept);
+  void forget(Owner& owner);
   void check_image(const Owner& owner, const vault::Record& record) const;
   [[noreturn]] static void breach(const vault::Iccid& iccid, const std::string& what);
 

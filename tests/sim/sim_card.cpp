@@ -90,6 +90,21 @@ Packets SimCard::store_begin() {
   return one(begin, Waiting::begin);
 }
 
+Packets SimCard::unfinished() {
+  const base::Bytes image = new_content();
+  const std::uint32_t transaction = ++transactions_;
+  bip::Message begin = card.store_begin(image, transaction);
+  if (!key_.empty()) begin.fields.key = base::Secret(base::as_bytes(key_));
+  Packets packets;
+  packets.push_back(card.packet(begin));
+  oracle_.counts(card.iccid, card.counter);
+  for (std::size_t at = 0; at + kBlock < image.size(); at += kBlock) {
+    packets.push_back(card.packet(
+        card.store_data(image, transaction, static_cast<std::uint32_t>(at), kBlock), kOnlyErrors));
+  }
+  return packets;
+}
+
 void SimCard::change_card(std::string_view digits) {
   const vault::Iccid before = card.iccid;
   card = TestCard(digits);

@@ -43,6 +43,8 @@ class SimCard {
   // A packet as somebody else who holds the card would send it.
   base::Bytes guess(const std::string& key) { return with_key(bip::Ins::fetch_begin, key); }
   base::Bytes erase(const std::string& key) { return with_key(bip::Ins::erase, key); }
+  // The beginning of a store that nobody will end.
+  std::vector<base::Bytes> unfinished();
   // The same, as if the card of another person had been in this phone.
   // No key: on his word alone.
   base::Bytes claim(bip::Ins how, const vault::Iccid& previous, const std::string& key);

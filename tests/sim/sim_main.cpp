@@ -54,6 +54,8 @@ void print(const sim::Figures& f, std::uint64_t seeds) {
       {"records merged", f.merges},
       {"moves undone", f.undone},
       {"erasures", f.erased},
+      {"erased by age", f.aged},
+      {"uploads given up", f.swept},
       {"calls in the middle", f.care},
       {"clocks set", f.clocks},
       {"reminders", f.reminded},

@@ -11,6 +11,10 @@ constexpr std::size_t kRemembered = 60;
 constexpr std::uint64_t kMonthsOneIn = 4;
 constexpr std::uint64_t kPairOneIn = 2;
 constexpr std::uint64_t kTimedOneIn = 3;
+constexpr std::uint64_t kAgesOneIn = 5;  // two in five
+constexpr std::uint64_t kAgesThose = 2;
+constexpr std::int64_t kResumeWindow = 3 * base::kHourMs;  // when the run is to see its end
+constexpr std::int64_t kRetention = 12 * base::kHourMs;
 constexpr int kBadDays = 100;
 constexpr int kGoodDays = 80;  // enough for everybody to be reminded once more
 
@@ -21,6 +25,11 @@ std::string iccid_of(std::size_t number) {
 bool is_of_timed_locks(Defect defect) {
   return defect == Defect::timed_again || defect == Defect::endless_lock ||
          defect == Defect::short_lock;
+}
+
+bool is_of_age(Defect defect) {
+  return defect == Defect::early_sweep || defect == Defect::kept_staging ||
+         defect == Defect::early_retention || defect == Defect::no_retention;
 }
 
 }  // namespace
@@ -45,6 +54,8 @@ void Figures::add(const Figures& other) {
   merges += other.merges;
   undone += other.undone;
   erased += other.erased;
+  aged += other.aged;
+  swept += other.swept;
   care += other.care;
   clocks += other.clocks;
 }
@@ -54,9 +65,14 @@ World::World(std::uint64_t seed, Defect defect)
       chance_(seed),
       months_(seed % kMonthsOneIn == 0 || defect == Defect::doubled_reminder),
       timed_(seed % kTimedOneIn == 0 || is_of_timed_locks(defect)),
+      ages_(seed % kAgesOneIn < kAgesThose || is_of_age(defect)),
       god_(vault_.stores->open()),
       oracle_(*god_, *vault_.keys, vault_.clock, policy_) {
   policy_.staging_bytes = kStaging;
+  if (ages_) {
+    policy_.resume_window = kResumeWindow;
+    policy_.retention = kRetention;
+  }
   if (timed_) policy_.lock = vault::LockMode::timed;
   policy_.lock_minutes = 2 * base::kHourMs;
   troubles_.defect = defect;
@@ -126,6 +142,7 @@ void World::start(Instance& instance) {
   const vault::KeyRing& keys =
       defect_ == Defect::loud_key ? static_cast<const vault::KeyRing&>(loud_keys_) : *vault_.keys;
   instance.cards = std::make_unique<vault::CardService>(policy, keys, vault_.log, vault_.counters);
+  instance.house = std::make_unique<vault::Housekeeping>(keys, vault_.log, vault_.counters);
   start_calendar(instance);
 }
 
@@ -141,6 +158,7 @@ void World::kill(Instance& instance) {
   }
   killed_.push_back(std::move(instance.cards));
   instance.reminders.reset();
+  instance.house.reset();
   instance.calendar_store.reset();
   instance.store.reset();
   instance.stores.reset();
@@ -168,6 +186,7 @@ void World::run() {
     calendar(kGoodDays);
     oracle_.all_reminded_since(since);
   }
+  if (ages_) grow_old();
   for (const Instance& instance : instances_) {
     if (instance.cards->staging().used() != 0)
       throw Breach("memory for uploads was not given back");

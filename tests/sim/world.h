@@ -21,6 +21,7 @@
 #include "tests/sim/smsc.h"
 #include "tests/support/test_vault.h"
 #include "vault/care_service.h"
+#include "vault/housekeeping.h"
 #include "vault/reminder_service.h"
 
 namespace sim {
@@ -46,6 +47,8 @@ struct Figures {
   std::uint64_t merges = 0;   // of two records with content
   std::uint64_t undone = 0;   // moves
   std::uint64_t erased = 0;
+  std::uint64_t aged = 0;    // of them, after their retention
+  std::uint64_t swept = 0;   // uploads
   std::uint64_t care = 0;    // calls in the middle
   std::uint64_t clocks = 0;  // set forward or back
   void add(const Figures& other);
@@ -68,6 +71,7 @@ class World {
     std::unique_ptr<FaultyStore> calendar_store;
     std::unique_ptr<Smsc> smsc;
     std::unique_ptr<vault::ReminderService> reminders;
+    std::unique_ptr<vault::Housekeeping> house;
     int life = 0;                 // counts its starts: what was meant for an earlier one is lost
     std::int64_t down_until = 0;  // mono_ms
   };
@@ -130,6 +134,13 @@ class World {
   void settle(const Person& person);
   void count_changes();
 
+  // What the vault does unasked.
+  vault::Policy house_policy() const;
+  void keep_house(Instance& instance);
+  void look_at_all();
+  void leave_off(Person& person);
+  void grow_old();
+
   // Reminders.
   void start_calendar(Instance& instance);
   void calendar(int days);
@@ -145,6 +156,7 @@ class World {
   vault::Policy policy_;
   const bool months_;  // does this run last that long?
   const bool timed_;   // do locks end by themselves?
+  const bool ages_;    // is what is kept over within the run?
   LoudKeys loud_keys_{*vault_.keys, vault_.log};
   std::unique_ptr<vault::Store> god_;  // sees everything, has no troubles
   Oracle oracle_;

@@ -44,6 +44,7 @@ void World::calendar(int days) {
 void World::look_at_calendar(Instance& instance) {
   if (instance.down_until > now().mono_ms) return;
   if (!calm_ && chance_.one_in(100)) set_the_clock();
+  if (ages_) keep_house(instance);
   looking_ = &instance;
   try {
     for (int i = 0; i < kMostAtOnce; ++i) {

@@ -1,6 +1,6 @@
 // The inside of World: world.cpp begins and ends a run, world_network.cpp moves octets,
-// world_instance.cpp serves them, world_people.cpp decides who wants what,
-// world_pair.cpp what happens to a person with two cards.
+// world_instance.cpp serves them, world_people.cpp decides who wants what, world_pair.cpp what
+// happens to a person with two cards, world_house.cpp and world_calendar.cpp do what is unasked.
 #pragma once
 
 #include <algorithm>

@@ -129,7 +129,9 @@ void World::meanwhile() {
   const bool on = std::exchange(troubles_.on, false);
   if (served_ == nullptr) {
     for (Instance& other : instances_) {
-      if (&other != looking_ && other.down_until <= now().mono_ms) other.reminders->work(now());
+      if (&other == looking_ || other.down_until > now().mono_ms) continue;
+      other.reminders->work(now());
+      other.house->step(*other.calendar_store, house_policy(), now());
     }
     troubles_.on = on;
     return;

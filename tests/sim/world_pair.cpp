@@ -147,6 +147,8 @@ void World::count_changes() {
     if (kind == "merged") ++figures_.merges;
     if (kind == "move_undone") ++figures_.undone;
     if (kind == "erased") ++figures_.erased;
+    if (kind == "erased" && entry.note.actor == "vault") ++figures_.aged;
+    if (kind == "upload_expired") ++figures_.swept;
   }
   figures_.merges /= 2;  // stands in both histories
   figures_.undone /= 2;

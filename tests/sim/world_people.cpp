@@ -25,10 +25,12 @@ void World::next_visit(Person& person) {
       pair_acts(person);
     } else {
       if (chance_.one_in(6)) claim(person);
-      if (chance_.one_in(25)) care_pauses(person);
+      if (chance_.one_in(ages_ ? 12 : 25)) care_pauses(person);
       if (chance_.one_in(12)) change_card(person);
     }
     if (chance_.one_in(30)) set_the_clock();
+    if (ages_ && chance_.one_in(6)) leave_off(person);
+    if (chance_.one_in(ages_ ? 1 : 4)) keep_house(chance_.one_of(instances_));
     const std::uint64_t dice = chance_.below(10);
     visit(person, dice < 6   ? SimCard::Wish::store
                   : dice < 9 ? SimCard::Wish::fetch
@@ -109,7 +111,8 @@ void World::care_pauses(Person& person) {
   ++figures_.pauses;
   const std::string card = person.iccid().digits();
   care_sets(card, true);
-  after(chance_.between(1'000, 3 * base::kHourMs), [this, card] { care_sets(card, false); });
+  const std::int64_t most = ages_ ? 40 * base::kHourMs : 3 * base::kHourMs;
+  after(chance_.between(1'000, most), [this, card] { care_sets(card, false); });
 }
 
 // Until the store has it for sure.
@@ -142,7 +145,10 @@ void World::care_moves(Person& person) {
   vault::CareService care(policy_, *vault_.keys, *god_, vault_.log);
   const auto result = care.confirm_move(call("new card"), person.iccid().digits(), now());
   if (const auto* const failure = std::get_if<vault::CareFailure>(&result)) {
-    return tell("customer care cannot move a record: " + failure->text);
+    tell("customer care cannot move a record: " + failure->text);
+    if (oracle_.last_acknowledged(person.iccid()) > 0) return;
+    person.sim.record_followed();
+    return oracle_.starts_anew(person.iccid());
   }
   tell(base::cat("customer care moves the record to ", person.iccid().digits()));
   person.sim.record_followed();
