@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/crypto.h"
+#include "base/packet_ciphers.h"
 
 namespace bip {
 

@@ -46,7 +46,8 @@ CardAnswer CardService::Case::try_move(RecordTx& tx, Record& own, const Iccid& p
     // The content of this card would come under a key of somebody else, who may have found it.
     const bool found_card = needs_care(own, policy_, now_);
     const bool spent = own.foreign_wrong >= kAttempts || strangers_exhausted(*old_record, now_);
-    return spent || found_card ? pend(tx, own, previous, old_record) : foreign_key(tx, own, *old_record, *key);
+    if (spent || found_card) return pend(tx, own, previous, old_record);
+    return foreign_key(tx, own, *old_record, *key);
   }
   if (stands_without_key(own, *old_record)) {
     return move_now(tx, *old_record, "known to provisioning");

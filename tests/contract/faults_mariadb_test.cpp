@@ -276,8 +276,8 @@ BOOST_AUTO_TEST_CASE(silent_server) {
   BOOST_TEST(epoch() == 2u);
 }
 
-// The server is killed while four threads write, and four more something that need not last, and
-// started again: what was told committed is there, nothing is there twice, and every chain is whole.
+// The server is killed while four threads write, and four more something that need not last, and is
+// started again: what was told committed is there, nothing twice, and every chain is whole.
 BOOST_AUTO_TEST_CASE(server_killed_under_load) {
   constexpr unsigned kThreads = 4;
   for (unsigned i = 0; i < kThreads; ++i) create(iccid(100 + i));

@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(the_new_cards_suspension_survives_a_move) {
   BOOST_TEST((new_card.fetch_begin(key).result == CardResult::suspended));
 }
 
-// Whoever finds a card whose key nobody has ever confirmed, and has a card of his own, with its key:
+// Whoever finds a card whose key nobody has ever confirmed, and has a card of his own with its key:
 // that one brings him nothing, right or wrong. Customer care decides.
 BOOST_AUTO_TEST_CASE(an_unconfirmed_card_is_not_opened_by_another_ones_key) {
   new_card_stores();

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "base/crypto.h"
+#include "base/packet_ciphers.h"
 
 using namespace base;
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/crypto.h"
+#include "base/packet_ciphers.h"
 
 namespace {
 
