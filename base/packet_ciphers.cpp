@@ -11,7 +11,7 @@ namespace base {
 
 namespace {
 
-enum Algorithm : std::size_t { kAes128, kAes192, kAes256, kDes2Key, kDes3Key, kAlgorithms };
+enum Algorithm : int { kAes128, kAes192, kAes256, kDes2Key, kDes3Key, kAlgorithms };
 
 // Fetched once, and never freed: see crypto.cpp.
 struct Library {
