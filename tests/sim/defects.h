@@ -34,13 +34,17 @@ enum class Defect {
   kept_staging,           // octets of uploads never go
   early_retention,        // suspended cards are erased at once
   no_retention,           // or never
+  own_approval,           // a request does not know who has asked
+  endless_request,        // or when it is over
+  request_again,          // or that it is over
+  stale_request,          // or what its record was like
 };
 
 struct DefectName {
   Defect defect;
   std::string_view name;
 };
-inline constexpr std::array<DefectName, 24> kDefects{{
+inline constexpr std::array<DefectName, 28> kDefects{{
     {Defect::lost_store, "lost_store"},
     {Defect::spoiled_image, "spoiled_image"},
     {Defect::free_guesses, "free_guesses"},
@@ -65,6 +69,10 @@ inline constexpr std::array<DefectName, 24> kDefects{{
     {Defect::kept_staging, "kept_staging"},
     {Defect::early_retention, "early_retention"},
     {Defect::no_retention, "no_retention"},
+    {Defect::own_approval, "own_approval"},
+    {Defect::endless_request, "endless_request"},
+    {Defect::request_again, "request_again"},
+    {Defect::stale_request, "stale_request"},
 }};
 
 inline std::optional<Defect> defect_of(std::string_view name) {

@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "tests/sim/spoiled_requests.h"
+
 namespace sim {
 
 using vault::Outcome;
@@ -90,7 +92,9 @@ class SpoiledTx : public vault::RecordTx {
   std::uint64_t calls_by_agent_today(const std::string& agent) override {
     return real_.calls_by_agent_today(agent);
   }
-  vault::MessageTx& messages() override { return real_.messages(); }
+  vault::MessageTx& messages() override {
+    return is_of_requests(defect_) ? requests_ : real_.messages();
+  }
 
   // What the defects do when the function has said what it wants.
   void end() {
@@ -142,6 +146,7 @@ class SpoiledTx : public vault::RecordTx {
 
   vault::RecordTx& real_;
   Defect defect_;
+  SpoiledRequests requests_{real_, defect_};
   const std::optional<vault::Iccid>& stranger_;
   std::vector<vault::Iccid> cards_;  // were looked for
   bool merges_ = false;              // a record goes

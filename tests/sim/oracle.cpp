@@ -53,6 +53,11 @@ void Oracle::fetched(const Iccid& iccid, const Digest& digest, std::size_t from)
   }
 }
 
+void Oracle::handed_out(const Iccid& iccid, const Digest& digest) const {
+  if (may_hold(owner(iccid), digest, 0)) return;
+  breach(iccid, "care handed out a content that is not its owner's");
+}
+
 void Oracle::nothing_there(const Iccid& iccid) const {
   if (owner(iccid).census) return;  // it may be with his other card, or erased
   if (last_acknowledged(iccid) > 0) breach(iccid, "an acknowledged content is not there any more");
@@ -194,6 +199,12 @@ void Oracle::check_kept(Owner& one, const Kept& kept) {
   check_upload(before.record, entries, policy_, now);
   check_retention(before.record, kept, entries, policy_, now);
   if (sim::told(entries, "erased")) forget(one);
+  for (const vault::HistoryEntry& entry : entries) {
+    const bool opens = entry.note.kind.starts_with("unlocked");
+    if (!opens || !entry.note.actor.starts_with("agent:")) continue;
+    one.wrong_told = 0;
+    one.bars.unlocked();
+  }
 }
 
 // Erased: nothing that he has stored may ever be there again, unless his card sends it anew.

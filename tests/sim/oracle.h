@@ -59,6 +59,8 @@ class Oracle {
   // What the card was given by a fetch that began when `from` was the last acknowledged one.
   std::size_t last_acknowledged(const vault::Iccid& iccid) const;
   void fetched(const vault::Iccid& iccid, const vault::Digest& digest, std::size_t from) const;
+  // By customer care, for this card: which of his contents does not matter.
+  void handed_out(const vault::Iccid& iccid, const vault::Digest& digest) const;
   void nothing_there(const vault::Iccid& iccid) const;
   void unlocked(const vault::Iccid& iccid);
   // Customer care was told that the card's service has ended, or is on again.

@@ -57,6 +57,9 @@ void print(const sim::Figures& f, std::uint64_t seeds) {
       {"erased by age", f.aged},
       {"uploads given up", f.swept},
       {"calls in the middle", f.care},
+      {"requests of two", f.asked},
+      {"requests approved", f.approved},
+      {"contents handed out", f.exported},
       {"clocks set", f.clocks},
       {"reminders", f.reminded},
   };

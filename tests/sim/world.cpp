@@ -1,3 +1,4 @@
+#include "tests/sim/spoiled_requests.h"
 #include "tests/sim/world_impl.h"
 
 namespace sim {
@@ -13,6 +14,8 @@ constexpr std::uint64_t kPairOneIn = 2;
 constexpr std::uint64_t kTimedOneIn = 3;
 constexpr std::uint64_t kAgesOneIn = 5;  // two in five
 constexpr std::uint64_t kAgesThose = 2;
+constexpr std::uint64_t kTwoOneIn = 7;
+constexpr std::uint64_t kTwoThose = 2;
 constexpr std::int64_t kResumeWindow = 3 * base::kHourMs;  // when the run is to see its end
 constexpr std::int64_t kRetention = 12 * base::kHourMs;
 constexpr int kBadDays = 100;
@@ -57,6 +60,9 @@ void Figures::add(const Figures& other) {
   aged += other.aged;
   swept += other.swept;
   care += other.care;
+  asked += other.asked;
+  approved += other.approved;
+  exported += other.exported;
   clocks += other.clocks;
 }
 
@@ -66,13 +72,16 @@ World::World(std::uint64_t seed, Defect defect)
       months_(seed % kMonthsOneIn == 0 || defect == Defect::doubled_reminder),
       timed_(seed % kTimedOneIn == 0 || is_of_timed_locks(defect)),
       ages_(seed % kAgesOneIn < kAgesThose || is_of_age(defect)),
+      two_(seed % kTwoOneIn < kTwoThose || is_of_requests(defect)),
       god_(vault_.stores->open()),
-      oracle_(*god_, *vault_.keys, vault_.clock, policy_) {
+      oracle_(*god_, *vault_.keys, vault_.clock, policy_),
+      approvals_(*god_, policy_) {
   policy_.staging_bytes = kStaging;
   if (ages_) {
     policy_.resume_window = kResumeWindow;
     policy_.retention = kRetention;
   }
+  policy_.two_person = {two_, true, true, true, true, base::kHourMs};
   if (timed_) policy_.lock = vault::LockMode::timed;
   policy_.lock_minutes = 2 * base::kHourMs;
   troubles_.defect = defect;
@@ -194,6 +203,7 @@ void World::run() {
   for (const LinkPtr& link : links_) {
     if (!link->gone) throw Breach("a channel never ended");
   }
+  if (two_) approvals_.look();
   oracle_.whole_history();
   count_changes();
   oracle_.no_secret_in(vault_.log.all());

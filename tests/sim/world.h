@@ -12,6 +12,7 @@
 
 #include "bip/key_crypto.h"
 #include "bip/session.h"
+#include "tests/sim/approvals.h"
 #include "tests/sim/chance.h"
 #include "tests/sim/defects.h"
 #include "tests/sim/faulty_store.h"
@@ -47,9 +48,12 @@ struct Figures {
   std::uint64_t merges = 0;   // of two records with content
   std::uint64_t undone = 0;   // moves
   std::uint64_t erased = 0;
-  std::uint64_t aged = 0;    // of them, after their retention
-  std::uint64_t swept = 0;   // uploads
-  std::uint64_t care = 0;    // calls in the middle
+  std::uint64_t aged = 0;   // of them, after their retention
+  std::uint64_t swept = 0;  // uploads
+  std::uint64_t care = 0;   // calls in the middle
+  std::uint64_t asked = 0;  // of a second agent
+  std::uint64_t approved = 0;
+  std::uint64_t exported = 0;
   std::uint64_t clocks = 0;  // set forward or back
   void add(const Figures& other);
 };
@@ -134,6 +138,17 @@ class World {
   void settle(const Person& person);
   void count_changes();
 
+  // What customer care does only with a second agent.
+  struct Asked;
+  void ask(Person& person);
+  void decide(const Asked& asked);
+  void decided(const Asked& asked, const vault::CareFailure* failure);
+  void take(const Asked& asked);
+  void call_care(const vault::Iccid& card, const std::function<void(vault::CareService&)>& what);
+  void second_agent();
+  std::optional<vault::CareFailure> by_two(const std::string& card,
+                                           const vault::CareService::Wish& wish);
+
   // What the vault does unasked.
   vault::Policy house_policy() const;
   void keep_house(Instance& instance);
@@ -157,9 +172,11 @@ class World {
   const bool months_;  // does this run last that long?
   const bool timed_;   // do locks end by themselves?
   const bool ages_;    // is what is kept over within the run?
+  const bool two_;     // does customer care need a second agent?
   LoudKeys loud_keys_{*vault_.keys, vault_.log};
   std::unique_ptr<vault::Store> god_;  // sees everything, has no troubles
   Oracle oracle_;
+  Approvals approvals_;
   support::TestKeySource key_source_;
   bip::KeyCrypto crypto_{key_source_};
   std::shared_ptr<bip::Settings> settings_ = std::make_shared<bip::Settings>();
@@ -174,6 +191,7 @@ class World {
   const vault::Iccid* served_ = nullptr;                       // whose command a worker is at
   const Instance* looking_ = nullptr;                          // who looks at the calendar
   bool calm_ = false;                                          // nothing goes wrong any more
+  std::uint64_t deciding_ = 0;                                 // the request that an agent is at
   int customers_ = 0;
   int messages_ = 0;
   Figures figures_;

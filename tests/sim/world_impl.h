@@ -1,10 +1,12 @@
 // The inside of World: world.cpp begins and ends a run, world_network.cpp moves octets,
 // world_instance.cpp serves them, world_people.cpp decides who wants what, world_pair.cpp what
-// happens to a person with two cards, world_house.cpp and world_calendar.cpp do what is unasked.
+// happens to a person with two cards, world_agents.cpp what needs two agents, world_house.cpp and
+// world_calendar.cpp do what is unasked.
 #pragma once
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +17,12 @@
 #include "tests/support/laboratory.h"
 
 namespace sim {
+
+template <class T>
+std::optional<vault::CareFailure> failure_of(const vault::CareResult<T>& result) {
+  const auto* const failure = std::get_if<vault::CareFailure>(&result);
+  return failure != nullptr ? std::optional(*failure) : std::nullopt;
+}
 
 // Somebody with a card in a phone.
 struct World::Person {
@@ -28,6 +36,14 @@ struct World::Person {
   Person* other = nullptr;            // the same person's second card, in use as well
   std::string next_card;              // empty: he has it already
   std::vector<base::Bytes> recorded;  // packets that have left, for who repeats them
+};
+
+// What an agent has asked for, and another one may approve.
+struct World::Asked {
+  std::uint64_t id = 0;
+  std::string agent;
+  vault::Iccid card;
+  vault::CareAction action = vault::CareAction::unlock;
 };
 
 // A channel: the card's end, the network, an instance's end.

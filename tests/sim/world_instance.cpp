@@ -136,6 +136,11 @@ void World::meanwhile() {
     troubles_.on = on;
     return;
   }
+  if (deciding_ != 0 && chance_.one_in(2)) {
+    second_agent();
+    troubles_.on = on;
+    return;
+  }
   for (const LinkPtr& link : std::vector<LinkPtr>(links_)) {
     if (link->gone || link->card.iccid != *served_ || !link->session->ready()) continue;
     tell("... meanwhile");

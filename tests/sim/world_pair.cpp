@@ -13,12 +13,6 @@ vault::CareCall call(const char* reason) {
   return {"bert", reason, "passport", base::Secret(base::as_bytes("X1234567"))};
 }
 
-template <class T>
-std::optional<vault::CareFailure> failure_of(const vault::CareResult<T>& result) {
-  const auto* const failure = std::get_if<vault::CareFailure>(&result);
-  return failure != nullptr ? std::optional(*failure) : std::nullopt;
-}
-
 }  // namespace
 
 void World::add_pair() {

@@ -29,6 +29,7 @@ void World::next_visit(Person& person) {
       if (chance_.one_in(12)) change_card(person);
     }
     if (chance_.one_in(30)) set_the_clock();
+    if (two_) ask(person);
     if (ages_ && chance_.one_in(6)) leave_off(person);
     if (chance_.one_in(ages_ ? 1 : 4)) keep_house(chance_.one_of(instances_));
     const std::uint64_t dice = chance_.below(10);
@@ -94,13 +95,14 @@ void World::over(Person& person) {
 
 void World::care_unlocks(Person& person, bool reset_key) {
   vault::CareService care(policy_, *vault_.keys, *god_, vault_.log);
-  const auto result = care.unlock(call("lost the key"), person.iccid().digits(), reset_key, now());
-  const auto* const failure = std::get_if<vault::CareFailure>(&result);
-  if (failure != nullptr && failure->error != vault::CareError::wrong_state) {
+  const std::string card = person.iccid().digits();
+  const auto failure = two_ ? by_two(card, {vault::CareAction::unlock, reset_key, "", 0})
+                            : failure_of(care.unlock(call("lost the key"), card, reset_key, now()));
+  if (failure && failure->error != vault::CareError::wrong_state) {
     throw Breach("customer care cannot unlock: " + failure->text);
   }
   person.sim.forget_lock();
-  if (failure != nullptr) return;
+  if (failure) return;
   tell(base::cat("customer care unlocks ", person.iccid().digits()));
   oracle_.unlocked(person.iccid());
   oracle_.look_at(person.iccid());
@@ -109,10 +111,7 @@ void World::care_unlocks(Person& person, bool reset_key) {
 // The service ends for a while.
 void World::care_pauses(Person& person) {
   ++figures_.pauses;
-  const std::string card = person.iccid().digits();
-  care_sets(card, true);
-  const std::int64_t most = ages_ ? 40 * base::kHourMs : 3 * base::kHourMs;
-  after(chance_.between(1'000, most), [this, card] { care_sets(card, false); });
+  care_sets(person.iccid().digits(), true);
 }
 
 // Until the store has it for sure.
@@ -138,13 +137,18 @@ void World::care_sets(const std::string& card, bool suspended) {
   if (error == vault::CareError::ambiguous || error == vault::CareError::not_found) return;
   tell(base::cat("customer care ", suspended ? "suspends " : "resumes ", card));
   oracle_.service(iccid, suspended);
+  if (!suspended || calm_) return;
+  const std::int64_t most = ages_ ? 40 * base::kHourMs : 3 * base::kHourMs;
+  after(chance_.between(1'000, most), [this, card] { care_sets(card, false); });
 }
 
 // Customer care has seen the person's document.
 void World::care_moves(Person& person) {
   vault::CareService care(policy_, *vault_.keys, *god_, vault_.log);
-  const auto result = care.confirm_move(call("new card"), person.iccid().digits(), now());
-  if (const auto* const failure = std::get_if<vault::CareFailure>(&result)) {
+  const std::string card = person.iccid().digits();
+  const auto failure = two_ ? by_two(card, {vault::CareAction::confirm_move, false, "", 0})
+                            : failure_of(care.confirm_move(call("new card"), card, now()));
+  if (failure) {
     tell("customer care cannot move a record: " + failure->text);
     if (oracle_.last_acknowledged(person.iccid()) > 0) return;
     person.sim.record_followed();
