@@ -27,11 +27,12 @@ using Counts = std::map<std::uint32_t, std::uint64_t>;
 constexpr std::int64_t kDefaultBatch = 500;
 constexpr std::int64_t kMostBatch = 10'000;
 
-// The file that is meant, or null.
-const std::string* file_of(const config::Config& config, const std::string& kind) {
-  if (kind == "master") return &config.keys.master_key_file;
-  if (kind == "pepper") return &config.keys.pepper_file;
-  return nullptr;
+constexpr const char* kKinds = "KIND must be master or pepper";
+
+bool is_kind(const std::string& kind) { return kind == "master" || kind == "pepper"; }
+
+const std::string& file_of(const config::Config& config, const std::string& kind) {
+  return kind == "master" ? config.keys.master_key_file : config.keys.pepper_file;
 }
 
 int report_new(const Tool& tool, const char* kind, const std::string& where, std::uint32_t number,
@@ -59,16 +60,19 @@ int add_to_token(Tool& tool, const config::Config& config, std::uint32_t number)
 }
 
 int add(Tool& tool) {
+  const std::string& kind = tool.line().arguments[0];
+  std::string where = tool.line().get("in");
+  if (!is_kind(kind)) return tool.fail(kUsage, kKinds);
+  if (tool.line().has("in") && where != "file" && where != "hsm") {
+    return tool.fail(kUsage, "--in must be file or hsm");
+  }
   const config::Config* const config = tool.config(false);
   if (config == nullptr) return tool.code();
-  const std::string& kind = tool.line().arguments[0];
-  const std::string* const file = file_of(*config, kind);
-  if (file == nullptr) return tool.fail(kUsage, "KIND must be master or pepper");
+  const std::string& file = file_of(*config, kind);
   const bool token = kind == "master" && !config->keys.token.module.empty();
-  const std::string where = tool.line().has("in") ? tool.line().get("in") : token ? "hsm" : "file";
-  if (where != "file" && where != "hsm") return tool.fail(kUsage, "--in must be file or hsm");
+  if (where.empty()) where = token ? "hsm" : "file";
   if (where == "hsm" && !token) return tool.fail(kFailed, "no HSM is configured for this kind");
-  if (where == "file" && file->empty()) return tool.fail(kFailed, "no key file is configured");
+  if (where == "file" && file.empty()) return tool.fail(kFailed, "no key file is configured");
   std::uint32_t above = 0;  // what both places have, one after the other
   if (token) {
     const auto ring = db::FileKeyRing::load(config->keys);
@@ -76,10 +80,10 @@ int add(Tool& tool) {
     above = (*ring)->master_keys().newest();
   }
   if (where == "hsm") return add_to_token(tool, *config, above + 1);
-  const auto number = db::add_key(*file, above);
+  const auto number = db::add_key(file, above);
   if (!number) return tool.fail(kFailed, number.error());
-  return report_new(tool, "file", *file, *number,
-                    cat("key ", *number, " is in ", *file,
+  return report_new(tool, "file", file, *number,
+                    cat("key ", *number, " is in ", file,
                         ". Copy the file to every instance and to "
                         "the safe place, then restart the instances.\n"));
 }
@@ -264,13 +268,13 @@ int destroy(Tool& tool, std::uint32_t number) {
 int drop(Tool& tool) {
   const std::string& kind = tool.line().arguments[0];
   const auto number = base::parse_integer(tool.line().arguments[1]);
-  vault::Store* const store = tool.store();
-  if (store == nullptr) return tool.code();
-  const std::string* const file = file_of(*tool.config(false), kind);
-  if (file == nullptr) return tool.fail(kUsage, "KIND must be master or pepper");
+  if (!is_kind(kind)) return tool.fail(kUsage, kKinds);
   if (!number || *number < 1 || *number > std::int64_t{db::kHighestKeyNumber}) {
     return tool.fail(kUsage, "NUMBER must be the number of a key");
   }
+  vault::Store* const store = tool.store();
+  if (store == nullptr) return tool.code();
+  const std::string& file = file_of(*tool.config(false), kind);
   // Who has not loaded the newest key may write under an old one at any time.
   const auto behind = strangers(tool, *store, tool.keys().master_keys().newest());
   if (!behind) return tool.fail(kUnavailable, behind.error());
@@ -288,15 +292,15 @@ int drop(Tool& tool) {
   const db::MasterKeys& masters = tool.keys().master_keys();
   if (kind == "master" && masters.in_token(key)) return destroy(tool, key);
   const std::uint32_t above = kind == "master" ? masters.newest() : 0;
-  const base::Status done = db::drop_key(*file, key, above);
+  const base::Status done = db::drop_key(file, key, above);
   if (!done) return tool.fail(kFailed, done.error());
   if (tool.json()) {
     JsonObject out = json_object();
-    out.set("file", *file);
+    out.set("file", file);
     out.set("dropped", *number);
     tool.print(out);
   } else {
-    tool.print(cat("key ", *number, " is no longer in ", *file,
+    tool.print(cat("key ", *number, " is no longer in ", file,
                    ". Keep its copy as long as there "
                    "are back-ups of the database from before.\n"));
   }

@@ -27,6 +27,16 @@ BOOST_AUTO_TEST_CASE(life_of_a_key) {
   BOOST_TEST(contains(lab.ops({"keys", "status"}), "master key 2: 0 data keys, newest\npepper 2"));
 }
 
+// Proves that a wrong command line is told as such where there are neither keys nor a store yet.
+BOOST_AUTO_TEST_CASE(command_line_first) {
+  const Laboratory lab;
+  BOOST_TEST(lab.ops({"keys", "new", "audit"}).code == 2);
+  BOOST_TEST(lab.ops({"keys", "new", "master", "--in", "drawer"}).code == 2);
+  BOOST_TEST(lab.ops({"keys", "drop", "audit", "1"}).code == 2);
+  BOOST_TEST(lab.ops({"keys", "drop", "master", "0"}).code == 2);
+  BOOST_TEST(lab.ops({"keys", "drop", "master", "1"}).code == 3);
+}
+
 // Proves that a key that is needed and not in its file is told by keys status.
 BOOST_AUTO_TEST_CASE(key_that_is_missing) {
   const Laboratory lab;
