@@ -76,16 +76,20 @@ void print_swept(Tool& tool, const Swept& swept, bool dry_run) {
 }  // namespace
 
 CommandSpec retention_command() {
-  return {"retention",
-          "",
-          0,
-          0,
-          "erase what suspended cards have stored, after [vault] retention",
-          "Erases for good what is kept of every card whose service ended longer ago than [vault]\n"
-          "retention: content, numbers, customer, key, reminder. The card stays suspended, its\n"
-          "history stays. Each erasure is a transaction and an entry of its own, and prints its\n"
-          "receipt. To be called once a day; repeating it is safe. No subscriber is told.",
-          {{"dry-run", "", "count only, erase nothing"}, operator_option()}};
+  return {
+      "retention",
+      "",
+      0,
+      0,
+      "erase what suspended cards have stored, after [vault] retention",
+      "Erases for good what is kept of every card whose service ended longer ago than [vault]\n"
+      "retention: content, numbers, customer, key, reminder. The card stays suspended, its\n"
+      "history stays. Each erasure is a transaction and an entry of its own, and prints its\n"
+      "receipt. Repeating it is safe. No subscriber is told.\n"
+      "\n"
+      "The instances do the same once a day, without receipts ([vault] retention_hour). Call it\n"
+      "after a back-up was restored, or where the receipts are wanted.",
+      {{"dry-run", "", "count only, erase nothing"}, operator_option()}};
 }
 
 int run_retention(Tool& tool) {
