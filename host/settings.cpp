@@ -176,6 +176,13 @@ std::variant<Settings, std::vector<std::string>> parse_settings(std::string_view
     faults.push_back({values[kSmsc].line, "host", "smsc",
                       "must be an address and port, such as 127.0.0.1:2775, with carry_sms"});
   }
+  if (with_files && settings.carry_sms && !settings.smsc.password_file.empty()) {
+    const base::SecretFileState password = base::check_secret_file(settings.smsc.password_file);
+    if (password.state != base::SecretFile::good) {
+      faults.push_back(
+          {values[kSmscPasswordFile].line, "host", "smsc_password_file", password.text});
+    }
+  }
   if (settings.smsc.system_id.size() > 15) {
     faults.push_back(
         {values[kSmscSystemId].line, "host", "smsc_system_id", "is longer than 15 characters"});

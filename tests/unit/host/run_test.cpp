@@ -233,6 +233,21 @@ BOOST_AUTO_TEST_CASE(no_card_keys) {
   BOOST_TEST(with_keys.output().find("card_keys is not set") == std::string::npos);
 }
 
+// Proves that the check finds a password that is not there before a start would.
+BOOST_AUTO_TEST_CASE(missing_password) {
+  const Laboratory lab;
+  lab.write("plugin.cfg", "good\n");
+  const std::string keys = "carry_sms = yes\nsmsc = 127.0.0.1:2775\nsmsc_password_file = word\n";
+  Process checked({"--config", lab.host_ini("tiny_good.so", keys), "--check"});
+  BOOST_TEST(checked.end() == 1);
+  BOOST_TEST(
+      checked.output().find("[host] smsc_password_file: there is no file") != std::string::npos,
+      checked.output());
+  lab.write("word", "secret\n");
+  Process good({"--config", lab.host_ini("tiny_good.so", keys), "--check"});
+  BOOST_TEST(good.end() == 0, good.output());
+}
+
 // Proves the codes of the command line.
 BOOST_AUTO_TEST_CASE(command_line) {
   BOOST_TEST(Process({"--nonsense"}).end() == 2);
