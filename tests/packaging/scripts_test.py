@@ -1,5 +1,5 @@
-"""run-demo and run-tests on a machine that has nothing yet: help and wrong options are answered
-before anything is installed or built, and without a single Python module.
+"""run-demo, run-tests and build-packages on a machine that has nothing yet: help and wrong options
+are answered before anything is installed or built, and without a single Python module.
 """
 import argparse
 import os
@@ -29,7 +29,7 @@ class FreshMachine:
         os.makedirs(os.path.join(self.root, "packaging"))
         os.mkdir(self.path)
         for name in ("run-demo", "run-tests", "packaging/setup.sh",
-                     "packaging/debian-packages.txt"):
+                     "packaging/build-packages", "packaging/debian-packages.txt"):
             shutil.copy(os.path.join(source, name), os.path.join(self.root, name))
         for name in self.programs:
             os.symlink(shutil.which(name), os.path.join(self.path, name))
@@ -42,8 +42,10 @@ class FreshMachine:
         return done.returncode, done.stdout, done.stderr, built
 
 
-HELP = {"run-demo": ("--engine", "--keep", "--serve", "--channel", "--carried"),
-        "run-tests": ("--all", "--hours", "--sanitize", "--only")}
+PACKAGES = "packaging/build-packages"
+HELP = {"./run-demo [options]": ("--engine", "--keep", "--serve", "--channel", "--carried"),
+        "./run-tests [options]": ("--all", "--hours", "--sanitize", "--only"),
+        f"{PACKAGES} OUT [options]": ("--build", "--version")}
 WRONG = [("run-demo", ("--engine", "oracle"), "--engine takes one of: sqlite mysql"),
          ("run-demo", ("--engine",), "--engine needs a value"),
          ("run-demo", ("--channel=udp",), "--channel takes one of: tcp tls_psk cat_tp"),
@@ -52,7 +54,10 @@ WRONG = [("run-demo", ("--engine", "oracle"), "--engine takes one of: sqlite mys
          ("run-demo", ("mysql",), "unknown option mysql"),
          ("run-tests", ("--nonsense",), "unknown option --nonsense"),
          ("run-tests", ("--all", "--sanitize", "memory"), "--sanitize takes one of"),
-         ("run-tests", ("--only",), "--only needs a regular expression")]
+         ("run-tests", ("--only",), "--only needs a regular expression"),
+         (PACKAGES, (), "the folder for the packages is missing"),
+         (PACKAGES, ("--build", "x"), "the folder for the packages is missing"),
+         (PACKAGES, ("out", "--nonsense"), "unknown option --nonsense")]
 
 
 def main():
@@ -61,15 +66,17 @@ def main():
     source = parser.parse_args().source
     with tempfile.TemporaryDirectory(prefix="bvscripts-", dir="/tmp") as work:
         machine = FreshMachine(source, work)
-        for script, words in HELP.items():
+        for usage, words in HELP.items():
+            script = usage.split()[0]
             for option in ("--help", "-h"):
                 code, out, err, built = machine.run(script, option)
                 check(f"{script} {option} says how it is called",
-                      code == 0 and out.startswith(f"Usage: ./{script} [options]\n") and not err
+                      code == 0 and out.startswith(f"Usage: {usage}\n") and not err
                       and not built and all(f"  {word}" in out for word in words), out + err)
         for script, options, why in WRONG:
             code, out, err, built = machine.run(script, *options)
-            told = err.startswith(f"{script}: {why}") and err.endswith("(--help)\n")
+            name = os.path.basename(script)
+            told = err.startswith(f"{name}: {why}") and err.endswith("(--help)\n")
             check(f"{script} {' '.join(options)}: {why}",
                   code == 2 and told and not out and not built, out + err)
         # So that the above proves something: without options a set-up is begun, and fails here.
