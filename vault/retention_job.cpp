@@ -1,5 +1,7 @@
 #include "vault/retention_job.h"
 
+#include <algorithm>
+
 #include "vault/retention.h"
 
 namespace vault {
@@ -26,9 +28,10 @@ bool RetentionJob::step(Store& store, const Policy& policy, base::Now now) {
     next_look_ = now.mono_ms + kLookEvery;
     return false;
   }
-  const auto found = store.messages().records_by(MessageScan::Date::suspended,
-                                                 {run_.after_record, run_.after_date},
-                                                 run_.ran_at - policy.retention, kPortion);
+  // Not beyond what this clock calls over, as the erasure does: the walk would pass over the rest.
+  const std::int64_t until = std::min(run_.ran_at, now.utc_ms) - policy.retention;
+  const auto found = store.messages().records_by(
+      MessageScan::Date::suspended, {run_.after_record, run_.after_date}, until, kPortion);
   if (!found) return false;
   if (found->empty()) {
     finish(store, now);

@@ -190,6 +190,25 @@ BOOST_FIXTURE_TEST_CASE(taken_over, Daily) {
   BOOST_TEST(runs() == 1);
 }
 
+// Proves that nobody is passed over when the date is set back in the middle of a run, or another
+// instance, whose clock is behind, goes on with it.
+BOOST_FIXTURE_TEST_CASE(date_set_back, Daily) {
+  constexpr int kMore = 25;  // than a portion has
+  for (unsigned i = 4; i < 4 + kMore; ++i) {
+    create(iccid(i));
+    suspend(i, now.utc_ms - policy.retention);
+    commit([&](RecordTx& tx) { tx.find(iccid(i))->customer = "C"; });
+  }
+  BOOST_TEST(job.step(*store, policy, now), "a portion, and there may be more");
+  const std::int64_t first = erased();
+  BOOST_TEST((first > 0 && first < 2 + kMore));
+  now.utc_ms -= base::kMinuteMs;
+  BOOST_TEST(run(job) == 0, "their time is not over by this date");
+  now.utc_ms += base::kMinuteMs;
+  pass(base::kDayMs);
+  BOOST_TEST(run(job) == 2 + kMore - first + 1, "all of them, and the second");
+}
+
 // Proves that a store that is away ends nothing and loses nothing.
 BOOST_FIXTURE_TEST_CASE(store_away, Daily) {
   raw("INSERT INTO schema_version (version, installed_at) VALUES (9999, 1)");
