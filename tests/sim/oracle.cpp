@@ -145,6 +145,7 @@ Record Oracle::record_of(const Owner& owner) {
 }
 
 void Oracle::look_at(const Iccid& iccid) {
+  if (arrives_) arrives_();
   Owner& one = owner(iccid);
   if (one.census) return one.census->look();
   const Kept kept = kept_of(record_of(one));

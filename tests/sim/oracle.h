@@ -2,6 +2,7 @@
 // and from what the store holds then. A breach ends the run.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,6 +37,8 @@ class Oracle {
          const vault::Policy& policy)
       : store_(store), keys_(keys), clock_(clock), policy_(policy) {}
 
+  // Called before it looks: what was answered while its commit was on its way arrives.
+  void looks_after(std::function<void()> arrives) { arrives_ = std::move(arrives); }
   void add(const vault::Iccid& iccid, const std::string& number) {
     owners_.push_back(std::make_unique<Owner>(policy_));
     cards_[iccid] = owners_.back().get();
@@ -128,6 +131,7 @@ class Oracle {
   const vault::KeyRing& keys_;
   const base::Clock& clock_;
   const vault::Policy& policy_;
+  std::function<void()> arrives_;
   std::vector<std::unique_ptr<Owner>> owners_;
   std::map<vault::Iccid, Owner*> cards_;
   std::map<std::string, Phone> phones_;

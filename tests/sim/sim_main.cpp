@@ -1,4 +1,5 @@
-// simulation [--seeds FIRST COUNT] [--defect NAME]: runs the simulation once for each seed.
+// simulation [--seeds FIRST COUNT] [--defect NAME] [--mariadb]: runs the simulation once for each
+// seed, with --mariadb on a server of its own instead of SQLite.
 //
 // Without a defect every run must keep all invariants: the first breach ends it, with its seed and
 // the last events. With one, some run must find it.
@@ -8,6 +9,9 @@
 #include <utility>
 
 #include "tests/sim/world.h"
+#ifdef BIPVAULT_MYSQL
+#include "tests/support/mariadb.h"
+#endif
 
 namespace {
 
@@ -15,7 +19,37 @@ struct Wanted {
   std::uint64_t first = 1;
   std::uint64_t count = 100;
   sim::Defect defect = sim::Defect::none;
+  bool mariadb = false;
 };
+
+// Of a server on a busy machine: only what the seed decides goes wrong.
+[[maybe_unused]] constexpr std::int64_t kPatienceMs = 60'000;
+
+// A database for one seed.
+db::Settings store_of(const Wanted& wanted, std::uint64_t seed) {
+  db::Settings store;
+  if (!wanted.mariadb) return store;
+#ifdef BIPVAULT_MYSQL
+  support::MariaDb& server = support::MariaDb::running();
+  store.engine = db::Engine::mysql;
+  store.socket = server.socket();
+  store.user = "root";
+  store.query_timeout_ms = store.commit_deadline_ms = kPatienceMs;
+  store.database = "simulation_" + std::to_string(seed);
+  server.run("CREATE DATABASE " + store.database + " CHARACTER SET utf8mb4");
+#else
+  (void)seed;
+#endif
+  return store;
+}
+
+bool has_mariadb() {
+#ifdef BIPVAULT_MYSQL
+  return true;
+#else
+  return false;
+#endif
+}
 
 bool read(int count, char** arguments, Wanted& wanted) {
   for (int i = 1; i < count; ++i) {
@@ -26,6 +60,8 @@ bool read(int count, char** arguments, Wanted& wanted) {
       const auto defect = sim::defect_of(arguments[++i]);
       if (!defect) return false;
       wanted.defect = *defect;
+    } else if (std::strcmp(arguments[i], "--mariadb") == 0 && has_mariadb()) {
+      wanted.mariadb = true;
     } else {
       return false;
     }
@@ -73,13 +109,13 @@ void print(const sim::Figures& f, std::uint64_t seeds) {
 int main(int count, char** arguments) {
   Wanted wanted;
   if (!read(count, arguments, wanted)) {
-    std::fprintf(stderr, "usage: simulation [--seeds FIRST COUNT] [--defect NAME]\n");
+    std::fprintf(stderr, "usage: simulation [--seeds FIRST COUNT] [--defect NAME] [--mariadb]\n");
     return 2;
   }
   const bool sound = wanted.defect == sim::Defect::none;
   sim::Figures sum;
   for (std::uint64_t seed = wanted.first; seed < wanted.first + wanted.count; ++seed) {
-    sim::World world(seed, wanted.defect);
+    sim::World world(seed, wanted.defect, store_of(wanted, seed));
     try {
       world.run();
     } catch (const sim::Breach& breach) {

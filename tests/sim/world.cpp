@@ -66,8 +66,9 @@ void Figures::add(const Figures& other) {
   clocks += other.clocks;
 }
 
-World::World(std::uint64_t seed, Defect defect)
-    : defect_(defect),
+World::World(std::uint64_t seed, Defect defect, const db::Settings& store)
+    : vault_(store, {}),
+      defect_(defect),
       chance_(seed),
       months_(seed % kMonthsOneIn == 0 || defect == Defect::doubled_reminder),
       timed_(seed % kTimedOneIn == 0 || is_of_timed_locks(defect)),
@@ -106,6 +107,7 @@ World::World(std::uint64_t seed, Defect defect)
   care_store_ = std::make_unique<FaultyStore>(care_stores_->open(), chance_, troubles_);
   if (seed % kPairOneIn == 0 || defect != Defect::none) add_pair();
   for (Instance& instance : instances_) start(instance);
+  if (store.engine == db::Engine::mysql) oracle_.looks_after([this] { commits_arrive(); });
 }
 
 World::~World() = default;

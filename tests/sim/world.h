@@ -60,7 +60,8 @@ struct Figures {
 
 class World {
  public:
-  World(std::uint64_t seed, Defect defect);
+  // On a database of `store`, which must be empty, or on an SQLite file of its own.
+  World(std::uint64_t seed, Defect defect, const db::Settings& store = {});
   ~World();
   // Throws Breach.
   void run();
@@ -112,6 +113,7 @@ class World {
   void put_away(Instance& instance, std::unique_ptr<bip::Card> card);
   void meanwhile();
   void check(const vault::Iccid& iccid);
+  void commits_arrive();
 
   // People.
   void next_visit(Person& person);

@@ -1,4 +1,5 @@
-// A whole vault on an SQLite file in a directory of its own, which goes with it.
+// A whole vault on an SQLite file in a directory of its own, which goes with it; or on an empty
+// database of a server.
 #pragma once
 
 #include <cstdlib>
@@ -39,7 +40,9 @@ class TestDirectory {
 
 class TestVault {
  public:
-  explicit TestVault(const vault::Policy& policy = {}) {
+  explicit TestVault(const vault::Policy& policy = {}) : TestVault(db::Settings{}, policy) {}
+  // `store`: where, unless it is SQLite.
+  explicit TestVault(const db::Settings& store, const vault::Policy& policy) : settings_(store) {
     db::KeyFiles files;
     files.master_key_file = directory_ / "master";
     files.pepper_file = directory_ / "pepper";
@@ -48,13 +51,13 @@ class TestVault {
     auto ring = db::FileKeyRing::load(files);
     must(ring.ok());
     keys = ring.take();
-    settings_.path = directory_ / "vault.db";
+    if (settings_.engine == db::Engine::sqlite) settings_.path = directory_ / "vault.db";
     must(db::schema_init(settings_).ok());
     stores = more_stores();
     cards = std::make_unique<vault::CardService>(policy, *keys, log, counters);
   }
 
-  // Another instance's, on the same file.
+  // Another instance's, on the same database.
   std::unique_ptr<vault::StoreFactory> more_stores() {
     auto factory = db::make_store_factory(settings_, *keys, log, counters);
     must(factory.ok());
