@@ -22,7 +22,7 @@ enum class Defect {
   stray_content,          // what one card stores another one has as well
   merge_forgets_counter,  // the counter of the packet that brings records together is not kept
   merge_opens_lock,       // the record that stays is not locked any more
-  undead_content,         // no version ever goes, by an erasure neither
+  undead_content,         // an erasure drops no version
   lost_pin,               // no version is pinned
   timed_again,            // that the lock which ends by itself is used up is not kept
   endless_lock,           // when a lock ends is not kept

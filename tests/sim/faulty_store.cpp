@@ -54,6 +54,7 @@ class SpoiledTx : public vault::RecordTx {
     base::Bytes kept(plain.begin(), plain.end());
     if (defect_ == Defect::spoiled_image) kept[kept.size() / 2] ^= 1;
     if (defect_ == Defect::lost_version) drop_newest(record);
+    if (defect_ == Defect::undead_content) drop_those();
     dropped_.clear();
     real_.add_image(record, image, kept);
     if (defect_ == Defect::stray_content) give_to_stranger(record, image, plain);
@@ -64,10 +65,9 @@ class SpoiledTx : public vault::RecordTx {
     real_.update_image(record, kept);
   }
   void drop_image(const vault::ImageId& image) override {
-    if (defect_ == Defect::undead_content) return;
     // Whether it is a store that drops it is not known yet.
-    if (defect_ == Defect::hoarded_versions) return dropped_.push_back(image);
-    real_.drop_image(image);
+    const bool waits = defect_ == Defect::undead_content || defect_ == Defect::hoarded_versions;
+    waits ? dropped_.push_back(image) : real_.drop_image(image);
   }
   base::Bytes staged(const vault::Record& record) override { return real_.staged(record); }
   void append_staged(const vault::Record& record, std::uint32_t offset, base::View part) override {
@@ -98,7 +98,7 @@ class SpoiledTx : public vault::RecordTx {
 
   // What the defects do when the function has said what it wants.
   void end() {
-    for (const vault::ImageId& image : dropped_) real_.drop_image(image);
+    if (defect_ == Defect::hoarded_versions) drop_those();
     if (record_ != nullptr && !merges_) spoil_bars(*record_);
     if (raise_ && !merges_) raise_();
     if (defect_ != Defect::merge_opens_lock || !merges_) return;
@@ -127,6 +127,10 @@ class SpoiledTx : public vault::RecordTx {
       before_ = *record;
     }
     return record;
+  }
+
+  void drop_those() {
+    for (const vault::ImageId& image : dropped_) real_.drop_image(image);
   }
 
   void drop_newest(const vault::Record& record) {
