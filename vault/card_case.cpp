@@ -56,7 +56,7 @@ Record* CardService::Case::own_record(RecordTx& tx) {
   if (record != nullptr && (record->image || record->key_state != KeyState::none)) return record;
   Record* moved = tx.find_moved_from(channel_.iccid());
   if (moved != nullptr && unordered_hold(*moved)) {
-    undo_move(tx, *moved);
+    undo_move(tx, *moved, now_);
     count("vault.moves_undone");
     return tx.find(channel_.iccid());
   }

@@ -50,15 +50,29 @@ void take_identity(Record& into, const Record& from) {
   into.ended = false;
 }
 
+// Which of two locks is harder to open: customer care's, then the one that lasts longer.
+bool harder(const Record& lock, const Record& other, base::Now now) {
+  if (!locked_now(lock, now) || !locked_now(other, now)) return locked_now(lock, now);
+  return other.locked_until != 0 &&
+         (lock.locked_until == 0 || lock.locked_until > other.locked_until);
+}
+
 // What bars a record goes on to bar its content, under whichever record that is: only customer care
-// opens it again.
-void carry_bars(Record& into, const Record& from) {
-  into.wrong_keys = std::max(into.wrong_keys, from.wrong_keys);
-  into.suspended_at = std::max(into.suspended_at, from.suspended_at);
-  if (from.locked_at != 0 && into.locked_at == 0) {
+// opens it again. Content that was in service until now is kept as long as if its own service had
+// ended now.
+void carry_bars(Record& into, const Record& from, base::Now now) {
+  const bool lock_is_over = from.locked_at != 0 && !locked_now(from, now);
+  if (!lock_is_over) into.wrong_keys = std::max(into.wrong_keys, from.wrong_keys);
+  into.timed_once = into.timed_once || from.timed_once || lock_is_over;
+  if (harder(from, into, now)) {
     into.locked_at = from.locked_at;
     into.locked_until = from.locked_until;
     into.lock_reason = from.lock_reason;
+  }
+  if (into.suspended_at != 0 && from.suspended_at != 0) {
+    into.suspended_at = std::max(into.suspended_at, from.suspended_at);
+  } else if (into.suspended_at != 0 || from.suspended_at != 0) {
+    into.suspended_at = now.utc_ms;
   }
 }
 
@@ -76,7 +90,7 @@ void absorb(RecordTx& tx, Record& old_record, Record* empty, const Iccid& to,
   if (empty != nullptr) {
     tx.note(*empty, {"absorbed", order.actor, "by the record of " + from.digits()});
     take_identity(old_record, *empty);
-    carry_bars(old_record, *empty);
+    carry_bars(old_record, *empty, now);
     tx.remove(*empty);
   }
   old_record.iccid = to;
@@ -142,7 +156,7 @@ void merge(RecordTx& tx, Record& old_record, Record& present, const MoveOrder& o
     give_images(tx, old_record, present, pin_until);
     complete_identity(present, old_record);
   }
-  carry_bars(stays, goes);
+  carry_bars(stays, goes, now);
   stays.image = front;
   stays.first_stored_at = first_stored_at;
   stays.updated_at = std::max(old_record.updated_at, present.updated_at);
@@ -223,7 +237,7 @@ MoveOutcome move_record(RecordTx& tx, Record& old_record, const Iccid& to, const
   return MoveOutcome::merged;
 }
 
-void undo_move(RecordTx& tx, Record& record) {
+void undo_move(RecordTx& tx, Record& record, base::Now now) {
   const Iccid new_iccid = record.iccid;
   const Iccid old_iccid = *record.moved_from;
   if (Record* imported = tx.find(old_iccid)) tx.remove(*imported);
@@ -237,7 +251,10 @@ void undo_move(RecordTx& tx, Record& record) {
   settle_image(tx, record);
   settle_image(tx, other);
   start_over(other, record);
-  if (other.image) carry_bars(other, record);
+  if (other.image) {
+    other.suspended_at = record.suspended_at;
+    carry_bars(other, record, now);
+  }
   part_identities(is_new ? other : record, is_new ? record : other, record);
   forget_move(record);
   raise_epoch(record);

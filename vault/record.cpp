@@ -7,11 +7,6 @@ namespace vault {
 
 namespace {
 
-bool locked_now(const Record& record, base::Now now) {
-  if (record.locked_at == 0) return false;
-  return record.locked_until == 0 || now.utc_ms < record.locked_until;
-}
-
 // A timed lock that has run out opens by itself; the attempts start again.
 void open_timed_lock(Decision& decision, base::Now now) {
   Record& record = decision.after;
@@ -67,6 +62,11 @@ RecordState state_of(const Record& record, base::Now now) {
   if (record.suspended_at != 0) return RecordState::suspended;
   if (locked_now(record, now)) return RecordState::locked;
   return record.image ? RecordState::held : RecordState::empty;
+}
+
+bool locked_now(const Record& record, base::Now now) {
+  if (record.locked_at == 0) return false;
+  return record.locked_until == 0 || now.utc_ms < record.locked_until;
 }
 
 bool needs_care(const Record& record, const Policy& policy, base::Now now) {

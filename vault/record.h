@@ -184,6 +184,8 @@ std::optional<HistoryNote> confirm_by_use(Record& record);
 // Nobody can know its key, since none was ever confirmed, and the time in which a fetch needs none
 // (issue_window) is over: customer care must look at who wants the content.
 bool needs_care(const Record& record, const Policy& policy, base::Now now);
+// Locked, and the lock's time, if it has one, is not over.
+bool locked_now(const Record& record, base::Now now);
 // Within swap_hold of its last move: nothing without a key.
 bool on_hold(const Record& record, const Policy& policy, base::Now now);
 

@@ -3,6 +3,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include "tests/scenario/two_cards.h"
+#include "vault/retention.h"
+#include "vault/retention_job.h"
 
 using scenario::kNew;
 using scenario::kOld;
@@ -14,7 +16,7 @@ using vault::CardResult;
 namespace {
 
 struct BothStored : scenario::TwoCards {
-  BothStored() {
+  explicit BothStored(const vault::Policy& policy = {}) : TwoCards(policy) {
     lab.import(kOld, "+491721234567", "customer-1");
     lab.import(kNew);
     old_card_stores();
@@ -43,6 +45,19 @@ struct BothStored : scenario::TwoCards {
     auto care = lab.care();
     support::good(care.swap("provisioning", kOld, kNew, lab.now()));
   }
+};
+
+struct TimedLocks : BothStored {
+  TimedLocks() : BothStored(policy()) {}
+  static vault::Policy policy() {
+    vault::Policy timed;
+    timed.lock = vault::LockMode::timed;
+    return timed;
+  }
+  void lock(support::CardInHand& card) const {
+    for (int i = 0; i < 3; ++i) card.fetch_begin(wrong_key(key));
+  }
+  void locks_are_over() { lab.time_passes(lab.policy.lock_minutes, "the lock's time is over"); }
 };
 
 }  // namespace
@@ -131,6 +146,56 @@ BOOST_AUTO_TEST_CASE(an_undone_merge_leaves_both_locked) {
   for (int i = 0; i < 3; ++i) new_card.fetch_begin(wrong_key(key));
   BOOST_TEST((old_card.fetch_begin(key).result == CardResult::locked));
   BOOST_TEST((new_card.fetch_begin(key).result == CardResult::locked));
+}
+
+// Service ended long ago and what was stored erased: the new card's content is kept as long as any
+// content is whose service ends now.
+BOOST_AUTO_TEST_CASE(content_that_comes_under_an_old_suspension_is_kept) {
+  suspend(kOld);
+  lab.time_passes(lab.policy.retention, "retention is over");
+  vault::RetentionJob job(*lab.keys, lab.log, lab.counters);
+  while (job.step(*lab.store, lab.policy, lab.now())) {
+  }
+  BOOST_REQUIRE(!lab.record(kOld).image.has_value());
+  new_card.back_up(example_image(5, 'n'));
+  swap();
+  BOOST_TEST((new_card.fetch_begin(new_card.key).result == CardResult::suspended));
+  BOOST_TEST(lab.record(kNew).suspended_at == lab.now().utc_ms);
+  const auto erase = [&] {
+    const auto erased = vault::erase_after_retention(*lab.store, *lab.keys, lab.policy,
+                                                     lab.record(kNew).id, "ops:test", lab.now());
+    BOOST_REQUIRE(erased.ok());
+    return erased->has_value();
+  };
+  BOOST_TEST(!erase());
+  lab.time_passes(lab.policy.retention, "retention is over again");
+  BOOST_TEST(erase());
+}
+
+// A lock that only care may open, and one whose time is over or which is shorter.
+BOOST_FIXTURE_TEST_CASE(the_harder_lock_survives_a_merge, TimedLocks) {
+  new_card.back_up(example_image(5, 'n'));
+  lock(old_card);
+  locks_are_over();
+  lock(old_card);
+  lock(new_card);
+  locks_are_over();
+  swap();
+  BOOST_TEST((new_card.fetch_begin(new_card.key).result == CardResult::locked));
+  locks_are_over();
+  BOOST_TEST((new_card.fetch_begin(new_card.key).result == CardResult::locked));
+}
+
+// The one timed lock was used up: the next, under whichever record, is care's.
+BOOST_FIXTURE_TEST_CASE(a_timed_lock_comes_once_for_both, TimedLocks) {
+  new_card.back_up(example_image(5, 'n'));
+  lock(old_card);
+  locks_are_over();
+  old_card.fetch_begin(wrong_key(key));
+  swap();
+  lock(new_card);
+  locks_are_over();
+  BOOST_TEST((new_card.fetch_begin(new_card.key).result == CardResult::locked));
 }
 
 // Of a record that was the old card's alone nothing is left behind to be locked.
