@@ -111,6 +111,7 @@ struct PowerFailure::Calls {
     if (done != SQLITE_OK) return done;
     if ((flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) != 0) {
       own->disk = new std::shared_ptr<Disk>(owner->disk(path));
+      const std::lock_guard lock(owner->mutex_);
       if ((flags & SQLITE_OPEN_WAL) != 0) (*own->disk)->log_of = without_end(path);
     }
     own->base.pMethods = &kMethods;
