@@ -7,6 +7,8 @@ import pathlib
 import re
 import sys
 
+from both_ways import both_ways
+
 FOLDERS = ("vault", "db")
 WHO = r'(?:"(?:vault|card|subscriber)"|"(?:agent|ops):"|[\w.>-]*(?:actor|asked_by)\b)'
 # A note begins with its kind, or a choice of two, and who has done it.
@@ -32,10 +34,7 @@ def explained(text):
 
 
 def differences(noted, known):
-    for kind in sorted(set(noted) - known):
-        yield f"{noted[kind]}: docs/care.md does not explain the entry {kind}"
-    for kind in sorted(known - set(noted)):
-        yield f"docs/care.md:1: the entry {kind} is noted nowhere"
+    return both_ways(noted, known, "docs/care.md", "the entry ", "noted")
 
 
 def check_self():

@@ -7,6 +7,8 @@ import pathlib
 import re
 import sys
 
+from both_ways import both_ways
+
 FOLDERS = ("base", "vault", "bip", "smsc", "db", "config", "plugin", "host", "cli")
 IDENTIFIER = r"[a-z_]+\.[a-z_]+"
 # A call of the log; its first argument ends at the first comma outside of brackets.
@@ -88,14 +90,8 @@ def explained(text):
 
 def differences(logged, alarms, text):
     messages, known_alarms = explained(text)
-    for name in sorted(set(logged) - messages):
-        yield f"{logged[name]}: docs/messages.md does not explain {name}"
-    for name in sorted(messages - set(logged)):
-        yield f"docs/messages.md:1: {name} is logged nowhere"
-    for name in sorted(set(alarms) - known_alarms):
-        yield f"{alarms[name]}: docs/messages.md does not explain the alarm {name}"
-    for name in sorted(known_alarms - set(alarms)):
-        yield f"docs/messages.md:1: the alarm {name} is raised nowhere"
+    yield from both_ways(logged, messages, "docs/messages.md", "", "logged")
+    yield from both_ways(alarms, known_alarms, "docs/messages.md", "the alarm ", "raised")
 
 
 def check_self():
