@@ -122,6 +122,14 @@ struct Daily : Suspended {
   }
   vault::RetentionJob job{keys(), log, counters};
   vault::RetentionJob other{keys(), log, counters};
+  static constexpr int kMore = 25;  // than a portion has
+  void more_are_due() {
+    for (unsigned i = 4; i < 4 + kMore; ++i) {
+      create(iccid(i));
+      suspend(i, now.utc_ms - policy.retention);
+      commit([&](RecordTx& tx) { tx.find(iccid(i))->customer = "C"; });
+    }
+  }
 };
 
 }  // namespace
@@ -171,12 +179,7 @@ BOOST_FIXTURE_TEST_CASE(from_its_hour_on, Daily) {
 // Proves that the run belongs to one instance while that works, and goes on where it was when it
 // is gone.
 BOOST_FIXTURE_TEST_CASE(taken_over, Daily) {
-  constexpr int kMore = 25;  // than a portion has
-  for (unsigned i = 4; i < 4 + kMore; ++i) {
-    create(iccid(i));
-    suspend(i, now.utc_ms - policy.retention);
-    commit([&](RecordTx& tx) { tx.find(iccid(i))->customer = "C"; });
-  }
+  more_are_due();
   const auto elsewhere = open();
   BOOST_TEST(job.step(*store, policy, now), "a portion, and there may be more");
   const std::int64_t first = erased();
@@ -193,12 +196,7 @@ BOOST_FIXTURE_TEST_CASE(taken_over, Daily) {
 // Proves that nobody is passed over when the date is set back in the middle of a run, or another
 // instance, whose clock is behind, goes on with it.
 BOOST_FIXTURE_TEST_CASE(date_set_back, Daily) {
-  constexpr int kMore = 25;  // than a portion has
-  for (unsigned i = 4; i < 4 + kMore; ++i) {
-    create(iccid(i));
-    suspend(i, now.utc_ms - policy.retention);
-    commit([&](RecordTx& tx) { tx.find(iccid(i))->customer = "C"; });
-  }
+  more_are_due();
   BOOST_TEST(job.step(*store, policy, now), "a portion, and there may be more");
   const std::int64_t first = erased();
   BOOST_TEST((first > 0 && first < 2 + kMore));
