@@ -61,9 +61,9 @@ bool harder(const Record& lock, const Record& other, base::Now now) {
 // opens it again. Content that was in service until now is kept as long as if its own service had
 // ended now.
 void carry_bars(Record& into, const Record& from, base::Now now) {
-  const bool lock_is_over = from.locked_at != 0 && !locked_now(from, now);
-  if (!lock_is_over) into.wrong_keys = std::max(into.wrong_keys, from.wrong_keys);
-  into.timed_once = into.timed_once || from.timed_once || lock_is_over;
+  const bool opened_itself = lock_is_over(from, now);
+  if (!opened_itself) into.wrong_keys = std::max(into.wrong_keys, from.wrong_keys);
+  into.timed_once = into.timed_once || from.timed_once || opened_itself;
   if (harder(from, into, now)) {
     into.locked_at = from.locked_at;
     into.locked_until = from.locked_until;

@@ -10,7 +10,7 @@ namespace {
 // A timed lock that has run out opens by itself; the attempts start again.
 void open_timed_lock(Decision& decision, base::Now now) {
   Record& record = decision.after;
-  if (record.locked_at == 0 || locked_now(record, now)) return;
+  if (!lock_is_over(record, now)) return;
   unlock(record);
   record.timed_once = true;
   decision.notes.push_back({"unlocked", "vault", "the lock's time was over"});
@@ -69,6 +69,10 @@ bool locked_now(const Record& record, base::Now now) {
   return record.locked_until == 0 || now.utc_ms < record.locked_until;
 }
 
+bool lock_is_over(const Record& record, base::Now now) {
+  return record.locked_at != 0 && !locked_now(record, now);
+}
+
 bool needs_care(const Record& record, const Policy& policy, base::Now now) {
   return record.image && record.key_state == KeyState::issued && now.utc_ms >= record.reset_until &&
          now.utc_ms >= record.key_issued_at + policy.issue_window;
@@ -86,8 +90,7 @@ std::optional<HistoryNote> confirm_by_use(Record& record) {
 
 // When a timed lock is over they start again, though the record says so only at the next command.
 int attempts_left(const Record& record, base::Now now) {
-  const bool over = record.locked_at != 0 && !locked_now(record, now);
-  return over ? kAttempts : std::max(0, kAttempts - record.wrong_keys);
+  return lock_is_over(record, now) ? kAttempts : std::max(0, kAttempts - record.wrong_keys);
 }
 
 Decision decide(const Record& record, const Command& command, const Policy& policy, base::Now now) {

@@ -186,6 +186,8 @@ std::optional<HistoryNote> confirm_by_use(Record& record);
 bool needs_care(const Record& record, const Policy& policy, base::Now now);
 // Locked, and the lock's time, if it has one, is not over.
 bool locked_now(const Record& record, base::Now now);
+// A timed lock whose time has passed: the record says so only at the next command.
+bool lock_is_over(const Record& record, base::Now now);
 // Within swap_hold of its last move: nothing without a key.
 bool on_hold(const Record& record, const Policy& policy, base::Now now);
 
