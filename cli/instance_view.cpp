@@ -63,7 +63,9 @@ std::string smsc_text(const std::string& name, const Fields& fields) {
 
 void set(JsonObject& object, const std::string& key, const std::string& value) {
   const auto number = base::parse_integer(value);
-  if (number && key != "trouble") {
+  if (number && key == "bound") {
+    object.set(key, *number != 0);
+  } else if (number && key != "trouble") {
     object.set(key, *number);
   } else {
     object.set(key, value);

@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <sstream>
+
 namespace {
 
 vault::Running running(const std::string& health) {
@@ -39,6 +41,10 @@ BOOST_AUTO_TEST_CASE(all_of_it) {
   BOOST_TEST(view.has_smsc);
   BOOST_TEST(!view.bound);
   BOOST_TEST(view.alarmed);
+  std::ostringstream json;
+  view.json.stringify(json);
+  BOOST_TEST(json.str().find("\"bound\":false") != std::string::npos, json.str());
+  BOOST_TEST(json.str().find("\"waiting\":3") != std::string::npos, json.str());
   BOOST_TEST(cli::instance_figure(running(kHealth).row, "keys.master").value() == 2);
   BOOST_TEST(!cli::instance_figure(running(kHealth).row, "keys.other").has_value());
 }
