@@ -82,12 +82,10 @@ CardService::Served CardService::Case::in_transaction(const Body& body) {
     served.replay = check_counter(std::max(highest, channel_.highest_.value_or(0)));
     if (served.replay != Replay::fresh) return false;
     Record* record = own_record(tx);
-    if (record == nullptr) {
-      unknown = true;
-      return false;
-    }
+    // Without a record too: what the card sent is not to be good once it has one.
     if (counted_) tx.raise_counter(channel_.iccid(), channel_.key_set(), counter_);
-    served.answer = body(tx, *record);
+    unknown = record == nullptr;
+    if (!unknown) served.answer = body(tx, *record);
     return true;
   });
   if (outcome == Outcome::unavailable) {
@@ -207,10 +205,11 @@ CardService::Served CardService::Case::serve(const StatusQuery&) {
   Served served;
   const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
     served = Served();
+    to_count_.clear();
     const Counter highest = counted_ ? tx.counter(channel_.iccid(), channel_.key_set()) : 0;
     served.replay = check_counter(std::max(highest, channel_.highest_.value_or(0)));
     if (served.replay != Replay::fresh) return false;
-    Record* record = tx.find(channel_.iccid());
+    const Record* record = own_record(tx);
     if (record == nullptr) {
       served.answer.result = CardResult::unknown_card;
       return false;
@@ -223,10 +222,12 @@ CardService::Served CardService::Case::serve(const StatusQuery&) {
       served.answer.total = record->image->bytes;
       served.answer.date = record->updated_at;
     }
-    return false;
+    return true;  // nearly always there is nothing to be written
   });
   if (outcome == Outcome::unavailable) return answer(CardResult::try_later);
+  for (const auto& [name, detail] : to_count_) notice(name, detail);
   if (served.replay == Replay::fresh) accept_counter(false);
+  if (served.answer.result == CardResult::unknown_card) notice("vault.unknown_card");
   return served;
 }
 
@@ -251,7 +252,6 @@ void CardService::Case::close() {
   if (!fetched && !counter_open) return;
   const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
     Record* record = tx.find(channel_.iccid());
-    if (record == nullptr) return false;
     if (counter_open) {
       const Counter stored = tx.counter(channel_.iccid(), channel_.key_set());
       // One that was only noted is raised to like one that is accepted: not by a jump.
@@ -259,7 +259,8 @@ void CardService::Case::close() {
       const Counter highest = jumps ? accepted : std::max(accepted, noted);
       if (highest > stored) tx.raise_counter(channel_.iccid(), channel_.key_set(), highest);
     }
-    if (fetched && record->fetch && record->fetch->transaction == channel_.fetch_->transaction) {
+    if (fetched && record != nullptr && record->fetch &&
+        record->fetch->transaction == channel_.fetch_->transaction) {
       record->fetch->until = now_.utc_ms + kFetchGrace;
     }
     return true;

@@ -317,6 +317,7 @@ def main(options):
         for text, function, refused_by in CASES:
             b.unchanged(text, function, *refused_by.get(lab.speaks, refused_by["tcp"]))
         replayed_session(b)
+        sent_before_the_import(b)
         repeats(b)
         two_channels(b)
         b.still_works()
@@ -347,6 +348,31 @@ def replayed_session(b):
         return "three times status 02, closed"
 
     b.unchanged("replayed session", again, "bip.counter_low")
+
+
+def sent_before_the_import(b):
+    """The same by a card without a record, sent again when it has one."""
+    iccid, image = b.lab.new_iccid(), b.image
+    b.lab.make_keys([iccid])
+    card = Card(iccid, b.lab.card_keys[iccid])
+    packets = [card.wrap(text) for text in (
+        wire.message(wire.REPORT, iccid=iccid),
+        wire.message(wire.STORE_BEGIN, iccid=iccid, transaction=78, total=len(image),
+                     digest=hashlib.sha256(image).digest()))]
+    with b.lab.channel(card) as channel:
+        for packet in packets:
+            channel.send(packet)
+            expect(b, channel.receive(), "unknown card", True)
+    b.lab.import_cards([iccid])
+
+    def again(b_):
+        with b_.lab.channel(card) as channel:
+            for packet in packets:
+                channel.send(packet)
+                expect(b_, channel.receive(), "status 02", False)
+        return "twice status 02"
+
+    b.unchanged("sent before the import", again, "bip.counter_low")
 
 
 def repeats(b):

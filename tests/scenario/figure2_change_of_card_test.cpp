@@ -283,6 +283,19 @@ BOOST_AUTO_TEST_CASE(swap_may_be_repeated) {
   BOOST_TEST((good(care.show(lab.call(), kOld, lab.now())).record.iccid.digits() == kNew));
 }
 
+// To ask for its state is to prove itself too.
+BOOST_AUTO_TEST_CASE(status_of_the_old_card_undoes_the_move) {
+  new_card.report(kOld, key);
+  BOOST_TEST(!lab.known(kOld));
+  bip::Fields fields;
+  fields.iccid = vault::Iccid::from_digits(kOld)->to_ef();
+  const Answer answer = old_card.ask(bip::Ins::status, std::move(fields));
+  BOOST_TEST((answer.result == CardResult::done));
+  BOOST_TEST(*answer.fields.record_state == static_cast<std::uint8_t>(vault::RecordState::held));
+  BOOST_TEST(lab.counters.get("vault.moves_undone") == 1);
+  BOOST_TEST(lab.known(kOld));
+}
+
 BOOST_AUTO_TEST_CASE(move_stands_after_a_day) {
   new_card.report(kOld, key);
   lab.time_passes(lab.policy.swap_hold, "a day later");

@@ -286,6 +286,42 @@ BOOST_AUTO_TEST_CASE(unknown_card_creates_nothing) {
   BOOST_TEST(lab.counters.get("vault.unknown_card") == 1);
   BOOST_TEST(lab.log.count("no record of a proven card: not imported: card 8944351002100009999") ==
              1u);
+  bip::Fields fields;
+  fields.iccid = vault::Iccid::from_digits("8944351002100009999")->to_ef();
+  BOOST_TEST(
+      (stranger.ask(bip::Ins::status, std::move(fields)).result == CardResult::unknown_card));
+  BOOST_TEST(lab.counters.get("vault.unknown_card") == 2);
+}
+
+// The counter is the card's, whether it has a record or not: what it sent before its import is not
+// good afterwards, from whoever it comes.
+BOOST_AUTO_TEST_CASE(unknown_card_uses_its_counters_up) {
+  const std::string iccid = "8944351002100009999";
+  CardInHand stranger(lab, iccid);
+  const auto packet = [&](bip::Ins ins) {
+    bip::Message message;
+    message.code = static_cast<std::uint8_t>(ins);
+    message.fields.iccid = vault::Iccid::from_digits(iccid)->to_ef();
+    return stranger.card.packet(message);
+  };
+  const base::Bytes report = packet(bip::Ins::report);
+  const base::Bytes status = packet(bip::Ins::status);
+  stranger.open_channel();
+  BOOST_TEST((stranger.send(report).result == CardResult::unknown_card));
+  vault::Counter kept = 0;
+  lab.store->update(lab.now(), [&](vault::RecordTx& tx) {
+    kept = tx.counter(*vault::Iccid::from_digits(iccid), 1);
+    return false;
+  });
+  BOOST_TEST(kept == stranger.card.counter - 1);
+  BOOST_TEST((stranger.send(status).result == CardResult::unknown_card));
+  stranger.hang_up();
+  lab.import(iccid);
+  stranger.open_channel();
+  BOOST_TEST((stranger.send(report).status == bip::PacketStatus::counter_low));
+  BOOST_TEST((stranger.send(status).status == bip::PacketStatus::counter_low));
+  BOOST_TEST(lab.record(iccid).identity_at == 0);
+  BOOST_TEST((stranger.report().result == CardResult::done));
 }
 
 // No counter works twice, on this channel or another; nothing of the record changes.

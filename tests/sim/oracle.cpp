@@ -103,8 +103,7 @@ void Oracle::answered(const Iccid& iccid, const TestCard::Answer& answer) {
   if (answer.message.fields.key) {
     secret(std::string(base::as_text(answer.message.fields.key->view())));
   }
-  // Neither is a commit. (A card that has no record has nothing that a repetition could change.)
-  if (result == CardResult::try_later || result == CardResult::unknown_card) return;
+  if (result == CardResult::try_later) return;  // no commit
   const Command command{iccid, answer.counter};
   const bool again = one.counted.contains(command) && !one.used.insert(command).second;
   if (again) breach(iccid, "a counter was good twice");
