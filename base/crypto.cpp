@@ -92,20 +92,28 @@ std::uint32_t random_below(std::uint32_t limit) {
 }
 
 Bytes gcm_seal(View key, View plain, View associated) {
+  return gcm_seal(key, {&plain, 1}, associated);
+}
+
+Bytes gcm_seal(View key, std::span<const View> plain, View associated) {
   CipherContext context = new_cipher();
   const auto nonce = random_array<kNonce>();
-  Bytes out(kNonce + plain.size() + kTag);
-  std::copy(nonce.begin(), nonce.end(), out.begin());
+  std::size_t length = 0;
+  for (View piece : plain) length += piece.size();
+  Bytes out(kNonce + length + kTag);
+  std::uint8_t* at = std::copy(nonce.begin(), nonce.end(), out.data());
   int size = 0;
   need(key.size() == 32);
   need(EVP_EncryptInit_ex2(context.get(), library().gcm, key.data(), nonce.data(), nullptr) == 1);
   need(EVP_EncryptUpdate(context.get(), nullptr, &size, associated.data(),
                          static_cast<int>(associated.size())) == 1);
-  need(EVP_EncryptUpdate(context.get(), out.data() + kNonce, &size, plain.data(),
-                         static_cast<int>(plain.size())) == 1);
-  need(EVP_EncryptFinal_ex(context.get(), out.data() + kNonce + size, &size) == 1);
-  need(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTag,
-                           out.data() + kNonce + plain.size()) == 1);
+  for (View piece : plain) {
+    need(EVP_EncryptUpdate(context.get(), at, &size, piece.data(),
+                           static_cast<int>(piece.size())) == 1);
+    at += piece.size();
+  }
+  need(EVP_EncryptFinal_ex(context.get(), at, &size) == 1);
+  need(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTag, at) == 1);
   return out;
 }
 

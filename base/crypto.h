@@ -37,6 +37,7 @@ std::uint32_t random_below(std::uint32_t limit);  // uniform, 0 <= value < limit
 
 // AES-256-GCM: result is nonce (12) | ciphertext | tag (16). The key has 32 octets.
 Bytes gcm_seal(View key, View plain, View associated);
+Bytes gcm_seal(View key, std::span<const View> plain, View associated);  // its pieces in a row
 std::optional<Bytes> gcm_open(View key, View sealed, View associated);
 
 }  // namespace base

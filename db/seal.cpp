@@ -6,6 +6,7 @@
 #include <array>
 #include <new>
 #include <span>
+#include <vector>
 
 #include "base/crypto.h"
 
@@ -19,24 +20,40 @@ constexpr std::size_t kSample = 2048;
 constexpr std::size_t kKeySize = 32;
 
 // RFC 8878, 3.1.1: a frame of one segment whose blocks are raw, for content that is kept as it is.
-constexpr std::size_t kRawBlock = 128 * 1024 - 1;  // Block_Maximum_Size is 128 KiB
-constexpr std::uint8_t kSingleSegment = 0xA0;      // content size in four octets
-base::Bytes raw_frame(base::View plain) {
-  base::Bytes frame{0x28, 0xB5, 0x2F, 0xFD, kSingleSegment};
-  const auto little_endian = [&](std::size_t value, int octets) {
-    for (; octets > 0; --octets, value >>= 8) frame.push_back(static_cast<std::uint8_t>(value));
-  };
-  frame.reserve(frame.size() + 4 + (plain.size() / kRawBlock + 1) * 3 + plain.size());
-  little_endian(plain.size(), 4);
-  bool last = false;
-  for (std::size_t at = 0; !last; at += kRawBlock) {
-    const base::View block = plain.subspan(at, std::min(kRawBlock, plain.size() - at));
-    last = at + block.size() == plain.size();
-    little_endian(block.size() << 3 | (last ? 1 : 0), 3);  // Block_Type 0
-    frame.insert(frame.end(), block.begin(), block.end());
+// In pieces, so that it need not be copied.
+class RawFrame {
+ public:
+  explicit RawFrame(base::View plain) {
+    const std::size_t blocks = (plain.size() + kBlock - 1) / kBlock;
+    heads_.reserve(kFrameHead + blocks * kBlockHead);  // the pieces point into it
+    heads_ = {0x28, 0xB5, 0x2F, 0xFD, kSingleSegment};
+    add_little_endian(plain.size(), kFrameHead - heads_.size());
+    pieces_ = {heads_};
+    for (std::size_t block = 0; block < blocks; ++block) {
+      const std::size_t at = block * kBlock;
+      const base::View octets = plain.subspan(at, std::min(kBlock, plain.size() - at));
+      const bool last = block + 1 == blocks;
+      add_little_endian(octets.size() << 3 | (last ? 1 : 0), kBlockHead);  // Block_Type 0
+      pieces_.push_back(base::View(heads_).last(kBlockHead));
+      pieces_.push_back(octets);
+    }
   }
-  return frame;
-}
+  RawFrame(const RawFrame&) = delete;
+  std::span<const base::View> pieces() const { return pieces_; }
+
+ private:
+  static constexpr std::size_t kBlock = 128 * 1024 - 1;  // Block_Maximum_Size is 128 KiB
+  static constexpr std::size_t kBlockHead = 3;
+  static constexpr std::size_t kFrameHead = 9;
+  static constexpr std::uint8_t kSingleSegment = 0xA0;  // content size in four octets
+
+  void add_little_endian(std::size_t value, std::size_t octets) {
+    for (; octets > 0; --octets, value >>= 8) heads_.push_back(static_cast<std::uint8_t>(value));
+  }
+
+  base::Bytes heads_;
+  std::vector<base::View> pieces_;
+};
 
 std::optional<base::Bytes> decompress(base::View packed, std::size_t plain_size) {
   if (ZSTD_getFrameContentSize(packed.data(), packed.size()) != plain_size) return std::nullopt;
@@ -69,13 +86,10 @@ struct Sealer::Compressor {
   ~Compressor() { ZSTD_freeCCtx(context); }
 
   base::Bytes operator()(base::View plain) const {
-    if (!worth_it(plain)) return raw_frame(plain);
     base::Bytes packed(ZSTD_compressBound(plain.size()));
     packed.resize(compress(packed, plain));
     return packed;
   }
-
- private:
   // From a sample out of the middle: it must lose a fifth.
   bool worth_it(base::View plain) const {
     if (plain.size() < 2 * kSample) return true;
@@ -84,6 +98,8 @@ struct Sealer::Compressor {
     base::wipe(room.data(), size);
     return size < kSample * 4 / 5;
   }
+
+ private:
   std::size_t compress(std::span<std::uint8_t> into, base::View plain) const {
     const std::size_t size =
         ZSTD_compressCCtx(context, into.data(), into.size(), plain.data(), plain.size(), kLevel);
@@ -103,6 +119,10 @@ Sealed Sealer::seal(const BlobId& id, base::View associated, base::View plain) c
   sealed.id = id;
   sealed.master = master_.newest();
   sealed.wrapped = master_.wrap(sealed.master, data_key.key, key_binding(id, sealed.master));
+  if (!compressor_->worth_it(plain)) {
+    sealed.data = base::gcm_seal(data_key.key, RawFrame(plain).pieces(), associated);
+    return sealed;
+  }
   base::Bytes packed = (*compressor_)(plain);
   sealed.data = base::gcm_seal(data_key.key, packed, associated);
   base::wipe(packed.data(), packed.size());

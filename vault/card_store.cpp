@@ -141,6 +141,8 @@ CardService::Served CardService::Case::serve(const StoreData& data) {
   }
   const std::size_t known = expected - data.offset;  // octets held already are ignored
   if (known < data.data.size()) {
+    // In memory already by the budget, which was taken for all of it.
+    open->tail.reserve(std::min<std::size_t>(open->total - open->tail_offset, kStageEvery));
     open->tail.insert(open->tail.end(), data.data.begin() + static_cast<std::ptrdiff_t>(known),
                       data.data.end());
   }
@@ -212,13 +214,14 @@ CardAnswer CardService::Case::finish_store(RecordTx& tx, Record& record,
     return with_offset(CardResult::wrong_offset, open.next_offset());
   }
   if (open.have_all) return keep_same_image(tx, record, open);
-  base::Bytes content;
+  base::Bytes joined;  // with what was staged
   if (open.tail_offset > 0) {
-    content = tx.staged(record);
+    joined = tx.staged(record);
     // A commit whose outcome stayed unknown may have staged what is also still here.
-    content.resize(std::min<std::size_t>(content.size(), open.tail_offset));
+    joined.resize(std::min<std::size_t>(joined.size(), open.tail_offset));
+    joined.insert(joined.end(), open.tail.begin(), open.tail.end());
   }
-  content.insert(content.end(), open.tail.begin(), open.tail.end());
+  const base::View content = open.tail_offset > 0 ? joined : open.tail;
   if (content.size() != open.total || !has_digest(content, open.digest)) {
     count("vault.digest_mismatch", base::cat(open.total, " octets"));
     if (record.upload->staged > 0) tx.drop_staged(record);
