@@ -56,7 +56,6 @@ class CatTpLinks {
     maxima,
     identification,
     not_accepting,
-    many_half_open,  // of its address
   };
 
   struct Counts {
