@@ -17,6 +17,7 @@ namespace bip {
 namespace {
 
 constexpr std::size_t kMostInput = TlsRecord::kHeader + TlsRecord::kMostContent;
+constexpr std::size_t kMostOutput = 16 * 1024;
 constexpr std::uint16_t kPreSharedKey = 41;  // extension of TLS 1.3, RFC 8446 section 4.2.11
 
 // The first identity that a TLS 1.3 client offers; a card has one.
@@ -167,6 +168,7 @@ void TlsPsk::prepare(ssl_ctx_st* context, bool tls13) {
 TlsPsk::TlsPsk(std::shared_ptr<const TlsContext> context, const Settings& settings, base::Now now)
     : context_(std::move(context)),
       scan_(std::in_place),
+      sizes_(std::in_place),
       first_octet_due_(now.mono_ms + settings.identify_timeout),
       handshake_due_(now.mono_ms + settings.tls_timeout),
       most_record_(settings.tls_record) {
@@ -188,6 +190,8 @@ TlsPsk::~TlsPsk() { SSL_free(ssl_); }
 
 std::size_t TlsPsk::room() const {
   if (phase_ == Phase::wants_psk || phase_ == Phase::ended) return 0;
+  // TLS answers some records by itself: who does not read the answers is not heard.
+  if (output().size() > kMostOutput) return 0;
   return kMostInput - std::min(kMostInput, input_.size() - taken_);
 }
 
@@ -218,8 +222,21 @@ void TlsPsk::release() {
         return;
       }
     }
+    if (phase_ != Phase::open && !sizes_are_fine(rest.first(record->size))) {
+      failure_ = "a handshake message that is too long";
+      return finish(End::handshake);
+    }
     released_ += record->size;
   }
+}
+
+// Until the peer enciphers its messages: behind ChangeCipherSpec, which in TLS 1.3 means nothing.
+bool TlsPsk::sizes_are_fine(base::View record) {
+  if (!sizes_) return true;
+  const std::uint8_t type = record[0];
+  if (type == TlsRecord::kChangeCipherSpec && SSL_version(ssl_) < TLS1_3_VERSION) sizes_.reset();
+  if (type != TlsRecord::kHandshake) return true;
+  return sizes_->take(record.subspan(TlsRecord::kHeader));
 }
 
 void TlsPsk::note_identity(std::string_view identity) {
@@ -230,6 +247,7 @@ void TlsPsk::note_identity(std::string_view identity) {
 
 void TlsPsk::advance() {
   release();
+  if (phase_ == Phase::ended) return;
   ERR_clear_error();
   const int done = SSL_do_handshake(ssl_);
   const int error = done == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_, done);
@@ -266,6 +284,7 @@ void TlsPsk::open() {
   if (psk_.empty() || !identified_) return fail(End::handshake);
   psk_.clear();
   scan_.reset();
+  sizes_.reset();
   ciphered_ = SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(ssl_)) != NID_undef;
   const std::size_t room = room_within(most_record_, overhead_of(ssl_));
   record_room_ = static_cast<std::uint16_t>(std::min(room, fragment_limit(ssl_)));

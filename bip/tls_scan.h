@@ -4,6 +4,8 @@
 // as far as OpenSSL then reads the same identity. Pure, one thread.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +17,7 @@ namespace bip {
 struct TlsRecord {
   static constexpr std::size_t kHeader = 5;
   static constexpr std::size_t kMostContent = 16 * 1024 + 2048;
+  static constexpr std::uint8_t kChangeCipherSpec = 20;
   static constexpr std::uint8_t kHandshake = 22;
 
   std::uint8_t type = 0;
@@ -35,6 +38,37 @@ inline std::optional<TlsRecord> next_record(base::View octets, bool& broken) {
   broken = broken || content > TlsRecord::kMostContent;
   return broken ? std::nullopt : std::optional(record);
 }
+
+// How long the handshake messages are that come in the clear. OpenSSL takes memory for the length
+// that a ClientHello announces, up to 128 KiB, before any of it has come.
+class HandshakeSizes {
+ public:
+  static constexpr std::size_t kMost = 8 * 1024;  // a card's hello has less than 1 KiB
+
+  // The content of a handshake record, or the next part of it. False: a message is longer.
+  bool take(base::View content) {
+    while (!content.empty()) {
+      if (left_ > 0) {
+        const std::size_t size = std::min(left_, content.size());
+        left_ -= size;
+        content = content.subspan(size);
+        continue;
+      }
+      head_[have_++] = content[0];
+      content = content.subspan(1);
+      if (have_ < head_.size()) continue;
+      have_ = 0;
+      left_ = std::size_t{head_[1]} << 16 | std::size_t{head_[2]} << 8 | head_[3];
+      if (left_ > kMost) return false;
+    }
+    return true;
+  }
+
+ private:
+  std::array<std::uint8_t, 4> head_{};  // type, length
+  std::size_t have_ = 0;
+  std::size_t left_ = 0;  // of the message's body
+};
 
 class PskIdentityScan {
  public:

@@ -522,4 +522,69 @@ BOOST_AUTO_TEST_CASE(identity_to_card) {
   BOOST_TEST(digits(std::string("8944351002100001236\0", 20)) == "none");
 }
 
+// OpenSSL would take memory for what a hello announces, before any of it has come. What is too long
+// is refused before OpenSSL sees it, in whatever records it comes; a long one goes on.
+BOOST_AUTO_TEST_CASE(a_hello_that_announces_too_much) {
+  const auto record = [](std::uint8_t type, base::View content) {
+    base::Writer writer;
+    const auto size = static_cast<std::uint16_t>(content.size());
+    return writer.u8(type).u16(0x0303).u16(size).bytes(content).take();
+  };
+  const auto hello = [](std::size_t length) {
+    return base::Bytes{
+        1, 0, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length), 3, 3};
+  };
+  const base::Bytes too_long = hello(bip::HandshakeSizes::kMost + 1);
+  for (const std::size_t each : {too_long.size(), std::size_t{1}}) {
+    Pair pair;
+    base::View rest = too_long;
+    while (!rest.empty() && pair.server.phase() == Phase::handshake) {
+      pair.to_server(record(22, rest.first(each)));
+      rest = rest.subspan(each);
+    }
+    BOOST_TEST((pair.server.phase() == Phase::ended));
+    BOOST_TEST((pair.server.end() == TlsPsk::End::handshake));
+    BOOST_TEST(pair.server.failure() == "a handshake message that is too long");
+  }
+  Pair patient;
+  patient.to_server(record(22, hello(bip::HandshakeSizes::kMost)));
+  BOOST_TEST((patient.server.phase() == Phase::handshake));
+
+  // As the second of TLS 1.3, behind a record that means nothing there.
+  Pair second(client_options(true), with_tls13());
+  second.client.handshake();
+  second.to_server(second.client.output());
+  second.answer();
+  BOOST_REQUIRE((second.server.phase() == Phase::handshake));
+  second.to_server(record(20, base::Bytes{1}));
+  BOOST_REQUIRE((second.server.phase() == Phase::handshake));
+  second.to_server(record(22, too_long));
+  BOOST_TEST((second.server.phase() == Phase::ended));
+}
+
+// TLS answers some records by itself. Who asks for more and more of that and reads nothing is not
+// heard any more, until it reads.
+BOOST_AUTO_TEST_CASE(who_does_not_read_is_not_heard) {
+  Pair pair(client_options(true), with_tls13());
+  pair.run();
+  BOOST_REQUIRE(pair.open());
+  for (int i = 0; i < 3'000; ++i) {
+    BOOST_REQUIRE(SSL_key_update(pair.client.ssl(), SSL_KEY_UPDATE_REQUESTED) == 1);
+    pair.client.handshake();
+    pair.to_server(pair.client.output());
+    pair.server_reads();
+  }
+  BOOST_TEST(pair.server.output().size() < 40u * 1024);
+  BOOST_TEST(pair.server.room() == 0u);
+  BOOST_TEST(!pair.waiting.empty());
+  while (!pair.waiting.empty()) {
+    pair.client.feed(pair.take_output());
+    pair.to_server({});
+    pair.server_reads();
+  }
+  pair.client.read();
+  pair.client.feed(pair.take_output());
+  exchange_data(pair);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
