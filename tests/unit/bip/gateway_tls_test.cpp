@@ -311,13 +311,22 @@ BOOST_AUTO_TEST_CASE(ends) {
   polite.link.send(polite.client.output());
   BOOST_TEST(polite.link.closed_by_peer());
 
+  // Nobody hears the answer of who says so behind its command: that keeps nothing open.
+  Channel hasty(rig);
+  BOOST_REQUIRE(hasty.handshake());
+  hasty.client.write(rig.card.packet(rig.card.message(Ins::status)));
+  SSL_shutdown(hasty.client.ssl());
+  hasty.link.send(hasty.client.output());
+  BOOST_TEST(hasty.link.closed_by_peer());
+  wait_for([&] { return rig.gateway->health().sessions == 0; });
+
   Loopback plain(rig.gateway->tls_psk_port());
   plain.send(rig.card.identification());
   BOOST_TEST(plain.closed_by_peer());
   wait_for([&] { return rig.counted("bip.tls_failed") == 1; });
 
   Loopback silent(rig.gateway->tls_psk_port());
-  wait_for([&] { return rig.counted("bip.sessions") == 3; });
+  wait_for([&] { return rig.counted("bip.sessions") == 4; });
   rig.vault.clock.advance(rig.settings.identify_timeout + 1);
   BOOST_TEST(silent.closed_by_peer());
   BOOST_TEST(rig.counted("bip.never_identified") == 1);
