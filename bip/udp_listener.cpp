@@ -77,8 +77,8 @@ void UdpListener::receive_some() {
   for (int i = 0; i < kBatchesPerWakeUp && socket_.is_open(); ++i) {
     if (receive_batch() < kBatch) break;
   }
+  wait();  // first: what the hook throws (no memory) costs what it would have sent, not the socket
   hooks_.batch_done();
-  wait();
 }
 
 // Errors of earlier datagrams (a peer's closed port) are nobody's here.

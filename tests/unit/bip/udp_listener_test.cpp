@@ -7,7 +7,11 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <new>
 #include <set>
+#include <utility>
+
+#include "tests/support/until.h"
 
 namespace {
 
@@ -53,6 +57,7 @@ struct Echo {
     loop.stop();
   }
   void send() {
+    if (std::exchange(fail, false)) throw std::bad_alloc();
     std::vector<UdpListener::Outgoing> out;
     for (std::size_t i = 0; i < texts.size(); ++i)
       out.push_back({base::as_bytes(texts[i]), peers[i]});
@@ -64,6 +69,7 @@ struct Echo {
   std::vector<std::string> texts;
   std::vector<SocketPeer> peers;
   std::size_t sent = 0;
+  bool fail = false;  // once
   UdpListener listener;
 };
 
@@ -96,6 +102,22 @@ BOOST_AUTO_TEST_CASE(a_peer_that_has_gone) {
   Peer peer(server);
   peer.send("here");
   BOOST_TEST(peer.receive() == "here");
+}
+
+// Running out of memory at the end of a batch costs no more than what it would have sent.
+BOOST_AUTO_TEST_CASE(no_memory_for_once) {
+  Echo echo("127.0.0.1:0");
+  Peer peer("127.0.0.1:" + std::to_string(echo.listener.port()));
+  echo.loop.run_and_wait([&] { echo.fail = true; });
+  peer.send("first");
+  BOOST_REQUIRE(support::until([&] {
+    bool failed = false;
+    echo.loop.run_and_wait([&] { failed = !echo.fail; });
+    return failed;
+  }));
+  peer.send("second");
+  std::set<std::string> got{peer.receive(), peer.receive()};
+  BOOST_TEST((got == std::set<std::string>{"first", "second"}));
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_opened) {
