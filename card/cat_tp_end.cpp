@@ -17,7 +17,8 @@ bip::CatTpSettings CatTpEnd::settings_for(std::size_t buffer) {
   settings.rto_min = settings.rto_initial;  // ticks tell no shorter round trips
   settings.rto_max = 5 * settings.rto_initial;
   settings.retries = kRepetitions;
-  settings.ack_delay = 0;  // a whole tick would be too long
+  settings.ack_delay = 0;           // a whole tick would be too long
+  settings.challenge_interval = 0;  // nor does time pass while the card waits
   return settings;
 }
 

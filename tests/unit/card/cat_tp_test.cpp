@@ -5,6 +5,8 @@
 
 #include <random>
 
+#include "bip/cat_tp_links.h"
+#include "card/cat_tp_end.h"
 #include "card/image.h"
 #include "tests/support/card_world.h"
 #include "tests/support/cat_tp_front.h"
@@ -133,6 +135,47 @@ BOOST_AUTO_TEST_CASE(no_ticks_while_nothing_is_under_way) {
   world.advance(2'000);  // the last one
   const std::int64_t next = world.terminal->deadline().value();
   BOOST_TEST(next - world.now.mono_ms > 1'000);
+}
+
+// What the vault repeats is acknowledged each time, though no time passes for the card: it has
+// nothing under way.
+BOOST_AUTO_TEST_CASE(every_repetition_is_acknowledged) {
+  const bip::CatTpSettings settings;
+  base::Now now{1'000, 0};
+  const base::Bytes identification(10, 0x98);
+  card::CatTpEnd end(settings.port, 1400, 5, identification);
+  std::mt19937_64 random(1);
+  bip::CatTpLinks links(settings, [&] { return random(); });
+  bip::CatTpLinks::Link* link = nullptr;
+  const bip::SocketPeer from{};
+  int heard = 0;
+  const auto to_vault = [&](bool lost) {
+    while (const auto datagram = end.next_datagram()) {
+      ++heard;
+      if (!lost) links.feed(*datagram, from, now);
+    }
+    while (const auto event = links.next_event()) {
+      if (event->what == bip::CatTpLinks::Event::What::opened) link = event->link;
+    }
+  };
+  const auto to_card = [&] {
+    for (std::size_t i = 0; i < links.outputs(); ++i) end.datagram(links.output(i));
+    links.clear_output();
+  };
+  for (int i = 0; i < 3; ++i) {
+    to_vault(false);
+    to_card();
+  }
+  BOOST_REQUIRE(link != nullptr);
+  links.send(*link, base::Bytes(20, 0x02), now);
+  for (int repetition = 0; repetition < 4; ++repetition) {
+    to_card();
+    heard = 0;
+    to_vault(true);
+    BOOST_TEST(heard == 1);
+    now.mono_ms += settings.rto_max;
+    links.on_deadline(now);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
