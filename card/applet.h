@@ -114,6 +114,7 @@ class Applet : public ToolkitApplet {
   // `version` counts back-ups back from the newest, 0.
   Task<> restore(std::uint16_t version);
   Task<> restore_older();
+  Task<std::optional<std::uint8_t>> ask_version();
   Task<std::string> fetch(std::uint16_t version);
   Task<std::string> fetch_image(bip::Message begin);
   Task<Fetched> download(Download& download, std::string& why);

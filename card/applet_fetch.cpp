@@ -11,6 +11,38 @@ namespace {
 
 constexpr int kReopens = 2;  // of a channel that broke in the middle of a download
 constexpr std::uint32_t kLargest = 4 * 1024 * 1024;
+constexpr std::uint8_t kFarthestBack = 9;
+
+// SELECT ITEM in the terminal profile (TS 102 223 clause 5.2).
+bool has_lists(base::View profile) { return profile.size() >= 4 && (profile[3] & 0x01) != 0; }
+
+// Customer care tells the subscriber a number: each line begins with its own.
+Command list_of_older() {
+  std::vector<MenuItem> items{{1, "1 (the one before the last)"}};
+  for (std::uint8_t back = 2; back <= kFarthestBack; ++back) {
+    items.push_back({back, std::to_string(back)});
+  }
+  return commands::select_item("How many backups back?", items);
+}
+
+// 0: none of them.
+std::uint8_t older_chosen(const Response& response) {
+  const auto item = response.objects.find(tag::kItemId);
+  return item && item->size() == 1 && (*item)[0] <= kFarthestBack ? (*item)[0] : 0;
+}
+
+std::uint8_t older_typed(const Response& response) {
+  const auto value = response.objects.find(tag::kText);
+  const auto text = value ? decode_text_string(*value) : std::nullopt;
+  if (!text || text->size() != 1 || (*text)[0] < '1' || (*text)[0] > '9') return 0;
+  return static_cast<std::uint8_t>((*text)[0] - '0');
+}
+
+// A terminal may know less than its profile says.
+bool not_known(const Response& response) {
+  return response.result == General::type_not_understood ||
+         response.result == General::beyond_capabilities;
+}
 
 }  // namespace
 
@@ -24,20 +56,31 @@ Task<> Applet::restore(std::uint16_t version) {
 // A back-up that a later one has replaced: one that is kept since the next had far fewer entries,
 // or simply the one before.
 Task<> Applet::restore_older() {
-  const Command command =
-      commands::get_input("How many backups back, 1 to 9? 1 is the one before the last.",
-                          {.digits = true, .hidden = false, .least = 1, .most = 1});
-  const Response response = co_await proactive_.issue(command);
-  const auto value = response.objects.find(tag::kText);
-  if (response.result != General::performed || !value) co_return;
-  const auto text = decode_text_string(*value);
-  if (text && text->size() == 1 && (*text)[0] >= '1' && (*text)[0] <= '9') {
-    co_await restore(static_cast<std::uint16_t>((*text)[0] - '0'));
+  const auto version = co_await ask_version();
+  if (!version) co_return;
+  if (*version > 0) {
+    co_await restore(*version);
     co_return;
   }
   const std::string told = "Nothing was restored. The last backup is brought by Restore.";
   tell_outcome(told);
   co_await say(told);
+}
+
+// How many back-ups back; 0: none that is kept. Nothing: the user does not want.
+Task<std::optional<std::uint8_t>> Applet::ask_version() {
+  if (has_lists(profile_)) {
+    const Command list = list_of_older();
+    const Response response = co_await proactive_.issue(list);
+    if (response.ok()) co_return older_chosen(response);
+    if (!not_known(response)) co_return std::nullopt;
+  }
+  const Command form =
+      commands::get_input("How many backups back, 1 to 9? 1 is the one before the last.",
+                          {.digits = true, .hidden = false, .least = 1, .most = 1});
+  const Response response = co_await proactive_.issue(form);
+  if (response.result != General::performed) co_return std::nullopt;
+  co_return older_typed(response);
 }
 
 // With another card known, its key is asked for at once: the vault moves the record with it.

@@ -20,16 +20,20 @@ std::uint8_t channel_device(std::uint8_t channel) {
 
 constexpr std::uint16_t cr(std::uint16_t tag) { return tag | tag::kCr; }
 
-}  // namespace
-
-Command set_up_menu(std::string_view title, const std::vector<MenuItem>& items) {
-  Command command = plain(CommandType::set_up_menu);
-  command.objects.add(cr(tag::kAlpha), encode_alpha(title));
+void add_items(Command& command, const std::vector<MenuItem>& items) {
   for (const MenuItem& item : items) {
     base::Bytes value = encode_alpha(item.text);
     value.insert(value.begin(), item.id);
     command.objects.add(cr(tag::kItem), value);
   }
+}
+
+}  // namespace
+
+Command set_up_menu(std::string_view title, const std::vector<MenuItem>& items) {
+  Command command = plain(CommandType::set_up_menu);
+  command.objects.add(cr(tag::kAlpha), encode_alpha(title));
+  add_items(command, items);
   return command;
 }
 
@@ -61,6 +65,13 @@ Command get_input(std::string_view text, const InputForm& form) {
   Command command = plain(CommandType::get_input, qualifier);
   command.objects.add(cr(tag::kText), encode_text_string(text));
   command.objects.add(cr(tag::kResponseLength), {form.least, form.most});
+  return command;
+}
+
+Command select_item(std::string_view title, const std::vector<MenuItem>& items) {
+  Command command = plain(CommandType::select_item);
+  if (!title.empty()) command.objects.add(cr(tag::kAlpha), encode_alpha(title));
+  add_items(command, items);
   return command;
 }
 
@@ -126,3 +137,15 @@ Command receive_data(std::uint8_t channel, std::uint8_t octets) {
 }
 
 }  // namespace card::commands
+
+namespace card {
+
+std::vector<MenuItem> read_items(const Command& command) {
+  std::vector<MenuItem> items;
+  for (std::size_t i = 0; const auto item = command.objects.find(tag::kItem, i); ++i) {
+    if (!item->empty()) items.push_back({(*item)[0], decode_alpha(item->subspan(1))});
+  }
+  return items;
+}
+
+}  // namespace card

@@ -33,6 +33,8 @@ Command poll_interval(int seconds);
 Command more_time();
 Command display_text(std::string_view text, Clear clear);
 Command get_input(std::string_view text, const InputForm& form);
+// `title` may be empty; of the items each has an identifier of its own, 1..255.
+Command select_item(std::string_view title, const std::vector<MenuItem>& items);
 Command local_information(std::uint8_t qualifier);
 Command start_timer(std::uint8_t id, int seconds);
 Command stop_timer(std::uint8_t id);
@@ -49,4 +51,8 @@ Command send_data(std::uint8_t channel, base::View data, bool immediate);
 Command receive_data(std::uint8_t channel, std::uint8_t octets);
 
 }  // namespace commands
+
+// Those of SET UP MENU or SELECT ITEM (clause 8.9); one without identifier is left out.
+std::vector<MenuItem> read_items(const Command& command);
+
 }  // namespace card

@@ -63,7 +63,9 @@ Script, one line each, # for comments:
   menu TEXT            chooses the item (Back up, Restore, Restore older, Write memo, Status,
                        Erase backup)
   key DIGITS | @FILE   answers the next question for a key; key cancel: the user does not want to
-  type TEXT            answers the next question for text
+  type TEXT            answers the next question for text, or chooses from the next list: the item
+                       of that number or text
+  back                 goes back from the next question or list
   ok | ignore          acknowledges what is on the screen (also by itself) | lets the next one pass
   advance 12h          moves the clock from timer to timer (and --clock-file with it)
   cut after N sent     breaks the connection after N more octets; cut after N received

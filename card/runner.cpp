@@ -1,6 +1,7 @@
 #include "card/runner.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 
@@ -13,6 +14,17 @@ namespace {
 constexpr int kLongestWaitMs = 200;
 constexpr std::size_t kKeyFileLimit = 256;
 constexpr std::size_t kSmsFileLimit = 1024;
+
+// For each Prompt::Kind.
+constexpr std::array<const char*, 3> kAsks{"[enter]> ", "type (empty: cancel)> ",
+                                           "number, text or back (empty: cancel)> "};
+
+// With its number, unless the text begins with that.
+std::string to_choose(const MenuItem& item) {
+  const std::string number = std::to_string(item.id);
+  const bool said = item.text == number || item.text.starts_with(number + " ");
+  return (said ? "  " : "  " + number + " ") + item.text;
+}
 
 }  // namespace
 
@@ -92,6 +104,9 @@ bool Runner::perform(const ScriptLine& line) {
       return key(line.argument) && run_on();
     case Verb::type:
       inputs_.push_back({Input::What::text, base::Secret(base::as_bytes(line.argument))});
+      return run_on();
+    case Verb::back:
+      inputs_.push_back({Input::What::back, {}});
       return run_on();
     case Verb::ok:
       return run_on();
@@ -247,6 +262,10 @@ bool Runner::answer_prompt() {
     terminal_->cancel();
     return true;
   }
+  if (input.what == Input::What::back) {
+    terminal_->go_back();
+    return true;
+  }
   if (!terminal_->answer(base::as_text(input.text.view()))) {
     misfit_ = !fault("the form does not take this answer");
     terminal_->cancel();
@@ -279,8 +298,8 @@ bool Runner::run_on() {
 // Shows what can be done and reads a line; false at the end of the input.
 bool Runner::read_person(std::FILE* in, std::string& line) {
   if (const auto& prompt = terminal_->prompt()) {
-    std::fputs(prompt->kind == Prompt::Kind::input ? "type (empty: cancel)> " : "[enter]> ",
-               stdout);
+    for (const MenuItem& item : prompt->items) std::puts(to_choose(item).c_str());
+    std::fputs(kAsks.at(static_cast<std::size_t>(prompt->kind)), stdout);
   } else {
     for (const MenuItem& item : terminal_->menu()) {
       std::printf("  %d %s\n", item.id, item.text.c_str());
@@ -302,6 +321,8 @@ bool Runner::interact(std::FILE* in) {
         terminal_->acknowledge();
       } else if (line.empty()) {
         terminal_->cancel();
+      } else if (prompt->kind == Prompt::Kind::choice && line == "back") {
+        terminal_->go_back();
       } else if (!terminal_->answer(line)) {
         std::puts("That does not fit.");
       }

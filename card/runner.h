@@ -66,7 +66,7 @@ class Runner {
   bool person_acts(const std::string& line);
 
   struct Input {
-    enum class What : std::uint8_t { text, cancel } what = What::text;
+    enum class What : std::uint8_t { text, cancel, back } what = What::text;
     base::Secret text;
   };
 

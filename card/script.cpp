@@ -19,7 +19,7 @@ struct Form {
   Wants wants;
 };
 
-constexpr std::array<Form, 16> kForms{{
+constexpr std::array<Form, 17> kForms{{
     {"cut after sent", Verb::cut_sent, Wants::octets},
     {"cut after received", Verb::cut_received, Wants::octets},
     {"expect text", Verb::expect_text, Wants::text},
@@ -36,6 +36,7 @@ constexpr std::array<Form, 16> kForms{{
     {"await text", Verb::await, Wants::text},
     {"listen", Verb::listen, Wants::nothing},
     {"reply", Verb::reply, Wants::text},
+    {"back", Verb::back, Wants::nothing},
 }};
 
 // "cut after N sent" has its number in the middle; it is moved to the end for the table.

@@ -26,6 +26,7 @@ struct ScriptLine {
     await,
     listen,
     reply,
+    back,
     expect_text,
     expect_result
   } verb{};

@@ -36,7 +36,7 @@ base::Bytes Terminal::profile() {
       {1, 1},  {1, 2},  {1, 4},  {1, 6},  // profile download, menu selection, timer expiration
       {2, 1},                             // command result
       {3, 1},  {3, 3},  {3, 4},  {3, 6},  {3, 8},   // DISPLAY TEXT ... REFRESH
-      {4, 2},  {4, 6},  {4, 7},                     // SET UP MENU, PROVIDE LOCAL INFORMATION
+      {4, 1},  {4, 2},  {4, 6},  {4, 7},            // SELECT ITEM ... LOCAL INFORMATION
       {5, 1},  {6, 3},  {6, 4},                     // event list, data available, channel status
       {8, 1},  {8, 2},  {8, 3},                     // timers, date and time
       {12, 1}, {12, 2}, {12, 3}, {12, 4}, {12, 5},  // BIP

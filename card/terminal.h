@@ -39,10 +39,11 @@ struct TerminalSettings {
 
 // What the screen shows and waits for.
 struct Prompt {
-  enum class Kind : std::uint8_t { acknowledge, input } kind = Kind::acknowledge;
+  enum class Kind : std::uint8_t { acknowledge, input, choice } kind = Kind::acknowledge;
   std::string text;
   bool digits = false;
   std::size_t least = 0, most = 0;  // characters
+  std::vector<MenuItem> items;      // of a choice
 };
 
 class Terminal {
@@ -70,10 +71,13 @@ class Terminal {
   bool reply(const std::string& text);
 
   const std::optional<Prompt>& prompt() const { return prompt_; }
-  bool answer(std::string_view text);  // to an input; false: the form does not allow it
+  // To an input, or to a choice by the item's identifier or its text. False: the form does not
+  // allow it.
+  bool answer(std::string_view text);
   void acknowledge();
-  void cancel();  // input: the user does not want
-  void ignore();  // no response from the user
+  void cancel();   // the user does not want
+  void go_back();  // the user wants the screen before
+  void ignore();   // no response from the user
 
   Cuts& cuts() { return cuts_; }
   static base::Bytes profile();  // TERMINAL PROFILE, clause 5.2
@@ -103,6 +107,8 @@ class Terminal {
   void set_up_events(const Command& command);
   void display(const Command& command);
   void get_input(const Command& command);
+  void select_item(const Command& command);
+  bool choose(std::string_view text);
   void local_information(const Command& command);
   void manage_timer(const Command& command);
   void poll_interval(const Command& command);

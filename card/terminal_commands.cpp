@@ -1,6 +1,8 @@
 // Proactive commands without a channel.
 #include <algorithm>
+#include <set>
 
+#include "base/text.h"
 #include "card/number.h"
 #include "card/terminal.h"
 #include "card/text.h"
@@ -21,6 +23,23 @@ bool all_digits(std::string_view text) {
   });
 }
 
+std::string title_of(const Command& command) {
+  const auto title = command.objects.find(tag::kAlpha);
+  return title ? decode_alpha(*title) : "";
+}
+
+std::string with_items(std::string text, const std::vector<MenuItem>& items) {
+  for (const MenuItem& item : items) text += " | " + item.text;
+  return text;
+}
+
+// Each has an identifier of its own, and none is 00.
+bool distinct(const std::vector<MenuItem>& items) {
+  std::set<std::uint8_t> ids{0x00};
+  return std::all_of(items.begin(), items.end(),
+                     [&](const MenuItem& item) { return ids.insert(item.id).second; });
+}
+
 }  // namespace
 
 void Terminal::carry_out(const Command& command) {
@@ -38,6 +57,8 @@ void Terminal::carry_out(const Command& command) {
       return display(command);
     case CommandType::get_input:
       return get_input(command);
+    case CommandType::select_item:
+      return select_item(command);
     case CommandType::set_up_menu:
       return set_up_menu(command);
     case CommandType::provide_local_information:
@@ -62,14 +83,8 @@ void Terminal::carry_out(const Command& command) {
 }
 
 void Terminal::set_up_menu(const Command& command) {
-  const auto title = command.objects.find(tag::kAlpha);
-  menu_.clear();
-  for (std::size_t i = 0; const auto item = command.objects.find(tag::kItem, i); ++i) {
-    if (!item->empty()) menu_.push_back({(*item)[0], decode_alpha(item->subspan(1))});
-  }
-  std::string text = title ? decode_alpha(*title) : "";
-  for (const MenuItem& item : menu_) text += " | " + item.text;
-  report_({"menu", text, {}});
+  menu_ = read_items(command);
+  report_({"menu", with_items(title_of(command), menu_), {}});
   finish(General::performed);
 }
 
@@ -90,7 +105,7 @@ void Terminal::display(const Command& command) {
   if (!text) return finish(General::data_not_understood);
   report_({"screen", *text, {}});
   if (!(command.qualifier & kWaitForUser)) return finish(General::performed);
-  prompt_ = Prompt{Prompt::Kind::acknowledge, *text, false, 0, 0};
+  prompt_ = Prompt{Prompt::Kind::acknowledge, *text, false, 0, 0, {}};
 }
 
 void Terminal::get_input(const Command& command) {
@@ -100,10 +115,38 @@ void Terminal::get_input(const Command& command) {
   if (!text || !length || length->size() != 2) return finish(General::data_not_understood);
   const bool digits = (command.qualifier & 0x01) == 0;
   report_({"input", *text, {}});
-  prompt_ = Prompt{Prompt::Kind::input, *text, digits, (*length)[0], (*length)[1]};
+  prompt_ = Prompt{Prompt::Kind::input, *text, digits, (*length)[0], (*length)[1], {}};
+}
+
+void Terminal::select_item(const Command& command) {
+  std::vector<MenuItem> items = read_items(command);
+  if (items.empty()) return finish(General::values_missing);
+  if (!distinct(items)) return finish(General::data_not_understood);
+  const std::string title = title_of(command);
+  report_({"input", with_items(title, items), {}});
+  prompt_ = Prompt{Prompt::Kind::choice, title, false, 0, 0, std::move(items)};
+}
+
+bool Terminal::choose(std::string_view text) {
+  const auto& items = prompt_->items;
+  const auto number = base::parse_integer(text);
+  auto chosen = std::find_if(items.begin(), items.end(),
+                             [&](const MenuItem& item) { return number && item.id == *number; });
+  if (chosen == items.end()) {
+    chosen = std::find_if(items.begin(), items.end(), [&](const MenuItem& item) {
+      return base::equal_ignoring_case(item.text, text);
+    });
+  }
+  if (chosen == items.end()) return false;
+  ObjectList objects;
+  objects.add(cr(tag::kItemId), {chosen->id});
+  prompt_.reset();
+  finish(General::performed, std::move(objects));
+  return true;
 }
 
 bool Terminal::answer(std::string_view text) {
+  if (prompt_ && prompt_->kind == Prompt::Kind::choice) return choose(text);
   if (!prompt_ || prompt_->kind != Prompt::Kind::input) return false;
   const std::size_t characters = from_utf8(text).size();
   if (characters < prompt_->least || characters > prompt_->most) return false;
@@ -123,6 +166,11 @@ void Terminal::acknowledge() {
 void Terminal::cancel() {
   prompt_.reset();
   finish(General::terminated_by_user);
+}
+
+void Terminal::go_back() {
+  prompt_.reset();
+  finish(General::backward_move);
 }
 
 void Terminal::ignore() {

@@ -14,6 +14,7 @@ from phone import Sim
 
 SECONDS = 60
 MENU, SCREEN, FORM = "or quit> ", "[enter]> ", "type (empty: cancel)> "
+LIST = "number, text or back (empty: cancel)> "
 
 
 class Person:
@@ -107,9 +108,33 @@ def by_hand(lab, report, sim):
         report.contains("one digit", refused, "That does not fit.", None)
         person.type("")
         person.back_to_menu()
+        chosen_from_a_list(report, person)
         person.type("quit")
         report.equal("exit code after quit", person.end(), 0)
     report.equal("stored", len(lab.show(sim.iccid)["versions"]), 1, "one version")
+
+
+def chosen_from_a_list(report, person):
+    report.step("A list: by number or text, not by what is not in it; back and an empty line leave "
+                "it.")
+    for leave in ("back", ""):
+        person.type("menu Restore older")
+        listed, prompt = person.until(LIST, MENU)
+        report.equal(f"left by {leave!r}", prompt, LIST, "a list")
+        report.equal("its lines", re.findall(r"^ {2}(\d.*?)\s*$", listed, re.M),
+                     ["1 (the one before the last)", *"23456789"])
+        person.type("10")
+        report.contains("what is not in it", person.until(LIST)[0], "That does not fit.", None)
+        person.type(leave)
+        report.equal("and then", person.back_to_menu().count("screen: "), 0, "the menu")
+    for choice in ("2", "1 (the one before the last)"):
+        person.type("menu Restore older")
+        person.until(LIST)
+        person.type(choice)
+        asked, _ = person.until(FORM, MENU)
+        report.contains(f"chosen: {choice}", asked, "Enter the key of your backup:", None)
+        person.type("")
+        report.contains("without the key", person.back_to_menu(), "Nothing was restored.", None)
 
 
 def ends(lab, report, sim):

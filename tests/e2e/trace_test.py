@@ -91,15 +91,15 @@ def main(options):
                             "menu Back up", key.typed, "expect text Connection lost"),
             "line cut while receiving": ("cut after 900 received", "menu Restore", key.typed),
             "an older back-up": ("menu Write memo", "type x", "type y", "menu Back up", key.typed,
-                                 "menu Restore older", "type 1", key.typed,
-                                 "expect text Restored: "),
+                                 "menu Restore older", "back", "menu Restore older", "type 1",
+                                 key.typed, "expect text Restored: "),
             "erase": ("menu Erase backup", key.typed, "expect result done"),
         }
         seen = set()
         for what, script in lives.items():
             seen |= set(check(lab, report, what, sim.run("phone", *script).trace))
-        wanted = {f"0x{kind:02x}" for kind in (0x01, 0x02, 0x03, 0x05, 0x21, 0x23, 0x25, 0x26, 0x27,
-                                               0x40, 0x41, 0x42, 0x43)}
+        wanted = {f"0x{kind:02x}" for kind in (0x01, 0x02, 0x03, 0x05, 0x21, 0x23, 0x24, 0x25, 0x26,
+                                               0x27, 0x40, 0x41, 0x42, 0x43, 0x44)}
         report.equal("kinds of commands", wanted - seen, set(), f"{len(seen)}")
         path = sim.run("phone", "menu Status").trace
         open_channel(lab, report, path)

@@ -4,13 +4,14 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "card/toolkit.h"
+#include "card/commands.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const base::View octets(data, size);
   if (const auto command = card::decode_command(octets)) {
     const auto again = card::decode_command(card::encode(*command));
     if (!again || again->objects.encode() != command->objects.encode()) std::abort();
+    (void)card::read_items(*command);
   }
   if (const auto response = card::decode_response(octets)) {
     const auto again = card::decode_response(card::encode(*response));

@@ -37,6 +37,20 @@ struct Thrice : World {
     answers = {key};
     menu(Applet::kBackUp);
   }
+  // A phone that does not know SELECT ITEM: octet 4, bit 1 of its profile.
+  void without_lists() {
+    base::Bytes profile = Terminal::profile();
+    profile.at(3) &= 0xFE;
+    applet->terminal_profile(profile);
+  }
+  // The kinds of questions on the way, in order.
+  std::vector<std::string> questions() const {
+    std::vector<std::string> texts;
+    for (const auto& event : events) {
+      if (event.kind == "input") texts.push_back(event.text);
+    }
+    return texts;
+  }
   void older(const std::optional<std::string>& typed) {
     answers = {typed, key};
     menu(Applet::kRestoreOlder);
@@ -47,15 +61,56 @@ struct Thrice : World {
   base::Bytes thirty, twenty;
 };
 
+// The list and the answers to it, octet by octet: the applet alone, the test is the phone.
+struct Alone {
+  Alone() {
+    applet.terminal_profile(Terminal::profile());
+    while (!applet.idle()) answer("");
+    applet.envelope(encode(menu_selection(Applet::kRestoreOlder)));
+  }
+  Command fetch() {
+    last = decode_command(applet.pending()).value();
+    applet.fetched();
+    return last;
+  }
+  // To what waits or was fetched: the result and what follows, in hexadecimal; "": performed.
+  void answer(std::string_view result) {
+    if (!applet.pending().empty()) fetch();
+    Response response;
+    response.number = last.number;
+    response.type = last.type;
+    response.qualifier = last.qualifier;
+    base::Bytes octets = encode(response);
+    if (!result.empty()) {
+      octets.resize(octets.size() - 3);
+      const base::Bytes rest = base::from_hex(result).value();
+      octets.insert(octets.end(), rest.begin(), rest.end());
+    }
+    BOOST_TEST(applet.terminal_response(octets));
+  }
+
+  Card card = filled(3);
+  std::vector<Event> events;
+  Applet applet{card, [] {}, [this](const Event& event) { events.push_back(event); }};
+  Command last;
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(older_backup)
 
-// Tag 8E says how many back-ups back, also in the BEGIN that is repeated with the key.
+// Tag 8E says how many back-ups back, also in the BEGIN that is repeated with the key. It is
+// chosen from a list, or typed where the phone has no lists.
 BOOST_AUTO_TEST_CASE(the_one_that_was_asked_for) {
-  for (const int back : {1, 2}) {
+  for (const auto& [back, lists] :
+       {std::pair(1, true), std::pair(2, true), std::pair(1, false), std::pair(2, false)}) {
     Thrice world;
+    if (!lists) world.without_lists();
     world.older(std::to_string(back));
+    BOOST_TEST(world.questions().at(0) ==
+               (lists ? "How many backups back? | 1 (the one before the last) | 2 | 3 | 4 | 5 | 6 "
+                        "| 7 | 8 | 9"
+                      : "How many backups back, 1 to 9? 1 is the one before the last."));
     BOOST_TEST(world.image() == (back == 1 ? world.twenty : world.thirty));
     BOOST_TEST(world.outcome() ==
                (back == 1 ? "Restored: 20 contacts." : "Restored: 30 contacts."));
@@ -99,16 +154,76 @@ BOOST_AUTO_TEST_CASE(nothing_that_far_back) {
   const base::Bytes before = world.image();
   world.older("3");
   BOOST_TEST(world.outcome() == "There is no backup that far back.");
-  world.older("0");
-  BOOST_TEST(world.outcome() == "Nothing was restored. The last backup is brought by Restore.");
   world.vault.log.clear();
   world.older(std::nullopt);
   BOOST_TEST(world.vault.log.empty(), "cancelled: no channel is opened");
+  world.without_lists();
+  world.older("0");
+  BOOST_TEST(world.outcome() == "Nothing was restored. The last backup is brought by Restore.");
+  world.older(std::nullopt);
+  BOOST_TEST(world.vault.log.empty());
   BOOST_TEST(world.image() == before);
   World empty;
   empty.answers = {"1"};
   empty.menu(Applet::kRestoreOlder);
   BOOST_TEST(empty.outcome() == "There is no backup that far back.");
+}
+
+BOOST_AUTO_TEST_CASE(the_list_on_the_wire) {
+  Alone alone;
+  const base::View list = alone.applet.pending();
+  BOOST_TEST(list.size() <= 255u, "FETCH can bring it");
+  const Command command = decode_command(list).value();
+  BOOST_CHECK(command.type == CommandType::select_item);
+  BOOST_TEST(command.destination == device::kTerminal);
+  const auto items = read_items(command);
+  BOOST_REQUIRE(items.size() == 9u);
+  for (std::size_t i = 0; i < items.size(); ++i) BOOST_TEST(items[i].id == i + 1);
+  alone.answer("830100 900103");
+  BOOST_CHECK(alone.fetch().type == CommandType::open_channel);
+}
+
+// Left, gone back from, let pass, or the phone is busy: that is all.
+BOOST_AUTO_TEST_CASE(a_list_that_is_left) {
+  for (const char* result : {"830110", "830111", "830112", "830113", "83022001"}) {
+    Alone alone;
+    alone.answer(result);
+    BOOST_TEST(alone.applet.idle(), result);
+    BOOST_TEST(alone.applet.pending().empty(), result);
+  }
+}
+
+// What is not in the list is not asked of the vault.
+BOOST_AUTO_TEST_CASE(an_answer_that_is_not_in_the_list) {
+  for (const char* result : {"830100", "830100 900100", "830100 90010A", "830100 9001FF",
+                             "830100 9000", "830100 90020101"}) {
+    Alone alone;
+    alone.answer(result);
+    BOOST_CHECK(alone.fetch().type == CommandType::display_text);
+    BOOST_TEST(alone.events.back().text.find("Nothing was restored.") == 0u, result);
+  }
+}
+
+// A phone that says in its profile that it knows lists, and then does not.
+BOOST_AUTO_TEST_CASE(a_list_that_the_phone_does_not_know) {
+  for (const char* result : {"830130", "830131"}) {
+    Alone alone;
+    alone.answer(result);
+    BOOST_CHECK(alone.fetch().type == CommandType::get_input);
+    alone.answer("830100 8D020432");
+    BOOST_CHECK(alone.fetch().type == CommandType::open_channel);
+  }
+}
+
+// A profile that ends before the bit has no lists.
+BOOST_AUTO_TEST_CASE(a_short_profile) {
+  for (const char* profile : {"", "FFFFFF", "FFFFFFFE"}) {
+    Alone alone;
+    alone.answer("830110");
+    alone.applet.terminal_profile(base::from_hex(profile).value());
+    alone.applet.envelope(encode(menu_selection(Applet::kRestoreOlder)));
+    BOOST_CHECK(alone.fetch().type == CommandType::get_input);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

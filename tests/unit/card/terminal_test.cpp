@@ -57,11 +57,14 @@ struct Fixture {
   void settle() {
     while (terminal->step(now)) continue;
   }
-  // Runs one command; nothing: the terminal waits for the user.
-  const Response& ask(const Command& command) {
+  void put(const Command& command) {
     puppet.waiting = encode(command);
     terminal->select(1);  // any envelope, so that the terminal hears of the waiting command
     settle();
+  }
+  // Runs one command; nothing: the terminal waits for the user.
+  const Response& ask(const Command& command) {
+    put(command);
     BOOST_REQUIRE(!puppet.responses.empty());
     return puppet.responses.back();
   }
@@ -259,15 +262,62 @@ BOOST_AUTO_TEST_CASE(the_card_is_polled_as_it_asked) {
 }
 
 BOOST_AUTO_TEST_CASE(the_user_answers_within_the_form) {
-  puppet.waiting = encode(commands::get_input("Key:", {.digits = true, .least = 3, .most = 4}));
-  terminal->select(1);
-  settle();
+  put(commands::get_input("Key:", {.digits = true, .least = 3, .most = 4}));
   BOOST_REQUIRE(terminal->prompt().has_value());
   BOOST_TEST(!terminal->answer("12"));
   BOOST_TEST(!terminal->answer("12345"));
   BOOST_TEST(!terminal->answer("12a"));
   BOOST_TEST(terminal->answer("1234"));
   BOOST_TEST(of(puppet.responses.back(), tag::kText) == "0431323334");
+}
+
+// By its number or its text; what is not in the list is not taken.
+BOOST_AUTO_TEST_CASE(the_user_chooses_from_a_list) {
+  const std::vector<MenuItem> items{{1, "Tea"}, {2, "Milk"}, {20, "1"}};
+  for (const auto& [typed, chosen] : {std::pair("2", "02"), std::pair("milk", "02"),
+                                      std::pair("20", "14"), std::pair("1", "01")}) {
+    put(commands::select_item("Drink", items));
+    BOOST_REQUIRE(terminal->prompt().has_value());
+    BOOST_CHECK(terminal->prompt()->kind == Prompt::Kind::choice);
+    BOOST_TEST(terminal->prompt()->text == "Drink");
+    BOOST_TEST(terminal->prompt()->items.size() == 3u);
+    for (const char* other : {"3", "0", "257", "-1", "", "Mil"}) {
+      BOOST_TEST(!terminal->answer(other));
+    }
+    BOOST_TEST(terminal->answer(typed));
+    BOOST_CHECK(puppet.responses.back().type == CommandType::select_item);
+    BOOST_CHECK(puppet.responses.back().result == General::performed);
+    BOOST_TEST(of(puppet.responses.back(), tag::kItemId) == chosen);
+    BOOST_TEST(!terminal->prompt().has_value());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_list_can_be_left) {
+  const auto left_by = [this](void (Terminal::*leave)()) {
+    put(commands::select_item("Drink", {{1, "Tea"}}));
+    BOOST_REQUIRE(terminal->prompt().has_value());
+    ((*terminal).*leave)();
+    BOOST_TEST(of(puppet.responses.back(), tag::kItemId) == "none");
+    return puppet.responses.back().result;
+  };
+  BOOST_CHECK(left_by(&Terminal::cancel) == General::terminated_by_user);
+  BOOST_CHECK(left_by(&Terminal::go_back) == General::backward_move);
+  BOOST_CHECK(left_by(&Terminal::ignore) == General::no_response);
+}
+
+// The title may be absent; items may not, nor share an identifier or have none.
+BOOST_AUTO_TEST_CASE(lists_that_nobody_can_choose_from) {
+  BOOST_CHECK(ask(commands::select_item("Drink", {})).result == General::values_missing);
+  for (const std::vector<MenuItem>& items :
+       {std::vector<MenuItem>{{0, "Tea"}}, std::vector<MenuItem>{{1, "Tea"}, {1, "Milk"}}}) {
+    BOOST_CHECK(ask(commands::select_item("Drink", items)).result == General::data_not_understood);
+  }
+  put(commands::select_item("", {{1, "Tea"}}));
+  BOOST_TEST(terminal->answer("Tea"));
+}
+
+BOOST_AUTO_TEST_CASE(the_profile_tells_of_lists) {
+  BOOST_TEST((Terminal::profile().at(3) & 0x01) == 0x01);  // octet 4, bit 1
 }
 
 BOOST_AUTO_TEST_CASE(unknown_commands_are_named_so) {

@@ -35,6 +35,10 @@ BOOST_AUTO_TEST_SUITE(toolkit)
 BOOST_AUTO_TEST_CASE(commands_as_in_the_conformance_tests) {
   check(commands::set_up_menu("Toolkit Menu", {{0x11, "One"}, {0x12, "Two"}}),
         "D023 8103012500 82028182 850C546F6F6C6B6974204D656E75 8F04114F6E65 8F041254776F");
+  check(commands::select_item("Toolkit Select",
+                              {{1, "Item 1"}, {2, "Item 2"}, {3, "Item 3"}, {4, "Item 4"}}),
+        "D03D 8103012400 82028182 850E546F6F6C6B69742053656C656374 8F07014974656D2031 "
+        "8F07024974656D2032 8F07034974656D2033 8F07044974656D2034");
   check(commands::poll_interval(20), "D00D 8103010300 82028182 84020114");
   check(commands::start_timer(1, 5 * 60), "D011 8103012700 82028182 A40101 A503005000");
   check(commands::stop_timer(1), "D00C 8103012701 82028182 A40101");
@@ -84,7 +88,9 @@ BOOST_AUTO_TEST_CASE(responses_as_in_the_conformance_tests) {
   BOOST_TEST(base::to_hex(invalid->additional) == "03");
   for (const char* text :
        {"8103014301 82028281 830100 B701FF", "8103014400 82028281 830100 B8028100",
-        "8103012300 82028281 830100 8D06043132333435", "8103010300 82028281 830100 84020114"}) {
+        "8103012300 82028281 830100 8D06043132333435", "8103012400 82028281 830100 900102",
+        "8103012400 82028281 830111", "8103012400 82028281 830110",
+        "8103010300 82028281 830100 84020114"}) {
     const auto response = decode_response(hex(text));
     BOOST_REQUIRE(response);
     BOOST_TEST(base::to_hex(encode(*response)) == base::to_hex(hex(text)));
@@ -99,6 +105,38 @@ BOOST_AUTO_TEST_CASE(envelopes_as_in_the_conformance_tests) {
   BOOST_TEST(decode_envelope(hex("D12D 82028381 06099111223344556677F8 8B1C 0404912143 7F 16 "
                                  "89101000000000 0D 53686F7274204D657373616765"))
                  .has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_list_is_read_as_it_was_made) {
+  const std::vector<MenuItem> made{{1, "One"}, {0x80, "Zwölf"}, {0xFF, ""}, {7, "семь"}};
+  const auto list = decode_command(encode(commands::select_item("", made)));
+  BOOST_REQUIRE(list);
+  BOOST_TEST(!list->objects.has(tag::kAlpha), "no title is no object");
+  const std::vector<MenuItem> read = read_items(*list);
+  BOOST_REQUIRE(read.size() == made.size());
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    BOOST_TEST(read[i].id == made[i].id);
+    BOOST_TEST(read[i].text == made[i].text);
+  }
+  Command none = commands::select_item("Title", {});
+  BOOST_TEST(read_items(none).empty());
+  none.objects.add(tag::kItem | tag::kCr, {});
+  BOOST_TEST(read_items(none).empty(), "an item without identifier is none");
+}
+
+// More than FETCH can bring is still read; an item whose length runs past the end is not.
+BOOST_AUTO_TEST_CASE(lists_of_any_length) {
+  const std::vector<MenuItem> long_ones(3, MenuItem{1, std::string(200, 'x')});
+  const base::Bytes encoded = encode(commands::select_item("Title", long_ones));
+  const auto list = decode_command(encoded);
+  BOOST_REQUIRE(list);
+  BOOST_TEST(read_items(*list).size() == 3u);
+  BOOST_TEST(read_items(*list).back().text.size() == 200u);
+  for (std::size_t size = 0; size < encoded.size(); ++size) {
+    BOOST_TEST(!decode_command({encoded.data(), size}).has_value());
+  }
+  BOOST_TEST(!decode_command(hex("D00D 8103012400 82028182 8F030141")).has_value());
+  BOOST_TEST(!decode_command(hex("D00E 8103012400 82028182 8F82014101")).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(timers_and_durations) {
@@ -136,17 +174,21 @@ BOOST_AUTO_TEST_CASE(every_truncation_and_noise_is_survived) {
   base::Bytes longer = command;
   longer.push_back(0x00);
   BOOST_TEST(!decode_command(longer).has_value());
-  card_test::torment(command, [](base::View data) {
+  const auto try_all = [](base::View data) {
     // What is understood can be said again and means the same.
     if (const auto decoded = decode_command(data)) {
       const auto again = decode_command(encode(*decoded));
       BOOST_REQUIRE(again);
       BOOST_REQUIRE(again->objects.encode() == decoded->objects.encode());
+      (void)read_items(*decoded);
     }
     (void)decode_response(data);
     (void)decode_envelope(data);
     (void)ObjectList::parse(data);
-  });
+  };
+  card_test::torment(command, try_all);
+  card_test::torment(encode(commands::select_item("List", {{1, "One"}, {2, "два"}})), try_all);
+  card_test::torment(hex("8103012400 82028281 830100 900102"), try_all);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

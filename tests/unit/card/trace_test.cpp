@@ -75,17 +75,17 @@ BOOST_AUTO_TEST_CASE(scripts_are_read_and_faults_named_by_line) {
   const auto lines = parse_script(
       "# a story\n\nadvance 12h\nmenu Back up\r\nkey @key file\ncut after 0 sent\n"
       "cut after 17 received\nexpect text Wrong key\\. \\d\nexpect result key required\nok\nrun\n"
-      "await text Reply\nreply Y please\nlisten\n");
+      "await text Reply\nreply Y please\nlisten\nback\n");
   BOOST_REQUIRE(lines.ok());
-  BOOST_TEST(lines->size() == 12u);
+  BOOST_TEST(lines->size() == 13u);
   BOOST_TEST(lines->at(10).argument == "Y please");
   BOOST_TEST(lines->at(0).number == 12 * base::kHourMs);
   BOOST_TEST(lines->at(1).argument == "Back up");
   BOOST_TEST(lines->at(2).argument == "@key file");
   BOOST_TEST(lines->at(4).number == 17);
-  for (const char* bad :
-       {"advance", "advance soon", "menu", "cut after sent", "cut after x sent", "ok then", "dance",
-        "expect text [", "expect", "keys 1", "reply", "await text [", "await Reply", "listen on"}) {
+  for (const char* bad : {"advance", "advance soon", "menu", "cut after sent", "cut after x sent",
+                          "ok then", "dance", "expect text [", "expect", "keys 1", "reply",
+                          "await text [", "await Reply", "listen on", "back 1"}) {
     const auto parsed = parse_script(std::string("run\n") + bad);
     BOOST_TEST(!parsed.ok());
     if (!parsed.ok()) BOOST_TEST(parsed.error().find("line 2") != std::string::npos);
