@@ -28,6 +28,14 @@ void check(const Envelope& envelope, std::string_view expected) {
   BOOST_TEST(decode_envelope(hex(expected)).has_value());
 }
 
+// A command that no builder makes: what was read says the same again.
+Command read_back(std::string_view text) {
+  auto command = decode_command(hex(text));
+  BOOST_REQUIRE(command);
+  BOOST_TEST(base::to_hex(encode(*command)) == base::to_hex(hex(text)));
+  return std::move(*command);
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(toolkit)
@@ -43,7 +51,12 @@ BOOST_AUTO_TEST_CASE(commands_as_in_the_conformance_tests) {
   check(commands::start_timer(1, 5 * 60), "D011 8103012700 82028182 A40101 A503005000");
   check(commands::stop_timer(1), "D00C 8103012701 82028182 A40101");
   check(commands::set_up_event_list({0x09}), "D00C 8103010500 82028182 990109");
+  Command left = commands::stop_timer(1);
+  left.qualifier = timer::kGet;
+  check(left, "D00C 8103012702 82028182 A40101");
+  check(commands::local_information(0x00), "D009 8103012600 82028182");
   check(commands::local_information(info::kImei), "D009 8103012601 82028182");
+  check(commands::local_information(info::kDateTime), "D009 8103012603 82028182");
   check(commands::close_channel(1), "D009 8103014100 82028121");
   check(commands::channel_status(), "D009 8103014400 82028182");
   check(commands::receive_data(1, 0xC8), "D00C 8103014200 82028121 B701C8");
@@ -59,6 +72,32 @@ BOOST_AUTO_TEST_CASE(commands_as_in_the_conformance_tests) {
 BOOST_AUTO_TEST_CASE(open_channel_as_a_tcp_client) {
   check(commands::open_channel({{10, 0, 0, 1}, 6000}, 1400),
         "D01C 8103014001 82028182 350103 39020578 3C03021770 3E05210A000001");
+}
+
+// What the applet never asks for itself: a packet bearer with its quality of service and the
+// subscriber's login; a default bearer with an access name. PUSH brings such objects.
+BOOST_AUTO_TEST_CASE(open_channel_with_all_that_it_can_name) {
+  const char* packet =
+      "D036 8103014001 82028182 350702030403041F02 39020578 0D08F4557365724C6F67 "
+      "0D08F455736572507764 3C0301AD9C 3E052101010101";
+  const Command bearer = read_back(packet);
+  BOOST_CHECK(bearer.type == CommandType::open_channel);
+  BOOST_TEST(bearer.qualifier == 0x01);
+  BOOST_TEST(base::to_hex(*bearer.objects.find(tag::kBearer)) == "02030403041F02");
+  BOOST_TEST(*decode_text_string(*bearer.objects.find(tag::kText, 0)) == "UserLog");
+  BOOST_TEST(*decode_text_string(*bearer.objects.find(tag::kText, 1)) == "UserPwd");
+  BOOST_TEST(base::to_hex(*bearer.objects.find(tag::kTransport)) == "01AD9C");
+  BOOST_TEST(base::to_hex(*bearer.objects.find(tag::kOtherAddress)) == "2101010101");
+  BOOST_TEST(!bearer.objects.find(tag::kOtherAddress, 1).has_value(), "no local address");
+  const Command named = read_back(
+      "D027 8103014001 82028182 350103 39020578 470908696E7465726E6574 3C03011770 "
+      "3E05210A000001");
+  BOOST_TEST(base::as_text(*named.objects.find(tag::kAccessName)) == "\x08internet");
+  BOOST_TEST(base::to_hex(*named.objects.find(tag::kTransport)) == "011770");
+  const base::Bytes whole = hex(packet);
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    BOOST_TEST(!decode_command({whole.data(), size}).has_value());
+  }
 }
 
 BOOST_AUTO_TEST_CASE(channel_data_above_127_octets_has_the_long_length) {
@@ -86,14 +125,42 @@ BOOST_AUTO_TEST_CASE(responses_as_in_the_conformance_tests) {
   BOOST_REQUIRE(invalid);
   BOOST_CHECK(invalid->result == General::bip_error);
   BOOST_TEST(base::to_hex(invalid->additional) == "03");
+  const auto closed = decode_response(hex("8103014100 82028281 83023A02"));
+  BOOST_REQUIRE(closed);
+  BOOST_CHECK(closed->result == General::bip_error);
+  BOOST_TEST(base::to_hex(closed->additional) == "02");
   for (const char* text :
        {"8103014301 82028281 830100 B701FF", "8103014400 82028281 830100 B8028100",
         "8103012300 82028281 830100 8D06043132333435", "8103012400 82028281 830100 900102",
         "8103012400 82028281 830111", "8103012400 82028281 830110",
-        "8103010300 82028281 830100 84020114"}) {
+        "8103012700 82028281 830100 A40101", "8103012702 82028281 830100 A40101 A503003042",
+        "8103012702 82028281 830124 A40101", "8103012600 82028281 830100 930700F11000010001",
+        "8103012603 82028281 830100 A607205070418071FF", "8103010300 82028281 830100 84020114"}) {
     const auto response = decode_response(hex(text));
     BOOST_REQUIRE(response);
     BOOST_TEST(base::to_hex(encode(*response)) == base::to_hex(hex(text)));
+  }
+}
+
+// 200 octets at once: the data have the long length, what still waits stands behind them.
+BOOST_AUTO_TEST_CASE(received_data_as_in_the_conformance_tests) {
+  base::Bytes octets = hex("8103014200 82028281 830100 B681C8");
+  for (int i = 0; i < 0xC8; ++i) octets.push_back(static_cast<std::uint8_t>(i));
+  for (const char* rest : {"B701FF", "B70132", "B70100"}) {
+    base::Bytes whole = octets;
+    for (const std::uint8_t octet : hex(rest)) whole.push_back(octet);
+    const auto response = decode_response(whole);
+    BOOST_REQUIRE(response);
+    BOOST_TEST(base::to_hex(encode(*response)) == base::to_hex(whole));
+    const base::View data = *response->objects.find(tag::kChannelData);
+    BOOST_REQUIRE(data.size() == 0xC8u);
+    BOOST_TEST(data.front() == 0x00);
+    BOOST_TEST(data.back() == 0xC7);
+    BOOST_TEST(response->objects.find(tag::kChannelDataLength)->front() == hex(rest).back());
+  }
+  for (std::size_t size = 12; size < octets.size(); ++size) {
+    const auto cut = decode_response({octets.data(), size});
+    BOOST_TEST((!cut || !cut->objects.has(tag::kChannelData)));
   }
 }
 
