@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -29,7 +30,7 @@ constexpr const char* kHelp =
 
   bipvault-card create --card FILE --iccid DIGITS --keys CSV [--msisdn +DIGITS] [--size CONTACTS]
                        [--messages N] [--memos N] [--server A.B.C.D:PORT]
-                       [--channel tcp|cat_tp|tls_psk]
+                       [--channel tcp|cat_tp|tls_psk] [--force]
   bipvault-card fill   --card FILE [--contacts N] [--messages N] [--memos N] [--seed N]
   bipvault-card show   --card FILE [--json]        counts and digest, no content
   bipvault-card dump   --card FILE OUT             the image that a backup would carry
@@ -50,14 +51,15 @@ constexpr const char* kHelp =
   bipvault-card --help | --version
 
 FILE of --card holds the card (with its OTA keys: mode 0600), FILE of --phone what the phone keeps;
-a phone that does not exist is a new one. --keys: CSV with the columns iccid, key_set, algorithm
-(aes, 3des), kic, kid. --server goes instead of the address that is in the card;
---channel says, and the card keeps, whether the applet speaks TCP, CAT_TP over UDP, or TLS
-with the pre-shared key of the CSV's column psk. --radio is a local socket on which a network
-carries short messages, one a line: the phone says "attach ICCID", then "submit HEX" for what it
-sends, to be answered by "taken" or "refused", and "report HEX" ("-": empty, "refused": not
-readable) for each "deliver HEX" that it hears. HEX are the TPDUs of TS 23.040, of a report the
-user data alone.
+a phone that does not exist is a new one. create does not overwrite a file unless --force says so:
+the card in it would lose its content, and to counters that begin anew the vault says counter low.
+--keys: CSV with the columns iccid, key_set, algorithm (aes, 3des), kic, kid. --server goes instead
+of the address that is in the card; --channel says, and the card keeps, whether the applet speaks
+TCP, CAT_TP over UDP, or TLS with the pre-shared key of the CSV's column psk. --radio is a local
+socket on which a network carries short messages, one a line: the phone says "attach ICCID", then
+"submit HEX" for what it sends, to be answered by "taken" or "refused", and "report HEX" ("-":
+empty, "refused": not readable) for each "deliver HEX" that it hears. HEX are the TPDUs of TS
+23.040, of a report the user data alone.
 
 Script, one line each, # for comments:
   menu TEXT            chooses the item (Back up, Restore, Restore older, Write memo, Status,
@@ -122,7 +124,7 @@ const std::map<std::string, Syntax>& syntaxes() {
       {"create",
        {{"card", "iccid", "keys"},
         {"msisdn", "size", "messages", "memos", "server", "channel"},
-        {},
+        {"force"},
         0}},
       {"fill", {{"card"}, {"contacts", "messages", "memos", "seed"}, {}, 0}},
       {"show", {{"card"}, {}, {"json"}, 0}},
@@ -186,6 +188,12 @@ std::optional<std::int64_t> number(const Arguments& arguments, const std::string
   return value;
 }
 
+// Whatever bears this name, a link to nowhere too.
+bool is_there(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(std::filesystem::symlink_status(path, ignored));
+}
+
 int create(const Arguments& arguments) {
   const auto iccid = iccid_octets(arguments.get("iccid"));
   if (!iccid) return wrong_use("--iccid takes 10 to 20 digits");
@@ -197,6 +205,10 @@ int create(const Arguments& arguments) {
   if (!server) return wrong_use("--server takes A.B.C.D:PORT");
   const auto carrier = parse_carrier(arguments.get("channel", "tcp"));
   if (!carrier) return wrong_use("--channel takes tcp, cat_tp or tls_psk");
+  const std::string path = arguments.get("card");
+  if (!arguments.has("force") && is_there(path)) {
+    return failed(path + ": is there already; --force makes a new card in its place");
+  }
   auto keys = read_ota_keys(arguments.get("keys"), *iccid);
   if (!keys) return failed(keys.error());
   const Sizes sizes{static_cast<std::size_t>(*contacts), static_cast<std::size_t>(*messages),
@@ -208,7 +220,7 @@ int create(const Arguments& arguments) {
   card.keys = keys.take();
   card.server = *server;
   card.carrier = *carrier;
-  const auto saved = save_card(arguments.get("card"), card);
+  const auto saved = save_card(path, card);
   return saved ? kOk : failed(saved.error());
 }
 

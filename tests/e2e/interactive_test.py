@@ -159,6 +159,37 @@ def in_a_script(lab, report, sim):
         report.contains(script[-1], life.last("fault"), fault, None)
 
 
+def made_once(lab, report, sim):
+    report.step("A card is not made anew over one that is there: its counters would be lost.")
+    create = ["bipvault-card", "create", "--card", sim.file, "--iccid", sim.iccid, "--keys",
+              lab.path("etc", "cards.csv"), "--size", "50"]
+    with open(sim.file, "rb") as file:
+        before = file.read()
+    refused = lab.run(*create, code=1)
+    report.contains("refused", refused.err, f"{sim.file}: is there already", None)
+    report.contains("and how it can be done", refused.err, "--force", None)
+    with open(sim.file, "rb") as file:
+        report.true("the card is as before", file.read() == before)
+    report.step("Nor over anything else that bears this name: a folder, a link to nowhere.")
+    other = lab.path("cards", "other.card")
+    create[3] = other
+    for kind in (os.mkdir, lambda path: os.symlink("nowhere", path)):
+        kind(other)
+        report.contains("refused", lab.run(*create, code=1).err, "is there already", None)
+        report.true("not touched", os.path.isdir(other) or os.path.islink(other))
+        os.rmdir(other) if os.path.isdir(other) else os.unlink(other)
+    report.step("With --force it is, and where there is none --force changes nothing.")
+    for path in (sim.file, other):
+        create[3] = path
+        lab.run(*create, "--force")
+        shown = lab.run("bipvault-card", "show", "--card", path).out
+        report.contains("a card without content", shown, "contacts 0", None)
+        report.equal("its file's mode", oct(os.stat(path).st_mode & 0o777), "0o600")
+    life = sim.run("person", "menu Back up")
+    report.equal("its counters are old ones for the vault", life.results("STORE BEGIN")[0],
+                 "security status 02", "counter low")
+
+
 def main(options):
     report = Report("A card by hand")
     with Lab(options.build, "sqlite", options.keep) as lab:
@@ -171,6 +202,7 @@ def main(options):
         by_hand(lab, report, sim)
         ends(lab, report, sim)
         in_a_script(lab, report, sim)
+        made_once(lab, report, sim)
     report.end()
 
 
