@@ -47,9 +47,9 @@ class Sim:
         with open(self.file, encoding="utf-8") as file:
             return json.load(file)["files"]
 
-    def run(self, phone, *script, code=0, seconds=100, radio=None, server=True):
+    def run(self, phone, *script, code=0, seconds=100, radio=None, server=True, gsmtap=None):
         """One life in a phone, from power on to power off. radio: the network's local socket;
-        server False: channels go where the card, or a PUSH, says."""
+        server False: channels go where the card, or a PUSH, says; gsmtap: who is sent a trace."""
         self.lab.lives += 1
         trace = self.lab.path("trace", f"{self.lab.lives:03d}-{self.iccid}.pcap")
         done = self._card("run", "--phone", self.lab.path("cards", phone + ".phone"), "--json",
@@ -57,6 +57,7 @@ class Sim:
                           "--script", "-",
                           "--pcap", trace, "--clock-file", self.lab.clock_file,
                           "--timeout", f"{seconds}s", *(["--radio", radio] if radio else []),
+                          *(["--gsmtap", gsmtap] if gsmtap else []),
                           stdin="\n".join(script) + "\n", code=None,
                           seconds=seconds + 10)
         life = Life(done, trace)

@@ -1,13 +1,14 @@
 """Proves that the card and its phone speak as the standards have it: tshark, an independent reader,
 finds no malformed packet, no expert complaint and no unknown command in the traces of a report, a
 memo, a back-up, a restore, a status and a broken line; every command was answered, the channel was
-opened with the objects that OPEN CHANNEL needs."""
+opened with the objects that OPEN CHANNEL needs. Who listens for GSMTAP gets what the file gets."""
 import re
 
 import lab as laboratory
 from checks import CheckFailed, Report
 from lab import Lab
 from phone import KeyFile, Sim
+from trace import GSMTAP, GsmtapListener, exchanges, packets
 
 # The applet's own folder and file have no standard name.
 OWN = re.compile(r"File ID: Unknown \(0x(7fbf|6f02|6f01)\)")
@@ -74,6 +75,25 @@ def open_channel(lab, report, path):
                  f"default bearer, TCP client, port {port}, buffer {buffer}")
 
 
+def listened_to(lab, report, sim, key):
+    """Whoever listens at GSMTAP's port gets what the file gets: version 2, a header of four words,
+    type SIM, nothing else in it; with the key masked alike. That nobody listens is no fault."""
+    script = ("menu Write memo", "type Tea", "type black", "menu Back up", key.saved,
+              "menu Restore", key.typed, "expect text Restored")
+    with GsmtapListener() as listener:
+        path = sim.run("phone", *script, gsmtap=listener.address).trace
+    seen = listener.datagrams
+    report.equal("GSMTAP headers", {datagram[:GSMTAP].hex() for datagram in seen},
+                 {"02040400" + "00" * (GSMTAP - 4)}, show="version 2, four words, SIM")
+    report.equal("the APDUs of the file", [datagram[GSMTAP:] for datagram in seen],
+                 list(exchanges(path)), show=f"{len(seen)} datagrams")
+    report.equal("and the payload of its packets", [packet[28:] for packet in packets(path)], seen,
+                 show="")
+    typed = key.key.encode()
+    report.true("no key in them", not any(typed in datagram for datagram in seen))
+    sim.run("phone", "menu Status", "expect result done", gsmtap=listener.address)
+
+
 def main(options):
     report = Report("Traces, read by tshark")
     with Lab(options.build, options.engine, options.keep) as lab:
@@ -104,6 +124,7 @@ def main(options):
         path = sim.run("phone", "menu Status").trace
         open_channel(lab, report, path)
         damaged_is_seen(lab, report, path)
+        listened_to(lab, report, sim, key)
     report.end()
 
 
