@@ -3,6 +3,7 @@
 
 #include "card/image.h"
 #include "tests/support/card_world.h"
+#include "tests/support/lone_applet.h"
 
 using namespace card;
 using card_test::World;
@@ -61,38 +62,9 @@ struct Thrice : World {
   base::Bytes thirty, twenty;
 };
 
-// The list and the answers to it, octet by octet: the applet alone, the test is the phone.
-struct Alone {
-  Alone() {
-    applet.terminal_profile(Terminal::profile());
-    while (!applet.idle()) answer("");
-    applet.envelope(encode(menu_selection(Applet::kRestoreOlder)));
-  }
-  Command fetch() {
-    last = decode_command(applet.pending()).value();
-    applet.fetched();
-    return last;
-  }
-  // To what waits or was fetched: the result and what follows, in hexadecimal; "": performed.
-  void answer(std::string_view result) {
-    if (!applet.pending().empty()) fetch();
-    Response response;
-    response.number = last.number;
-    response.type = last.type;
-    response.qualifier = last.qualifier;
-    base::Bytes octets = encode(response);
-    if (!result.empty()) {
-      octets.resize(octets.size() - 3);
-      const base::Bytes rest = base::from_hex(result).value();
-      octets.insert(octets.end(), rest.begin(), rest.end());
-    }
-    BOOST_TEST(applet.terminal_response(octets));
-  }
-
-  Card card = filled(3);
-  std::vector<Event> events;
-  Applet applet{card, [] {}, [this](const Event& event) { events.push_back(event); }};
-  Command last;
+// The list and the answers to it, octet by octet.
+struct Alone : card_test::LoneApplet {
+  Alone() : LoneApplet(filled(3)) { menu(Applet::kRestoreOlder); }
 };
 
 }  // namespace
@@ -221,7 +193,7 @@ BOOST_AUTO_TEST_CASE(a_short_profile) {
     Alone alone;
     alone.answer("830110");
     alone.applet.terminal_profile(base::from_hex(profile).value());
-    alone.applet.envelope(encode(menu_selection(Applet::kRestoreOlder)));
+    alone.menu(Applet::kRestoreOlder);
     BOOST_CHECK(alone.fetch().type == CommandType::get_input);
   }
 }
