@@ -104,6 +104,17 @@ Spelled read_who(const std::string& text) {
   return who;
 }
 
+// A card that is named as it stands, be it one of before, is meant, and none that another spelling
+// of it names: else neither of them could be named, and an order that is repeated would take the
+// other's record.
+base::Result<std::vector<Record>> look_up(Store& store, const Spelled& who) {
+  if (who.spellings.size() > 1) {
+    auto literal = store.find_any({who.spellings.front()}, std::nullopt);
+    if (!literal || !literal->empty()) return literal;
+  }
+  return store.find_any(who.spellings, who.number);
+}
+
 // Digits that are taken for an ICCID, but are no more than a number has.
 bool looks_national(const std::string& text) {
   constexpr std::ptrdiff_t kLongestNumber = 15;
@@ -148,7 +159,7 @@ std::variant<Record, CareFailure> CareService::Call::resolve(const Who& meant) {
   if (who.spellings.empty() && !who.number) {
     return fail(CareError::not_found, "neither an ICCID nor a phone number");
   }
-  auto found = service_.store_.find_any(who.spellings, who.number);
+  auto found = look_up(service_.store_, who);
   if (!found) return fail(CareError::unavailable, found.error());
   if (found->empty()) {
     return fail(CareError::not_found, looks_national(meant.text)
