@@ -7,11 +7,11 @@ namespace {
 constexpr std::size_t kReceiptWords = 12;  // it may come unquoted
 
 constexpr char kProof[] =
-    "\n\nEvery call is kept in the history: agent, reason, and the identity document that the\n"
-    "customer showed. The document's number is asked for without echo, or read from the first\n"
-    "line of standard input when that is no terminal; it is kept as a keyed digest and its last\n"
-    "four characters, and a reason that holds it is refused. What is missing of the rest is asked\n"
-    "for on a terminal, refused otherwise.";
+    "\n\nEvery call that is done is kept in the history: agent, reason, and the identity document\n"
+    "that the customer showed; one that is refused is not. The document's number is asked for\n"
+    "without echo, or read from the first line of standard input when that is no terminal; it is\n"
+    "kept as a keyed digest and its last four characters, and a reason that holds it is refused.\n"
+    "What is missing of the rest is asked for on a terminal, refused otherwise.";
 
 OptionSpec agent_option() { return {"agent", "NAME", "who calls: letters, digits and . _ - @"}; }
 constexpr char kCustomer[] = "customer";
