@@ -138,7 +138,13 @@ int compare_with(const Tool& tool, vault::Store& store, const vault::HeadSum& se
 int verify(Tool& tool, vault::CareService& care, vault::Store& store) {
   std::optional<vault::HeadSum> sealed;
   if (tool.line().has("sealed-head")) {
-    sealed = vault::read_sealed(tool.keys(), tool.line().get("sealed-head"));
+    const std::string line = tool.line().get("sealed-head");
+    if (!vault::names_sealed(line)) {
+      return tool.fail(kUsage,
+                       "--sealed-head: there is no sealed head in what was given: a line of the "
+                       "plugin's log has one, with the words 'sealed history head'");
+    }
+    sealed = vault::read_sealed(tool.keys(), line);
     if (!sealed) {
       return tool.fail(kUsage,
                        "--sealed-head holds no sealed head that was made with this audit "

@@ -46,6 +46,8 @@ std::string sealed_line(const KeyRing& keys, const HeadSum& sum) {
                    base::to_hex(sum.sum), " seal ", base::to_hex(seal_of(keys, sum)));
 }
 
+bool names_sealed(std::string_view line) { return line.find(kWords) != std::string_view::npos; }
+
 std::optional<HeadSum> read_sealed(const KeyRing& keys, std::string_view line) {
   const std::size_t at = line.find(kWords);
   if (at == std::string_view::npos) return std::nullopt;

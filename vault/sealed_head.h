@@ -21,6 +21,7 @@ struct HeadSum {
 
 // "sealed history head 2026-11-24T14:00:00Z entries 12 sum HEX64 seal HEX64", without a break.
 std::string sealed_line(const KeyRing& keys, const HeadSum& sum);
+bool names_sealed(std::string_view line);  // whether its words are there at all
 // Finds one in a line of a log. Nothing: there is none, or this audit key has not made it.
 std::optional<HeadSum> read_sealed(const KeyRing& keys, std::string_view line);
 

@@ -196,7 +196,13 @@ BOOST_AUTO_TEST_CASE(audits_are_audited) {
                                  "sealed history head 2026-11-24T14:00:00Z entries 0 sum " +
                                      std::string(64, '0') + " seal " + std::string(64, '0')});
   BOOST_TEST(forged.code == 2);
-  BOOST_TEST(contains(forged, "no sealed head"));
+  BOOST_TEST(contains(forged, "no sealed head that was made with this audit key"));
+  // What a search of the log gives that has found nothing, or another line.
+  for (const char* none : {"", "2026-11-24T14:00:00Z info plugin started"}) {
+    const Ended empty = lab.care({"audit", "verify", "--sealed-head", none});
+    BOOST_TEST(empty.code == 2);
+    BOOST_TEST(contains(empty, "there is no sealed head in what was given"));
+  }
 }
 
 // Proves that on a terminal what is missing is asked for, and the number is not shown.
