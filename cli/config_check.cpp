@@ -24,8 +24,11 @@ void add_key_faults(const config::Config& config, const std::string& path, Probl
     // Without its PIN the HSM says nothing new.
     const bool of_hsm = key == "keys.pkcs11_module";
     if (any_with(before, of_hsm ? "keys.pkcs11_" : key)) continue;
-    problems.push_back({path, 0, key, fault.text, config::Problem::Kind::wrong, "keys"});
+    const int line = config::line_of_key(path, "keys", fault.key);
+    problems.push_back({path, line, key, fault.text, config::Problem::Kind::wrong, "keys"});
   }
+  std::stable_sort(problems.begin(), problems.end(),
+                   [](const auto& a, const auto& b) { return a.line < b.line; });
 }
 
 // `no_listener`: cards could come in through a platform that carries channels only; whether there

@@ -97,6 +97,15 @@ std::variant<Config, std::vector<Problem>> load(const std::string& path, Check c
   return parse(*text, path, check);
 }
 
+int line_of_key(const std::string& path, std::string_view section, std::string_view key) {
+  const auto text = base::read_text_file(path, base::kIniLargestFile);
+  if (!text) return 0;
+  for (const base::IniEntry& entry : base::parse_ini(*text).entries) {
+    if (entry.section == section && entry.key == key) return entry.line;
+  }
+  return 0;
+}
+
 std::string defaults_ini() {
   return "; Bipvault's configuration: every key with its default. Lines that start with ; or # "
          "are\n"

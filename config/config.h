@@ -95,6 +95,10 @@ std::variant<Config, std::vector<Problem>> load(const std::string& path, Check c
 std::variant<Config, std::vector<Problem>> parse(std::string_view text, const std::string& path,
                                                  Check check = Check::all);
 
+// Where that key stands in the file, for faults that are found later, in what it names; 0: it does
+// not, or the file cannot be read.
+int line_of_key(const std::string& path, std::string_view section, std::string_view key);
+
 // The whole table as a commented INI that load() accepts and that means the defaults.
 std::string defaults_ini();
 // The table as the manual's chapter (Markdown).

@@ -11,6 +11,16 @@ std::size_t count(const Ended& ended, const std::string& text) {
   return found;
 }
 
+// Where a line of the file begins so.
+int line_of(const std::string& path, const std::string& beginning) {
+  std::ifstream file(path);
+  std::string text;
+  for (int line = 1; std::getline(file, text); ++line) {
+    if (text.starts_with(beginning)) return line;
+  }
+  return 0;
+}
+
 }  // namespace
 
 // Proves that each key file that cannot be used is told, in text and in JSON, and never what is in
@@ -32,6 +42,10 @@ BOOST_AUTO_TEST_CASE(all_bad_key_files_are_told) {
     BOOST_TEST(contains(told, "audit.keys: holds no key"), told.output);
     BOOST_TEST(count(told, "pepper_file") == 1u, told.output);
     BOOST_TEST(!contains(told, "c0ffee"), told.output);
+    const std::string line = std::to_string(line_of(lab.ini, "pepper_file"));
+    BOOST_TEST(contains(told, told.output.starts_with("{") ? "\"line\": " + line
+                                                           : lab.ini + ":" + line + ": [keys] "),
+               told.output);
     BOOST_TEST(!contains(told, "is good"), told.output);
   }
   const Ended status = lab.ops({"db", "check"});

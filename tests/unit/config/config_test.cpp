@@ -461,6 +461,18 @@ BOOST_AUTO_TEST_CASE(random_texts) {
   }
 }
 
+// Proves that a fault that is found later, in a file that is named, has the line of its key.
+BOOST_AUTO_TEST_CASE(line_of_a_key) {
+  const Directory directory;
+  const std::string path = directory.path + "/x.ini";
+  std::ofstream(path) << "; a comment\n" << kRequired << "nonsense\n";
+  BOOST_TEST(config::line_of_key(path, "keys", "pepper_file") == 4);
+  BOOST_TEST(config::line_of_key(path, "store", "path") == 7);
+  BOOST_TEST(config::line_of_key(path, "store", "pepper_file") == 0);
+  BOOST_TEST(config::line_of_key(path, "keys", "pkcs11_module") == 0);
+  BOOST_TEST(config::line_of_key(path + "x", "keys", "pepper_file") == 0);
+}
+
 // Proves that the reference names every key of the table.
 BOOST_AUTO_TEST_CASE(reference_is_complete) {
   const std::string text = config::reference_markdown();
