@@ -34,12 +34,31 @@ class FreshMachine:
         for name in self.programs:
             os.symlink(shutil.which(name), os.path.join(self.path, name))
 
-    def run(self, script, *options):
+    def run(self, script, *options, **how):
         done = subprocess.run([os.path.join(self.root, script), *options], text=True,
                               env={"PATH": self.path}, capture_output=True, timeout=120,
-                              check=False)
+                              check=False, **how)
         built = os.path.exists(os.path.join(self.root, "build"))
         return done.returncode, done.stdout, done.stderr, built
+
+    def wanted(self):
+        with open(os.path.join(self.root, "packaging/debian-packages.txt"),
+                  encoding="utf-8") as file:
+            lines = [line.partition("#")[0].strip() for line in file]
+        return [line for line in lines if line]
+
+    def has_all_but(self, missing, removed, provided):
+        """From now on dpkg-query says so: of `removed` only settings are left, `provided` comes
+        with a package of another name."""
+        rows = [f"installed\\t{name}, " for name in self.wanted()
+                if name not in (*missing, removed, provided)]
+        rows += [f"config-files\\t{removed}, ", f"installed\\tother, x (= 1), {provided} (= 2)"]
+        query = os.path.join(self.path, "dpkg-query")
+        os.remove(query)
+        with open(query, "w", encoding="ascii") as file:
+            file.write(f"#!{shutil.which('bash')}\nprintf '%b\\n' " +
+                       " ".join(f"'{row}'" for row in rows) + "\n")
+        os.chmod(query, 0o755)
 
 
 PACKAGES = "packaging/build-packages"
@@ -58,6 +77,27 @@ WRONG = [("run-demo", ("--engine", "oracle"), "--engine takes one of: sqlite mys
          (PACKAGES, (), "the folder for the packages is missing"),
          (PACKAGES, ("--build", "x"), "the folder for the packages is missing"),
          (PACKAGES, ("out", "--nonsense"), "unknown option --nonsense")]
+
+
+def check_missing_packages(source, work):
+    """Who may not install is told what to type, and nothing has happened."""
+    machine = FreshMachine(source, os.path.join(work, "other"))
+    missing, removed, provided = ("cmake", "ninja-build"), "libzstd-dev", "npm"
+    check("the packages of this test are in the list",
+          {*missing, removed, provided} <= set(machine.wanted()))
+    machine.has_all_but(missing, removed, provided)
+    os.chmod(work, 0o755)
+    how = {}
+    if os.getuid() == 0:
+        how = {"user": "nobody", "group": "nogroup", "extra_groups": [], "cwd": "/"}
+    for script in ("run-demo", "run-tests"):
+        code, out, err, built = machine.run(script, **how)
+        told = [line.rstrip() for line in err.splitlines()]
+        check(f"{script} without root: the packages that are missing, and how to install them",
+              code == 2 and not out and not built and told == [
+                  "These Debian packages are missing. Install them, then run this again:",
+                  "  sudo apt-get install -y --no-install-recommends "
+                  + " ".join(sorted((*missing, removed)))], f"{code}\n{out}{err}")
 
 
 def main():
@@ -83,6 +123,7 @@ def main():
         code, out, err, _ = machine.run("run-demo", "--carried")
         check("run-demo with good options goes on to the set-up",
               code != 0 and "unknown" not in err, out + err)
+        check_missing_packages(source, work)
     sys.exit(1 if failures else 0)
 
 
