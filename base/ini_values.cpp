@@ -85,10 +85,18 @@ bool read_list(const KeySpec& spec, std::string_view text, IniValue& value, std:
   return true;
 }
 
+// How many digits stand for as many octets as are wanted.
+std::string digits_text(const KeySpec& spec) {
+  const Number least = parse_number(ValueType::integer, spec.minimum);
+  const Number most = parse_number(ValueType::integer, spec.maximum);
+  if (!least || !most) return "an even number of";
+  return *least == *most ? cat(2 * *least) : cat("from ", 2 * *least, " to ", 2 * *most);
+}
+
 bool read_hex(const KeySpec& spec, std::string_view text, IniValue& value, std::string& why) {
   const auto bytes = from_hex(text);
   if (!bytes) {
-    why = "not hexadecimal";
+    why = cat("not ", digits_text(spec), " hexadecimal digits, two for each octet");
     return false;
   }
   if (!within(spec, ValueType::integer, static_cast<std::int64_t>(bytes->size()))) {
