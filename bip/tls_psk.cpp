@@ -168,7 +168,6 @@ void TlsPsk::prepare(ssl_ctx_st* context, bool tls13) {
 TlsPsk::TlsPsk(std::shared_ptr<const TlsContext> context, const Settings& settings, base::Now now)
     : context_(std::move(context)),
       scan_(std::in_place),
-      sizes_(std::in_place),
       first_octet_due_(now.mono_ms + settings.identify_timeout),
       handshake_due_(now.mono_ms + settings.tls_timeout),
       most_record_(settings.tls_record) {
@@ -222,21 +221,13 @@ void TlsPsk::release() {
         return;
       }
     }
-    if (phase_ != Phase::open && !sizes_are_fine(rest.first(record->size))) {
+    const bool tls13 = SSL_version(ssl_) >= TLS1_3_VERSION;  // or not agreed on yet
+    if (phase_ != Phase::open && !sizes_.record(rest.first(record->size), tls13)) {
       failure_ = "a handshake message that is too long";
       return finish(End::handshake);
     }
     released_ += record->size;
   }
-}
-
-// Until the peer enciphers its messages: behind ChangeCipherSpec, which in TLS 1.3 means nothing.
-bool TlsPsk::sizes_are_fine(base::View record) {
-  if (!sizes_) return true;
-  const std::uint8_t type = record[0];
-  if (type == TlsRecord::kChangeCipherSpec && SSL_version(ssl_) < TLS1_3_VERSION) sizes_.reset();
-  if (type != TlsRecord::kHandshake) return true;
-  return sizes_->take(record.subspan(TlsRecord::kHeader));
 }
 
 void TlsPsk::note_identity(std::string_view identity) {
@@ -284,7 +275,6 @@ void TlsPsk::open() {
   if (psk_.empty() || !identified_) return fail(End::handshake);
   psk_.clear();
   scan_.reset();
-  sizes_.reset();
   ciphered_ = SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(ssl_)) != NID_undef;
   const std::size_t room = room_within(most_record_, overhead_of(ssl_));
   record_room_ = static_cast<std::uint16_t>(std::min(room, fragment_limit(ssl_)));

@@ -100,7 +100,6 @@ class TlsPsk {
 
   void advance();
   void release();
-  bool sizes_are_fine(base::View record);
   std::size_t hand_out(std::string_view identity, std::span<std::uint8_t> psk);
   void note_identity(std::string_view identity);
   void open();
@@ -112,7 +111,7 @@ class TlsPsk {
   std::shared_ptr<const TlsContext> context_;
   ssl_st* ssl_ = nullptr;
   std::optional<PskIdentityScan> scan_;  // until the identity is known or the handshake over
-  std::optional<HandshakeSizes> sizes_;  // while they can be read
+  HandshakeSizes sizes_;
   std::string identity_;
   std::string_view failure_;  // a literal
   base::Secret psk_;

@@ -45,7 +45,15 @@ class HandshakeSizes {
  public:
   static constexpr std::size_t kMost = 8 * 1024;  // a card's hello has less than 1 KiB
 
-  // The content of a handshake record, or the next part of it. False: a message is longer.
+  // One whole record. False: a message is longer. Behind ChangeCipherSpec they are enciphered and
+  // not looked at; in TLS 1.3 it means nothing.
+  bool record(base::View record, bool tls13) {
+    if (enciphered_) return true;
+    enciphered_ = record[0] == TlsRecord::kChangeCipherSpec && !tls13;
+    return record[0] != TlsRecord::kHandshake || take(record.subspan(TlsRecord::kHeader));
+  }
+
+ private:
   bool take(base::View content) {
     while (!content.empty()) {
       if (left_ > 0) {
@@ -64,10 +72,10 @@ class HandshakeSizes {
     return true;
   }
 
- private:
   std::array<std::uint8_t, 4> head_{};  // type, length
   std::size_t have_ = 0;
   std::size_t left_ = 0;  // of the message's body
+  bool enciphered_ = false;
 };
 
 class PskIdentityScan {
