@@ -93,8 +93,8 @@ def main(options):
             key = store_and_fetch(lab, report, sim, relay)
         wait_until(lambda: links(lab) == 0, 10, "the end of every link")
         read_by_tshark(lab, report, relay)
-        report.chapter("a bad one: 15 % lost, 10 % twice, 20 % late")
-        with Relay(lab.ports["cat_tp"], 0.15, 0.1, 0.2) as relay:
+        report.chapter("a bad one: 30 % lost, 10 % twice, 20 % late")
+        with Relay(lab.ports["cat_tp"], 0.3, 0.1, 0.2) as relay:
             store_and_fetch(lab, report, new_sim(lab, 20), relay)
         report.true("datagrams were lost", relay.lost, f"{relay.lost} of {len(relay.datagrams)}")
         report.chapter("afterwards")
