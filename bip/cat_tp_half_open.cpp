@@ -51,18 +51,15 @@ std::uint32_t CatTpHalfOpen::place() {
   return static_cast<std::uint32_t>(slots_.size() - 1);
 }
 
-void CatTpHalfOpen::make_room(const Address& address) {
-  const auto source = by_address_.find(address);
-  const bool many = source != by_address_.end() && source->second.slots >= most_per_address_;
-  if (!many && by_key_.size() < most_) return;
-  remove(slots_[many ? source->second.oldest : slots_[0].newer]);
-  ++displaced_;
-}
-
-CatTpHalfOpen::Slot& CatTpHalfOpen::add(const CatTpKey& key, base::Now now) {
-  make_room(key.peer.address);
+CatTpHalfOpen::Slot* CatTpHalfOpen::add(const CatTpKey& key, base::Now now) {
+  if (most_ == 0) return nullptr;
+  const auto source = by_address_.find(key.peer.address);
+  if (source != by_address_.end() && source->second >= most_per_address_) return nullptr;
+  if (by_key_.size() >= most_) {
+    remove(slots_[slots_[0].newer]);
+    ++displaced_;
+  }
   const std::uint32_t index = place();
-  Source& source = by_address_[key.peer.address];
   Slot& slot = slots_[index];
   slot = {};
   slot.key = key;
@@ -70,23 +67,17 @@ CatTpHalfOpen::Slot& CatTpHalfOpen::add(const CatTpKey& key, base::Now now) {
   slot.older = slots_[0].older;
   slots_[slot.older].newer = index;
   slots_[0].older = index;
-  slot.older_there = source.newest;
-  if (source.newest != 0) slots_[source.newest].newer_there = index;
-  source.newest = index;
-  if (source.slots++ == 0) source.oldest = index;
   by_key_.emplace(key, index);
-  return slot;
+  ++by_address_[key.peer.address];
+  return &slot;
 }
 
 void CatTpHalfOpen::remove(Slot& slot) {
   const auto index = static_cast<std::uint32_t>(&slot - slots_.data());
   slots_[slot.older].newer = slot.newer;
   slots_[slot.newer].older = slot.older;
-  const auto found = by_address_.find(slot.key.peer.address);
-  Source& source = found->second;
-  (slot.older_there == 0 ? source.oldest : slots_[slot.older_there].newer_there) = slot.newer_there;
-  (slot.newer_there == 0 ? source.newest : slots_[slot.newer_there].older_there) = slot.older_there;
-  if (--source.slots == 0) by_address_.erase(found);
+  const auto source = by_address_.find(slot.key.peer.address);
+  if (--source->second == 0) by_address_.erase(source);
   by_key_.erase(slot.key);
   free_.push_back(index);
 }

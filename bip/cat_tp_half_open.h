@@ -1,6 +1,5 @@
-// Links of which only a SYN has come: slots of fixed size, few for each source address. The oldest
-// goes first, of the address or of all, so that a flood delays newcomers and shuts nobody out. One
-// thread at a time.
+// Links of which only a SYN has come: slots of fixed size, the oldest goes first, few for each
+// source address. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -48,18 +47,15 @@ class CatTpHalfOpen {
     std::uint8_t identification[kMostIdentification] = {};
     std::uint32_t older = 0;  // places in the order of age, 0: none
     std::uint32_t newer = 0;
-    std::uint32_t older_there = 0;  // the same among those of its address
-    std::uint32_t newer_there = 0;
   };
   static_assert(sizeof(Slot) <= 128);
 
-  // Both limits at least 1.
   CatTpHalfOpen(std::uint32_t most, std::uint32_t most_per_address, const CatTpHash& hash);
 
   Slot* find(const CatTpKey& key);
-  // For a key that is not there. The oldest slot of its address makes room, or of all; `displaced`
-  // counts them. References hold until the next add.
-  Slot& add(const CatTpKey& key, base::Now now);
+  // For a key that is not there. Null: too many of its address. The oldest slot of all makes room;
+  // `displaced` counts them. Pointers hold until the next add.
+  Slot* add(const CatTpKey& key, base::Now now);
   void remove(Slot& slot);
   // Those that are older go; `expired` counts them.
   void expire(std::int64_t born_before);
@@ -71,20 +67,14 @@ class CatTpHalfOpen {
   std::uint64_t expired() const { return expired_; }
 
  private:
-  struct Source {
-    std::uint32_t slots = 0;
-    std::uint32_t oldest = 0;
-    std::uint32_t newest = 0;
-  };
   std::uint32_t place();
-  void make_room(const Address& address);
 
   const std::uint32_t most_;
   const std::uint32_t most_per_address_;
   std::vector<Slot> slots_;  // 0 holds both ends of the order of age
   std::vector<std::uint32_t> free_;
   std::unordered_map<CatTpKey, std::uint32_t, CatTpHash> by_key_;
-  std::unordered_map<Address, Source, CatTpHash> by_address_;
+  std::unordered_map<Address, std::uint32_t, CatTpHash> by_address_;
   std::uint64_t displaced_ = 0;
   std::uint64_t expired_ = 0;
 };

@@ -76,15 +76,20 @@ void CatTpLinks::on_syn(const CatTpPdu& pdu, const CatTpKey& key, std::size_t si
   if (size < kRstHeader) return;  // of another version, and smaller than any answer
   const Refusal refusal = refusal_of(pdu, key);
   if (refusal != Refusal::none) return refuse(pdu, key, refusal);
-  CatTpHalfOpen::Slot& slot = half_open_.add(key, now);
-  slot.own_isn = static_cast<std::uint16_t>(random_());
-  slot.peer_isn = pdu.sequence;
-  slot.max_pdu = pdu.max_pdu;
-  slot.max_sdu = pdu.max_sdu;
-  slot.window = pdu.window;
-  slot.identification_size = static_cast<std::uint8_t>(pdu.identification.size());
-  std::copy(pdu.identification.begin(), pdu.identification.end(), slot.identification);
-  answer_syn(slot);
+  CatTpHalfOpen::Slot* const slot = half_open_.add(key, now);
+  if (slot == nullptr) {  // in silence
+    ++counts_.refused;
+    counts_.last_refusal = Refusal::many_half_open;
+    return;
+  }
+  slot->own_isn = static_cast<std::uint16_t>(random_());
+  slot->peer_isn = pdu.sequence;
+  slot->max_pdu = pdu.max_pdu;
+  slot->max_sdu = pdu.max_sdu;
+  slot->window = pdu.window;
+  slot->identification_size = static_cast<std::uint8_t>(pdu.identification.size());
+  std::copy(pdu.identification.begin(), pdu.identification.end(), slot->identification);
+  answer_syn(*slot);
 }
 
 // Only in answer to a SYN, which is no smaller: nobody can have others flooded. The peer repeats

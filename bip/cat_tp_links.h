@@ -56,6 +56,7 @@ class CatTpLinks {
     maxima,
     identification,
     not_accepting,
+    many_half_open,  // of its address
   };
 
   struct Counts {

@@ -26,6 +26,8 @@ std::string_view text_of(CatTpLinks::Refusal refusal) {
       return "its identification is too long";
     case Refusal::not_accepting:
       return "sessions are at their limit, or draining";
+    case Refusal::many_half_open:
+      return "half_open_per_ip";
     case Refusal::none:
       break;
   }

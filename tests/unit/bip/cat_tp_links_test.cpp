@@ -238,17 +238,11 @@ BOOST_AUTO_TEST_CASE(a_flood_of_syns) {
 
 BOOST_AUTO_TEST_CASE(one_address_has_few_slots) {
   Server server;
-  server.feed(server.syn(1), peer(8, 1));
   for (std::uint16_t port = 0; port < 1'000; ++port) server.feed(server.syn(1), peer(9, port));
-  BOOST_TEST(server.links.half_open() == server.settings.half_open_per_ip + 1);
-  BOOST_TEST(server.links.counts().displaced == 1'000 - server.settings.half_open_per_ip);
-  server.sent();
-  // Its own oldest made room, nobody else's; a card behind the same address gets through.
-  server.open(peer(9, 5'000), 1);
-  BOOST_TEST(server.links.open_links() == 1u);
   BOOST_TEST(server.links.half_open() == server.settings.half_open_per_ip);
+  server.sent();
   server.open(peer(10, 1), 1);
-  BOOST_TEST(server.links.open_links() == 2u);
+  BOOST_TEST(server.links.open_links() == 1u);
 }
 
 // A stranger who believes in a link is told the truth, by no more than he sent; bare
