@@ -131,8 +131,7 @@ def versions(lab, report):
 
 
 def slow(lab, report):
-    """Octet by octet, where a packet need not come in one SDU, and answers that are fetched in small
-    pieces."""
+    """Octet by octet, where a packet need not be one SDU, and answers fetched in small pieces."""
     card, = lab.new_cards(1)
     image, transaction = an_image(300, 9), 1
     with lab.channel(card) as channel:
