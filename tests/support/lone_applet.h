@@ -30,13 +30,15 @@ struct LoneApplet {
     response.number = last.number;
     response.type = last.type;
     response.qualifier = last.qualifier;
-    base::Bytes octets = card::encode(response);
-    if (!result.empty()) {
-      octets.resize(octets.size() - 3);
-      const base::Bytes rest = base::from_hex(result).value();
-      octets.insert(octets.end(), rest.begin(), rest.end());
+    const base::Bytes performed = card::encode(response);
+    if (result.empty()) {
+      BOOST_TEST(applet.terminal_response(performed));
+      return;
     }
-    BOOST_TEST(applet.terminal_response(octets));
+    base::Writer octets;
+    octets.bytes(base::View(performed).first(performed.size() - 3));
+    octets.bytes(base::from_hex(result).value());
+    BOOST_TEST(applet.terminal_response(octets.take()));
   }
 
   card::Card card;
