@@ -8,6 +8,7 @@ import re
 import sys
 
 from both_ways import both_ways
+from violations import told
 
 FOLDERS = ("vault", "db")
 WHO = r'(?:"(?:vault|card|subscriber)"|"(?:agent|ops):"|[\w.>-]*(?:actor|asked_by)\b)'
@@ -62,10 +63,7 @@ def main():
     violations = list(differences(noted, known))
     if len(noted) < 40:
         violations.append(f"{source}: only {len(noted)} kinds found: wrong folder")
-    for violation in violations:
-        print(violation)
-    print(f"{len(noted)} kinds of entries, {len(violations)} violations")
-    return 1 if violations else 0
+    return told(violations, f"{len(noted)} kinds of entries")
 
 
 if __name__ == "__main__":

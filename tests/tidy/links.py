@@ -8,6 +8,8 @@ import posixpath
 import re
 import sys
 
+from violations import told
+
 SKIPPED = re.compile(r"^(build[^/]*|\.git|\.cache)(/|$)")
 FENCE = re.compile(r"^\s*(```|~~~)")
 LINK = re.compile(r"\]\(([^()\s]+)\)")
@@ -101,10 +103,7 @@ def main():
         violations += faults_of(name, text, read)
     if len(pages) < 10 or seen < 30:
         violations.append(f"{source}: only {len(pages)} pages with {seen} links: wrong folder")
-    for violation in violations:
-        print(violation)
-    print(f"{seen} links of {len(pages)} pages, {len(violations)} violations")
-    return 1 if violations else 0
+    return told(violations, f"{seen} links of {len(pages)} pages")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import re
 import sys
 
 from both_ways import both_ways
+from violations import told
 
 FOLDERS = ("base", "vault", "bip", "smsc", "db", "config", "plugin", "host", "cli")
 IDENTIFIER = r"[a-z_]+\.[a-z_]+"
@@ -130,10 +131,7 @@ def main():
     violations += differences(logged, alarms, (source / "docs/messages.md").read_text())
     if len(logged) < 50:
         violations.append(f"{source}: only {len(logged)} messages found: wrong folder")
-    for violation in violations:
-        print(violation)
-    print(f"{len(logged)} messages, {len(alarms)} alarms, {len(violations)} violations")
-    return 1 if violations else 0
+    return told(violations, f"{len(logged)} messages, {len(alarms)} alarms")
 
 
 if __name__ == "__main__":
