@@ -71,16 +71,21 @@ bool CardService::Case::unordered_hold(const Record& record) const {
   return record.moved_from && !record.moved_by_order && on_hold(record, policy_, now_);
 }
 
+// At the begin of each try: nothing of the one before counts. False: the counter is not good.
+bool CardService::Case::begin(RecordTx& tx, Served& served) const {
+  served = Served();
+  to_count_.clear();
+  const Counter highest = counted_ ? tx.counter(channel_.iccid(), channel_.key_set()) : 0;
+  served.replay = check_counter(std::max(highest, channel_.highest_.value_or(0)));
+  return served.replay == Replay::fresh;
+}
+
 CardService::Served CardService::Case::in_transaction(const Body& body) {
   Served served;
   bool unknown = false;
   const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
-    served.answer = CardAnswer();
-    to_count_.clear();
     unknown = false;
-    const Counter highest = counted_ ? tx.counter(channel_.iccid(), channel_.key_set()) : 0;
-    served.replay = check_counter(std::max(highest, channel_.highest_.value_or(0)));
-    if (served.replay != Replay::fresh) return false;
+    if (!begin(tx, served)) return false;
     Record* record = own_record(tx);
     // Without a record too: what the card sent is not to be good once it has one.
     if (counted_) tx.raise_counter(channel_.iccid(), channel_.key_set(), counter_);
@@ -204,11 +209,7 @@ CardService::Served CardService::Case::serve(const Erase& erase) {
 CardService::Served CardService::Case::serve(const StatusQuery&) {
   Served served;
   const Outcome outcome = store_.update(now_, [&](RecordTx& tx) {
-    served = Served();
-    to_count_.clear();
-    const Counter highest = counted_ ? tx.counter(channel_.iccid(), channel_.key_set()) : 0;
-    served.replay = check_counter(std::max(highest, channel_.highest_.value_or(0)));
-    if (served.replay != Replay::fresh) return false;
+    if (!begin(tx, served)) return false;
     const Record* record = own_record(tx);
     if (record == nullptr) {
       served.answer.result = CardResult::unknown_card;

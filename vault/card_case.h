@@ -75,6 +75,7 @@ class CardService::Case {
   // What every transaction of a card begins with: counter, own record, undo of a move.
   using Body = std::function<CardAnswer(RecordTx&, Record&)>;
   Served in_transaction(const Body& body);
+  bool begin(RecordTx& tx, Served& served) const;
   Replay check_counter(Counter highest) const;
   Replay check_without_store();
   void accept_counter(bool committed);
