@@ -221,10 +221,12 @@ void TlsPsk::release() {
         return;
       }
     }
-    const bool tls13 = SSL_version(ssl_) >= TLS1_3_VERSION;  // or not agreed on yet
-    if (phase_ != Phase::open && !sizes_.record(rest.first(record->size), tls13)) {
-      failure_ = "a handshake message that is too long";
-      return finish(End::handshake);
+    if (phase_ != Phase::open) {
+      const bool tls13 = SSL_version(ssl_) >= TLS1_3_VERSION;  // or not agreed on yet
+      if (!sizes_.record(rest.first(record->size), tls13)) {
+        failure_ = "a handshake message that is too long";
+        return finish(End::handshake);
+      }
     }
     released_ += record->size;
   }
