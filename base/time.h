@@ -22,6 +22,7 @@ inline constexpr std::int64_t kDayMs = 24 * kHourMs;
 // A calendar date and time of day in UTC (proleptic Gregorian).
 struct Civil {
   int year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0;
+  bool operator==(const Civil&) const = default;
 };
 
 Civil to_civil(std::int64_t utc_ms);

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "card/applet.h"
 #include "card/results.h"
+#include "card/swapped_bcd.h"
 #include "card/text.h"
 
 namespace card {
@@ -12,29 +13,24 @@ namespace {
 constexpr std::uint8_t kTitleMost = 20, kBodyMost = 60;  // characters: a memo fits its record
 
 int bcd(std::uint8_t octet) { return (octet >> 4) * 10 + (octet & 0x0F); }
-int swapped(std::uint8_t octet) { return (octet & 0x0F) * 10 + (octet >> 4); }
-
-// A month 13, or FF for what is not known, does not come back as it was.
-bool is_date(base::View told, std::int64_t read_ms) {
-  const base::Bytes again = base::to_bcd_date(read_ms);
-  const auto same = [](std::uint8_t a, std::uint8_t b) {
-    return a == (((b << 4) & 0xFF) | b >> 4);
-  };
-  return again.size() == 7 && std::equal(told.begin(), told.begin() + 6, again.begin() + 1, same);
-}
 
 // Date, time and zone of the terminal (as a service centre time stamp) to a date in UTC. Nothing:
 // it does not know them.
 std::optional<std::array<std::uint8_t, 7>> memo_date(base::View value) {
   if (value.size() != 7) return std::nullopt;
-  const base::Civil civil{2000 + swapped(value[0]), swapped(value[1]), swapped(value[2]),
-                          swapped(value[3]),        swapped(value[4]), swapped(value[5])};
+  std::array<int, 6> parts{};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto part = from_swapped_bcd(value[i]);
+    if (!part) return std::nullopt;
+    parts[i] = *part;
+  }
+  const base::Civil civil{2000 + parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]};
   std::int64_t utc_ms = base::from_civil(civil);
-  if (!is_date(value, utc_ms)) return std::nullopt;
+  if (base::to_civil(utc_ms) != civil) return std::nullopt;  // a month 13 and the like
   if (value[6] != 0xFF) {
-    if ((value[6] >> 4) > 9) return std::nullopt;
-    const int quarters = swapped(value[6] & 0xF7);
-    utc_ms -= ((value[6] & 0x08) ? -quarters : quarters) * 15 * base::kMinuteMs;
+    const auto quarters = from_swapped_bcd(value[6] & 0xF7);
+    if (!quarters) return std::nullopt;
+    utc_ms -= ((value[6] & 0x08) ? -*quarters : *quarters) * 15 * base::kMinuteMs;
   }
   const base::Bytes encoded = base::to_bcd_date(utc_ms);
   if (encoded.size() != 7) return std::nullopt;

@@ -4,6 +4,7 @@
 #include "card/number.h"
 #include "card/profile.h"
 #include "card/sms_pp.h"
+#include "card/swapped_bcd.h"
 #include "card/text.h"
 
 namespace card {
@@ -11,10 +12,6 @@ namespace {
 
 constexpr std::uint8_t kHasHeader = 0x40;
 constexpr std::uint8_t kStatusRead = 0x01, kStatusUnread = 0x03, kStatusSent = 0x05;
-
-std::uint8_t swapped(int value) {
-  return static_cast<std::uint8_t>((value % 10) << 4 | value / 10 % 10);
-}
 
 void put_address(base::Writer& tpdu, const Number& number) {
   tpdu.u8(static_cast<std::uint8_t>(number.digits.size())).u8(number.ton_npi);
@@ -26,7 +23,7 @@ void put_time(base::Writer& tpdu, std::int64_t utc_ms) {
   const base::Civil civil = base::to_civil(utc_ms);
   for (int part :
        {civil.year % 100, civil.month, civil.day, civil.hour, civil.minute, civil.second, 0}) {
-    tpdu.u8(swapped(part));
+    tpdu.u8(swapped_bcd(part));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "card/number.h"
+#include "card/swapped_bcd.h"
 #include "card/terminal.h"
 #include "card/text.h"
 
@@ -12,10 +13,6 @@ namespace {
 
 constexpr std::uint8_t kWaitForUser = 0x80;
 constexpr std::uint16_t cr(std::uint16_t tag) { return tag | tag::kCr; }
-
-std::uint8_t swapped(int value) {
-  return static_cast<std::uint8_t>((value % 10) << 4 | value / 10 % 10);
-}
 
 bool all_digits(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
@@ -185,8 +182,8 @@ void Terminal::local_information(const Command& command) {
   } else if (command.qualifier == info::kDateTime) {
     const base::Civil now = base::to_civil(now_.utc_ms);
     objects.add(cr(tag::kDateTime),
-                {swapped(now.year % 100), swapped(now.month), swapped(now.day), swapped(now.hour),
-                 swapped(now.minute), swapped(now.second), 0x00});
+                {swapped_bcd(now.year % 100), swapped_bcd(now.month), swapped_bcd(now.day),
+                 swapped_bcd(now.hour), swapped_bcd(now.minute), swapped_bcd(now.second), 0x00});
   } else {
     return finish(General::beyond_capabilities);
   }

@@ -3,19 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "card/swapped_bcd.h"
+
 namespace card {
 namespace {
 
 constexpr std::uint8_t kProactive = 0xD0;
-
-std::uint8_t swapped_bcd(int value) {
-  return static_cast<std::uint8_t>((value % 10) << 4 | value / 10);
-}
-std::optional<int> from_swapped(std::uint8_t octet) {
-  const int units = octet >> 4, tens = octet & 0x0F;
-  if (units > 9 || tens > 9) return std::nullopt;
-  return tens * 10 + units;
-}
 
 // Command details and devices, which come first in this order.
 struct Head {
@@ -153,8 +146,8 @@ base::Bytes encode_timer(int seconds) {
 
 std::optional<int> decode_timer(base::View value) {
   if (value.size() != 3) return std::nullopt;
-  const auto hours = from_swapped(value[0]), minutes = from_swapped(value[1]),
-             seconds = from_swapped(value[2]);
+  const auto hours = from_swapped_bcd(value[0]), minutes = from_swapped_bcd(value[1]),
+             seconds = from_swapped_bcd(value[2]);
   if (!hours || !minutes || !seconds) return std::nullopt;
   const int total = *hours * 3600 + *minutes * 60 + *seconds;
   if (*minutes > 59 || *seconds > 59 || total > 24 * 3600) return std::nullopt;
