@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "db/key_checks.h"
+
 namespace cli {
 
 namespace {
@@ -31,6 +33,16 @@ void add_key_faults(const config::Config& config, const std::string& path, Probl
                    [](const auto& a, const auto& b) { return a.line < b.line; });
 }
 
+// Keys that are well-formed and of another vault; a database that is not there is no fault here.
+void add_foreign_keys(const config::Config& config, const std::string& path, Problems& problems) {
+  const auto ring = db::FileKeyRing::load(config.keys);
+  if (!ring) return;
+  for (const db::KeyFault& fault : db::foreign_keys(config.store, **ring)) {
+    problems.push_back(
+        {path, 0, base::cat("keys.", fault.key), fault.text, config::Problem::Kind::wrong, "keys"});
+  }
+}
+
 // `no_listener`: cards could come in through a platform that carries channels only; whether there
 // is one, the platform knows (bipvault-host --check).
 Problems problems_of(const std::string& path, bool& no_listener) {
@@ -43,6 +55,7 @@ Problems problems_of(const std::string& path, bool& no_listener) {
   }
   if (const auto* config = std::get_if<config::Config>(&loaded)) {
     add_key_faults(*config, path, problems);
+    if (problems.empty()) add_foreign_keys(*config, path, problems);
     no_listener = !config->has_listener();
   }
   return problems;

@@ -17,6 +17,7 @@
 #include "cli/progress.h"
 #include "cli/retention.h"
 #include "cli/sms_ops.h"
+#include "db/key_checks.h"
 #include "db/token_keys.h"
 #include "vault/care_service.h"
 
@@ -182,6 +183,17 @@ base::Result<std::vector<std::string>> create_keys(const config::Config& config,
   return all;
 }
 
+// Of what was made anew: nothing was done with these keys yet, and the old ones are lost.
+base::Status forget_lost(const config::Config& config, const std::vector<std::string>& created) {
+  std::vector<db::KeyKind> kinds;
+  for (const std::string& made : created) {
+    kinds.push_back(made == config.keys.pepper_file      ? db::KeyKind::pepper
+                    : made == config.keys.audit_key_file ? db::KeyKind::audit
+                                                         : db::KeyKind::master);
+  }
+  return db::forget_keys(config.store, kinds);
+}
+
 int keys_init(Tool& tool) {
   const config::Config* config = tool.config(true);
   if (config == nullptr) return tool.code();
@@ -191,7 +203,16 @@ int keys_init(Tool& tool) {
     if (!opened) return tool.fail(kBadConfig, opened.error());
     token = opened.take();
   }
-  const std::string in_use = tool.line().has("force") ? "" : in_use_already(*config, token.get());
+  const bool force = tool.line().has("force");
+  if (force) {
+    const auto reached = db::schema_status(config->store);
+    if (!reached) {
+      return tool.fail(kUnavailable, reached.error() +
+                                         "; --force needs the database, which knows "
+                                         "the lost keys");
+    }
+  }
+  const std::string in_use = force ? "" : in_use_already(*config, token.get());
   if (!in_use.empty()) {
     return tool.fail(kFailed, in_use +
                                   ": bring the missing keys back from their copy. New "
@@ -200,6 +221,9 @@ int keys_init(Tool& tool) {
   }
   const auto created = create_keys(*config, token.get());
   if (!created) return tool.fail(kFailed, created.error());
+  if (const base::Status done = force ? forget_lost(*config, *created) : base::Status(); !done) {
+    return tool.fail(kUnavailable, done.error() + "; remove what was created and repeat it");
+  }
   // What was there before is looked at as well.
   if (const auto ring = db::FileKeyRing::load(config->keys); !ring) {
     return tool.fail(kBadConfig, ring.error());
@@ -223,6 +247,17 @@ std::string schema_text(const db::SchemaStatus& status, const char* done) {
   if (status.found == 0) return text + ": run bipvault-ops --config FILE db init";
   return text + (status.found < status.code ? ": run bipvault-ops --config FILE db upgrade"
                                             : ": the database belongs to a newer version");
+}
+
+// Where there are keys; whether there are is not asked here.
+int tell_foreign_keys(const Tool& tool, const config::Config& config) {
+  const auto ring = db::FileKeyRing::load(config.keys);
+  if (!ring) return kDone;
+  int code = kDone;
+  for (const db::KeyFault& fault : db::foreign_keys(config.store, **ring)) {
+    code = tool.fail(kFailed, fault.text);
+  }
+  return code;
 }
 
 enum class Schema { init, upgrade, status };
@@ -255,7 +290,8 @@ int schema(Tool& tool, Schema what) {
                                                  : "";
     tool.print(tool.with_config(schema_text(*after, done)) + "\n");
   }
-  return after->found == after->code ? kDone : kFailed;
+  if (after->found != after->code) return kFailed;
+  return what == Schema::status ? tell_foreign_keys(tool, *config) : kDone;
 }
 
 int swap(Tool& tool) {

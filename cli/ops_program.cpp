@@ -61,7 +61,8 @@ std::vector<CommandSpec> other_commands() {
        "the database's backup: without the master keys stored content cannot be read again.\n"
        "\n"
        "Refused when only some of the files are missing, or when the database has a schema\n"
-       "already: then keys have been lost, and their copy is what is needed.",
+       "already: then keys have been lost, and their copy is what is needed. With --force the\n"
+       "database forgets by what it knew the lost ones: stop all instances first.",
        {{"force", "", "create them nevertheless"}}},
       {"db init",
        "",
@@ -93,8 +94,8 @@ std::vector<CommandSpec> other_commands() {
        0,
        "check the configuration and its files",
        "Prints every fault of the file at once, with line and key, or that it is good. Checks the\n"
-       "key and password files, too, and logs in to the HSM, if there is one, to try its keys;\n"
-       "does not connect to the database.",
+       "key and password files, too, and logs in to the HSM, if there is one, to try its keys.\n"
+       "Where the database can be reached, the keys must be those that it was used with.",
        {}},
       {"config defaults",
        "",

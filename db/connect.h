@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "db/key_checks.h"
 #include "db/key_files.h"
 #include "db/seal.h"
 #include "db/settings.h"
@@ -22,16 +23,21 @@ std::unique_ptr<SqlConnection> open_current(const Settings& settings, SqliteMode
 // What goes through a whole store holds. One thread at a time; the keys outlive it.
 struct WholeStore {
   WholeStore(const Settings& s, const FileKeyRing& k, SqliteMode m)
-      : settings(s), keys(k), sealer(k.master_keys()), mode(m) {}
+      : settings(s), keys(k), sealer(k.master_keys()), mode(m), checks(k) {}
 
   const Settings settings;
   const FileKeyRing& keys;
   const Sealer sealer;
   const SqliteMode mode;
+  KeyChecks checks;
   std::unique_ptr<SqlConnection> connection;  // null: to be made anew
 
   SqlConnection& connected() {
-    if (!connection) connection = open_current(settings, mode);
+    if (connection) return *connection;
+    auto fresh = open_current(settings, mode);
+    const std::string fault = checks.fault(*fresh);
+    if (!fault.empty()) throw SqlError(SqlError::Kind::misfit, 0, fault);
+    connection = std::move(fresh);
     return *connection;
   }
 };

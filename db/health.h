@@ -26,17 +26,17 @@ class Health {
 
   // Reads work.
   void reachable() {
-    clear([](Trouble t) { return t == Trouble::unreachable || t == Trouble::schema; });
+    clear([](Trouble t) { return t == Trouble::unreachable || t == Trouble::misfit; });
   }
-  // What was found when the schema was looked at; empty: nothing wrong.
-  void schema_seen(const std::string& fault) {
-    state_.with([&](State& state) { state.schema_fault = fault; });
+  // What was found when schema and keys were looked at; empty: nothing wrong.
+  void misfit_seen(const std::string& fault) {
+    state_.with([&](State& state) { state.misfit = fault; });
     if (fault.empty()) return reachable();
-    enter(Trouble::schema, fault);
+    enter(Trouble::misfit, fault);
   }
-  // What was wrong with the schema when it was last looked at: while it is, nothing is written.
-  std::string schema_fault() const {
-    return state_.with([](const State& state) { return state.schema_fault; });
+  // What was wrong with them when they were last looked at: while it is, nothing is written.
+  std::string misfit() const {
+    return state_.with([](const State& state) { return state.misfit; });
   }
   // Something was committed.
   void writable() {
@@ -53,7 +53,7 @@ class Health {
   }
 
  private:
-  enum class Trouble { none, unreachable, schema, full, broken };
+  enum class Trouble { none, unreachable, misfit, full, broken };
   static constexpr std::size_t kTroubles = 5;
   // From the first failure until all has been well for a while.
   struct Episode {
@@ -66,7 +66,7 @@ class Health {
     Trouble trouble = Trouble::none;  // now
     bool open = false;                // an episode is
     Episode episode;
-    std::string schema_fault;
+    std::string misfit;
   };
 
   static Trouble trouble_of(SqlError::Kind kind) {
@@ -74,8 +74,8 @@ class Health {
       case SqlError::Kind::lost:
       case SqlError::Kind::unknown:
         return Trouble::unreachable;
-      case SqlError::Kind::schema:
-        return Trouble::schema;
+      case SqlError::Kind::misfit:
+        return Trouble::misfit;
       case SqlError::Kind::full:
         return Trouble::full;
       default:
@@ -101,7 +101,7 @@ class Health {
     const std::string over = state_.with([&](State& state) {
       if (!state.open) return std::string();
       const std::int64_t now = clock_.now().mono_ms;
-      const bool stays = state.trouble == Trouble::schema && !state.schema_fault.empty();
+      const bool stays = state.trouble == Trouble::misfit && !state.misfit.empty();
       if (state.trouble != Trouble::none && !stays && ends(state.trouble)) {
         state.trouble = Trouble::none;
         state.episode.well_since = now;

@@ -220,6 +220,7 @@ base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files) {
 }
 
 void FileKeyRing::read(const KeyFiles& files, std::vector<KeyFault>& faults) {
+  files_ = files;
   const bool has_token = !files.token.module.empty();
   NumberedKeys in_file;
   const std::tuple<const char*, NumberedKeys*, const std::string*, const char*> wanted[] = {

@@ -40,10 +40,14 @@ class FileKeyRing : public vault::KeyRing {
 
   const MasterKeys& master_keys() const { return master_; }
   const NumberedKeys& peppers() const { return peppers_; }
+  const NumberedKeys& audit_keys() const { return audit_; }
+  // Where they come from.
+  const KeyFiles& files() const { return files_; }
 
  private:
   void read(const KeyFiles& files, std::vector<KeyFault>& faults);
 
+  KeyFiles files_;
   MasterKeys master_;
   NumberedKeys peppers_;
   NumberedKeys audit_;

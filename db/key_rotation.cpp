@@ -92,6 +92,7 @@ struct KeyRotation::Parts : WholeStore {
   std::uint64_t write(const std::vector<Change>& changes) {
     SqlConnection& use = connected();
     std::uint64_t rewrapped = 0;
+    if (!checks.recorded()) checks.record(use);
     use.begin();
     for (const auto& [key, old_master, old_wrapped] : changes) {
       rewrapped += use.execute(

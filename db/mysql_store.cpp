@@ -29,8 +29,7 @@ std::shared_ptr<SqlConnection> MySqlStore::connection() {
 
 void MySqlStore::connect() {
   try {
-    auto made =
-        servers_.connect(password_, [&](MySqlConnection& fresh) { must_have_schema(fresh); });
+    auto made = servers_.connect(password_, [&](MySqlConnection& fresh) { must_fit(fresh); });
     connection_ = std::move(made.connection);
     server_ = made.server;
   } catch (const SqlError& error) {
@@ -48,6 +47,7 @@ void MySqlStore::disconnect() noexcept {
 }
 
 void MySqlStore::write(const ChangeSet& changes) {
+  if (!key_checks().recorded()) key_checks().record(*connection());
   if (changes.ordinary()) {
     group_.commit(changes, [&] { write_statements(changes); });
   } else {

@@ -19,9 +19,9 @@ class MySqlStore : public SqlStore {
  public:
   // All but the settings are shared by the factory's stores.
   MySqlStore(const Settings& settings, MySqlServers& servers, const base::Secret& password,
-             const FileKeyRing& keys, Health& health, RecordMemory& memory,
+             const FileKeyRing& keys, KeyChecks& key_checks, Health& health, RecordMemory& memory,
              StagedTotal& staged_total, MySqlGroup& group, MySqlReads& reads)
-      : SqlStore(settings, keys, health, memory, staged_total),
+      : SqlStore(settings, keys, key_checks, health, memory, staged_total),
         servers_(servers),
         password_(password),
         group_(group),
@@ -59,11 +59,12 @@ class MySqlStoreFactory : public vault::StoreFactory {
       : settings_(settings),
         password_(std::move(password)),
         keys_(keys),
+        key_checks_(keys),
         health_(log, counters, settings.settled_after_ms, clock_) {}
 
   std::unique_ptr<vault::Store> open() override {
-    return std::make_unique<MySqlStore>(settings_, servers_, password_, keys_, health_, memory_,
-                                        staged_total_, group_, reads_);
+    return std::make_unique<MySqlStore>(settings_, servers_, password_, keys_, key_checks_, health_,
+                                        memory_, staged_total_, group_, reads_);
   }
 
  private:
@@ -71,6 +72,7 @@ class MySqlStoreFactory : public vault::StoreFactory {
   MySqlServers servers_{settings_};
   const base::Secret password_;
   const FileKeyRing& keys_;
+  KeyChecks key_checks_;
   const base::SystemClock clock_;
   Health health_;
   RecordMemory memory_;

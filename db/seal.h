@@ -36,6 +36,8 @@ class Sealer {
   std::optional<base::Bytes> open(const Sealed& sealed, base::View associated,
                                   std::size_t plain_size) const;
 
+  // Whether its data key can be unwrapped.
+  bool has_key(const Sealed& sealed) const { return data_key(sealed).has_value(); }
   // Wraps the data key anew, under the newest master key; the content stays as it is. False: the
   // old master key is missing, or something is not authentic.
   bool rewrap(Sealed& sealed) const;

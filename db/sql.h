@@ -26,7 +26,8 @@ class SqlError : public std::exception {
     constraint,  // a unique key is taken
     exists,      // table or index is there already
     keys,        // the HSM with the master keys cannot be used
-    schema,      // not the schema of this build; the text says what to run
+    misfit,      // not the schema of this build, or not this database's keys; the text says what
+                 // to do
     other,
   };
 

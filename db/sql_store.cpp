@@ -76,10 +76,11 @@ class SqlStore::Retry {
   bool reconnected_ = false;
 };
 
-SqlStore::SqlStore(const Settings& settings, const FileKeyRing& keys, Health& health,
-                   RecordMemory& memory, StagedTotal& staged_total)
+SqlStore::SqlStore(const Settings& settings, const FileKeyRing& keys, KeyChecks& key_checks,
+                   Health& health, RecordMemory& memory, StagedTotal& staged_total)
     : settings_(settings),
       keys_(keys),
+      key_checks_(key_checks),
       health_(health),
       memory_(memory),
       staged_total_(staged_total),
@@ -133,7 +134,7 @@ Outcome SqlStore::broken(const char* why) noexcept {
 // Nothing: to be tried again.
 std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
                                          Retry& retry) {
-  const std::shared_ptr<SqlConnection> reading = connection();
+  const std::shared_ptr<SqlConnection> reading = usable();
   ChangeSet changes;
   if (retry.suspect) {
     // Between the look-up and now the cut-off commit may still have come through.
@@ -162,14 +163,15 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
   }
   health_.reachable();
   if (changes.empty()) return Outcome::unchanged;
-  if (const std::string fault = health_.schema_fault(); !fault.empty()) {
-    throw SqlError(Kind::schema, 0, fault);
+  if (const std::string fault = health_.misfit(); !fault.empty()) {
+    throw SqlError(Kind::misfit, 0, fault);
   }
   const auto began = std::chrono::steady_clock::now();
   try {
     write(changes);
   } catch (const SqlError& error) {
     if (error.kind() == Kind::conflict && from_memory) return std::nullopt;
+    if (error.kind() == Kind::misfit) health_.misfit_seen(error.text());
     if (error.kind() != Kind::conflict) staged_total_.forget();  // it may have happened
     if (error.kind() != Kind::unknown) throw;
     health_.count("db.unknown_commits");
@@ -205,7 +207,7 @@ template <class T, class F>
 base::Result<T> SqlStore::reading(F&& read) {
   for (bool again = true;; again = false) {
     try {
-      const std::shared_ptr<SqlConnection> use = connection();
+      const std::shared_ptr<SqlConnection> use = usable();
       const ReadScope scope(*use);
       T value = read(*use);
       health_.reachable();
@@ -364,19 +366,31 @@ base::Result<vault::StagedPage> SqlStore::staged_before(std::int64_t utc_ms,
 }
 
 base::Status SqlStore::check() {
-  const auto status = reading<SchemaStatus>([](SqlConnection& use) { return read_schema(use); });
-  if (!status) return base::Error{status.error()};
-  const std::string fault = schema_fault(*status);
-  health_.schema_seen(fault);
-  if (!fault.empty()) return base::Error{fault};
+  const auto fault = reading<std::string>([&](SqlConnection& use) { return misfit(use); });
+  if (!fault) return base::Error{fault.error()};
+  health_.misfit_seen(*fault);
+  if (!fault->empty()) return base::Error{*fault};
   return {};
 }
 
-// A connection is not used before its schema has been looked at.
-void SqlStore::must_have_schema(SqlConnection& fresh) {
-  const std::string fault = schema_fault(read_schema(fresh));
-  health_.schema_seen(fault);
-  if (!fault.empty()) throw SqlError(Kind::schema, 0, fault);
+std::string SqlStore::misfit(SqlConnection& use) {
+  const std::string fault = schema_fault(read_schema(use));
+  return fault.empty() ? key_checks_.fault(use) : fault;
+}
+
+// A connection is not used before its schema has been looked at, and the keys have been compared
+// with what this database knows of them.
+void SqlStore::must_fit(SqlConnection& fresh) {
+  const std::string fault = misfit(fresh);
+  health_.misfit_seen(fault);
+  if (!fault.empty()) throw SqlError(Kind::misfit, 0, fault);
+}
+
+// Where the HSM was away when it was compared, that is made up for.
+std::shared_ptr<SqlConnection> SqlStore::usable() {
+  std::shared_ptr<SqlConnection> use = connection();
+  if (key_checks_.pending()) must_fit(*use);
+  return use;
 }
 
 }  // namespace db

@@ -12,6 +12,7 @@
 #include "base/crypto.h"
 #include "db/change_set.h"
 #include "db/health.h"
+#include "db/key_checks.h"
 #include "db/key_files.h"
 #include "db/record_memory.h"
 #include "db/seal.h"
@@ -31,8 +32,8 @@ enum class Fate { committed, not_committed, unknown };
 class SqlStore : public vault::Store {
  public:
   // All referenced objects outlive the store.
-  SqlStore(const Settings& settings, const FileKeyRing& keys, Health& health, RecordMemory& memory,
-           StagedTotal& staged_total);
+  SqlStore(const Settings& settings, const FileKeyRing& keys, KeyChecks& key_checks, Health& health,
+           RecordMemory& memory, StagedTotal& staged_total);
 
   vault::Outcome update(base::Now now, const std::function<bool(vault::RecordTx&)>& f) override;
   base::Result<base::Bytes> image(const vault::RecordId& owner,
@@ -56,7 +57,7 @@ class SqlStore : public vault::Store {
   vault::MessageScan& messages() override { return scan_; }
 
  protected:
-  // A connection whose schema has been checked; throws SqlError `lost` or `schema`. Whoever holds
+  // A connection that was told to must_fit(); throws SqlError `lost` or `misfit`. Whoever holds
   // it while its fiber waits keeps it, though another update may have dropped it meanwhile.
   virtual std::shared_ptr<SqlConnection> connection() = 0;
   virtual void disconnect() noexcept = 0;
@@ -67,8 +68,10 @@ class SqlStore : public vault::Store {
   // After `unknown`, and again before f is called anew: waits until the fate can be seen.
   virtual Fate look_up(const RecordWrite& write, const vault::OpId& op) = 0;
 
-  // Throws SqlError `schema` when it is not the one of this build; all stores of the factory know.
-  void must_have_schema(SqlConnection& fresh);
+  // Throws SqlError `misfit` when its schema is not the one of this build, or the keys are not
+  // those of this database; all stores of the factory know.
+  void must_fit(SqlConnection& fresh);
+  KeyChecks& key_checks() { return key_checks_; }
   const Settings& settings() const { return settings_; }
   Health& health() { return health_; }
 
@@ -93,6 +96,8 @@ class SqlStore : public vault::Store {
 
   std::optional<vault::Outcome> attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
                                         Retry& retry);
+  std::string misfit(SqlConnection& use);
+  std::shared_ptr<SqlConnection> usable();
   void remember(ChangeSet& changes);
   vault::Outcome broken(const char* why) noexcept;
   vault::Outcome run(base::Now now, const std::function<bool(SqlTx&)>& f);
@@ -101,6 +106,7 @@ class SqlStore : public vault::Store {
 
   const Settings& settings_;
   const FileKeyRing& keys_;
+  KeyChecks& key_checks_;
   Health& health_;
   RecordMemory& memory_;
   StagedTotal& staged_total_;

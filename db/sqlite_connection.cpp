@@ -148,7 +148,7 @@ SqliteConnection::SqliteConnection(const std::string& path, SqliteMode mode,
   if (mode == SqliteMode::create) {
     create_file(path);
   } else if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
-    throw SqlError(Kind::schema, 0,
+    throw SqlError(Kind::misfit, 0,
                    path + ": no database there; run: bipvault-ops --config FILE db init");
   }
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;

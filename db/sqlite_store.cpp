@@ -14,7 +14,7 @@ namespace {
 
 void must_have_schema(SqlConnection& connection) {
   const std::string fault = schema_fault(read_schema(connection));
-  if (!fault.empty()) throw SqlError(Kind::schema, 0, fault);
+  if (!fault.empty()) throw SqlError(Kind::misfit, 0, fault);
 }
 
 // Two changes of one record rest on the same version of it: the second cannot stand.
@@ -144,7 +144,11 @@ void CommitQueue::checkpoint_beside() {
 }
 
 SqliteConnection& CommitQueue::writer() {
-  if (!writer_) open_writer();
+  if (!writer_) {
+    open_writer();
+  } else if (!key_checks_.recorded()) {
+    key_checks_.record(*writer_);  // the HSM was away
+  }
   return *writer_;
 }
 
@@ -162,6 +166,7 @@ void CommitQueue::open_writer() {
   auto made = std::make_shared<SqliteConnection>(settings_.path, SqliteMode::write,
                                                  settings_.query_timeout_ms);
   must_have_schema(*made);
+  key_checks_.record(*made);
   made->defer_checkpoints();
   made->defer_syncs();
   if (!checkpointer_) {
@@ -223,7 +228,7 @@ std::shared_ptr<SqlConnection> SqliteStore::connection() {
   if (!reader_) {
     auto made = std::make_shared<SqliteConnection>(settings().path, SqliteMode::read,
                                                    settings().query_timeout_ms);
-    must_have_schema(*made);
+    must_fit(*made);
     reader_ = std::move(made);
   }
   return reader_;

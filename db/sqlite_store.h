@@ -23,7 +23,8 @@ namespace db {
 // log begins anew.
 class CommitQueue {
  public:
-  explicit CommitQueue(const Settings& settings) : settings_(settings) {}
+  CommitQueue(const Settings& settings, KeyChecks& key_checks)
+      : settings_(settings), key_checks_(key_checks) {}
 
   // Returns when the changes outlast a power failure, or, if they need not yet (ChangeSet), when
   // everybody sees them. Throws SqlError when they do not: `conflict` when they had to wait longer
@@ -61,6 +62,7 @@ class CommitQueue {
   void commit_together(SqliteConnection& connection, const Batch& batch);
 
   const Settings& settings_;
+  KeyChecks& key_checks_;
   enum class Checkpoint {
     none,
     beside,  // under way: the checkpointer is with the one who has set this
@@ -80,9 +82,9 @@ class CommitQueue {
 
 class SqliteStore : public SqlStore {
  public:
-  SqliteStore(const Settings& settings, const FileKeyRing& keys, Health& health,
-              RecordMemory& memory, StagedTotal& staged_total, CommitQueue& queue)
-      : SqlStore(settings, keys, health, memory, staged_total), queue_(queue) {}
+  SqliteStore(const Settings& settings, const FileKeyRing& keys, KeyChecks& key_checks,
+              Health& health, RecordMemory& memory, StagedTotal& staged_total, CommitQueue& queue)
+      : SqlStore(settings, keys, key_checks, health, memory, staged_total), queue_(queue) {}
 
  protected:
   std::shared_ptr<SqlConnection> connection() override;
@@ -101,17 +103,20 @@ class SqliteStoreFactory : public vault::StoreFactory {
                      base::Counters& counters)
       : settings_(settings),
         keys_(keys),
+        key_checks_(keys),
         health_(log, counters, settings.settled_after_ms, clock_),
-        queue_(settings_) {}
+        queue_(settings_, key_checks_) {}
 
   std::unique_ptr<vault::Store> open() override {
-    return std::make_unique<SqliteStore>(settings_, keys_, health_, memory_, staged_total_, queue_);
+    return std::make_unique<SqliteStore>(settings_, keys_, key_checks_, health_, memory_,
+                                         staged_total_, queue_);
   }
   CommitQueue& queue() { return queue_; }
 
  private:
   const Settings settings_;
   const FileKeyRing& keys_;
+  KeyChecks key_checks_;
   const base::SystemClock clock_;
   Health health_;
   RecordMemory memory_;

@@ -16,7 +16,7 @@ namespace {
 [[maybe_unused]] constexpr const char* kNoMySql =
     "this build has no MySQL store (built with BIPVAULT_MYSQL=OFF)";
 
-bool no_file_yet(const SqlError& error) { return error.kind() == SqlError::Kind::schema; }
+bool no_file_yet(const SqlError& error) { return error.kind() == SqlError::Kind::misfit; }
 
 // The tools' only use of time here: the date of a step, for people.
 std::int64_t today() { return base::SystemClock().now().utc_ms; }
@@ -40,7 +40,7 @@ std::unique_ptr<SqlConnection> open_connection(const Settings& settings, SqliteM
 std::unique_ptr<SqlConnection> open_current(const Settings& settings, SqliteMode mode) {
   auto connection = open_connection(settings, mode);
   const std::string fault = schema_fault(read_schema(*connection));
-  if (!fault.empty()) throw SqlError(SqlError::Kind::schema, 0, fault);
+  if (!fault.empty()) throw SqlError(SqlError::Kind::misfit, 0, fault);
   return connection;
 }
 

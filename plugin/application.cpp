@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "db/key_checks.h"
 #include "plugin/card_keys_file.h"
 #include "plugin/fading_alarm.h"
 #include "vault/housekeeping.h"
@@ -90,6 +91,21 @@ base::Status Application::assemble() {
   if (const base::Status passwords = load_passwords(config_); !passwords) return passwords;
   cards_ = std::make_unique<vault::CardService>(config_.vault, *key_ring_, log_, counters_);
   return {};
+}
+
+// In a thread that takes no signals, as everything else that talks to a database.
+base::Status Application::keys_fit() const {
+  std::string text;
+  base::Thread look;
+  const bool begun = look.start("bv-check", [&] {
+    for (const db::KeyFault& fault : db::foreign_keys(config_.store, *key_ring_)) {
+      text += base::cat(text.empty() ? "" : "\n", "[keys] ", fault.key, ": ", fault.text);
+    }
+  });
+  if (!begun) return base::Error{"the system gives no thread"};
+  look.join();
+  key_ring_->master_keys().release();
+  return text.empty() ? base::Status() : base::Status(base::Error{text});
 }
 
 base::Status Application::open_stores() {

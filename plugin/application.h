@@ -44,6 +44,8 @@ class Application {
   ~Application();
 
   base::Status start();
+  // Whether the keys are those that the database was used with; it need not be there.
+  base::Status keys_fit() const;
   base::Status reload(const config::Config& config);
   void drain();
   // False: a thread has not ended within the deadline; call again. After true nothing of start is

@@ -118,6 +118,10 @@ bv_status Lifecycle::check(const char* config_path, std::string& why) {
     why = application.error();
     return BV_E_INVALID;
   }
+  if (const base::Status fit = (*application)->keys_fit(); !fit) {
+    why = fit.error();
+    return BV_E_INVALID;
+  }
   return BV_OK;
 }
 

@@ -136,8 +136,9 @@ void Database::use_again() {
                             "history", "own_history"}) {
     connection->run(std::string("DELETE FROM ") + table);
   }
-  for (const char* table : {"reminders", "sms_out", "sms_segments", "sms_in", "wake_ups",
-                            "downlink_counters", "outbox", "instances", "jobs", "care_requests"}) {
+  for (const char* table :
+       {"reminders", "sms_out", "sms_segments", "sms_in", "wake_ups", "downlink_counters", "outbox",
+        "instances", "jobs", "care_requests", "key_checks"}) {
     connection->run(std::string("DELETE FROM ") + table);
   }
 #endif

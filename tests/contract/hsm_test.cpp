@@ -80,6 +80,27 @@ BOOST_AUTO_TEST_CASE(away_and_back) {
   BOOST_TEST((content(1) == second));
 }
 
+// Proves that an HSM that is away when a store is first used holds up nothing that needs no
+// content, and that its key is compared, or its value kept, once it is back.
+BOOST_AUTO_TEST_CASE(away_at_first) {
+  const char* const values = "SELECT COUNT(*) FROM key_checks";
+  use_hsm();
+  hsm.take_away();
+  create(iccid(1));
+  BOOST_TEST(ask(values) == "3");
+  hsm.bring_back();
+  BOOST_TEST(support::until([&] { return add(1, random_content(300)) == Outcome::committed; }));
+  BOOST_TEST(ask(values) == "4");
+  hsm.take_away();
+  use_hsm();
+  BOOST_TEST(read(iccid(1)).has_value());
+  raw("UPDATE key_checks SET check_value = X'0011' WHERE kind = 1 AND key_number = 2");
+  hsm.bring_back();
+  BOOST_TEST(support::until([&] { return !store->check().ok(); }));
+  BOOST_TEST(store->check().error().find("HSM token '") == 0u, store->check().error());
+  BOOST_TEST((add(1, random_content(300)) == Outcome::unavailable));
+}
+
 BOOST_AUTO_TEST_CASE(from_the_key_file) {
   for (unsigned i = 1; i <= 4; ++i) {
     create(iccid(i));

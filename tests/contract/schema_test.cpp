@@ -134,8 +134,9 @@ BOOST_FIXTURE_TEST_CASE(too_old, FreshFixture) {
   create(iccid(1));
   raw("DROP TABLE own_history");
   raw(on_sqlite() ? "DROP INDEX staged_part" : "DROP INDEX staged_part ON staged");
-  for (const char* table : {"reminders", "sms_out", "sms_segments", "sms_in", "wake_ups",
-                            "downlink_counters", "outbox", "instances", "jobs", "care_requests"}) {
+  for (const char* table :
+       {"reminders", "sms_out", "sms_segments", "sms_in", "wake_ups", "downlink_counters", "outbox",
+        "instances", "jobs", "care_requests", "key_checks"}) {
     raw(std::string("DROP TABLE ") + table);
   }
   raw(on_sqlite() ? "DROP INDEX records_suspended_at"

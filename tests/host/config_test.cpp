@@ -165,6 +165,23 @@ BOOST_FIXTURE_TEST_CASE(key_files_with_wrong_content, Fixture) {
   accepted();
 }
 
+// A key file of another vault: check says so, and a plugin that is started all the same serves
+// nobody.
+BOOST_FIXTURE_TEST_CASE(key_file_of_another_vault, Running) {
+  BOOST_TEST(guest.stop() == BV_OK);
+  workspace.put("pepper.keys", "1 " + std::string(64, 'a') + "\n");
+  Guest second(plugin_entry(), host);
+  const auto checked = second.check(workspace.config());
+  BOOST_TEST(checked.status == BV_E_INVALID);
+  const std::string fault = workspace.path("pepper.keys") + " does not belong to this database";
+  BOOST_TEST(checked.why.find(fault) != std::string::npos, checked.why);
+  BOOST_REQUIRE(second.init(workspace.config()).status == BV_OK);
+  BOOST_REQUIRE(second.start().status == BV_OK);
+  BOOST_TEST(support::wait_for([&] { return second.state() == "degraded"; }), second.health());
+  BOOST_TEST(host.logged(fault, BV_LOG_ERROR) == 1);
+  BOOST_TEST(second.stop() == BV_OK);
+}
+
 BOOST_FIXTURE_TEST_CASE(card_keys_with_wrong_content, Fixture) {
   const std::string header = "iccid,key_set,algorithm,kic,kid\n";
   const std::string row = TestCard().digits + ",1,aes," + std::string(32, '4');

@@ -67,6 +67,45 @@ BOOST_AUTO_TEST_CASE(a_missing_and_a_bad_key_file) {
   BOOST_TEST(contains(told, "pepper.keys:1: a line is NUMBER HEX64"), told.output);
 }
 
+// Proves that a key file of another vault is told wherever somebody looks, that a database that is
+// not there is no fault, and that new keys are taken when the old ones are given up.
+BOOST_AUTO_TEST_CASE(a_key_file_of_another_vault) {
+  const Laboratory lab;
+  const Laboratory other;
+  lab.set_up();
+  other.set_up();
+  const fs::path file = lab.path / "pepper.keys";
+  fs::rename(file, lab.path / "kept");
+  fs::copy_file(other.path / "pepper.keys", file);
+  const std::string fault = "pepper.keys does not belong to this database: pepper 1 is another key";
+  for (const Arguments& form :
+       {Arguments{"config", "check"}, Arguments{"--json", "config", "check"}}) {
+    const Ended told = lab.ops(form);
+    BOOST_TEST(told.code == 3);
+    BOOST_TEST(count(told, fault) == 1u, told.output);
+  }
+  BOOST_TEST(lab.ops({"db", "status"}).code == 1);
+  BOOST_TEST(contains(lab.ops({"db", "status"}), fault));
+  for (const Arguments& refused : {Arguments{"status"}, Arguments{"keys", "status"},
+                                   Arguments{"db", "check"}, Arguments{"import", "-"}}) {
+    const Ended told = lab.ops(refused, "iccid\n8986001234567890146\n");
+    BOOST_TEST(told.code == 4);
+    BOOST_TEST(contains(told, fault), told.output);
+  }
+  fs::rename(lab.path / "bipvault.db", lab.path / "elsewhere");
+  BOOST_TEST(lab.ops({"config", "check"}).code == 0);
+  fs::rename(lab.path / "elsewhere", lab.path / "bipvault.db");
+  fs::rename(lab.path / "kept", file);
+  BOOST_TEST(lab.ops({"config", "check"}).code == 0);
+  BOOST_TEST(lab.ops({"db", "status"}).code == 0);
+  fs::remove(file);
+  BOOST_TEST(lab.ops({"keys", "init"}).code == 1);
+  BOOST_TEST(lab.ops({"keys", "init", "--force"}).code == 0);
+  BOOST_TEST(lab.ops({"config", "check"}).code == 0);
+  BOOST_TEST(lab.ops({"import", "-"}, "iccid\n8986001234567890146\n").code == 0);
+  BOOST_TEST(lab.ops({"db", "check"}).code == 0);
+}
+
 // Proves that a configuration without a listener is warned of: it will do for some platforms only.
 BOOST_AUTO_TEST_CASE(no_listener) {
   const Laboratory lab;

@@ -1,0 +1,213 @@
+#include "db/key_checks.h"
+
+#include <algorithm>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "db/connect.h"
+#include "db/schema.h"
+#include "db/seal.h"
+
+namespace db {
+
+using base::cat;
+using Kind = SqlError::Kind;
+
+namespace {
+
+constexpr int kSchemaStep = 7;  // that made the table
+constexpr char kKnownText[] = "bipvault key check: known to all";
+
+const char* name_of(KeyKind kind) {
+  return kind == KeyKind::master ? "master key" : kind == KeyKind::pepper ? "pepper" : "audit key";
+}
+
+// Nobody else's message begins like this: subscribers' keys and entries of the history begin with
+// the random id of a record.
+base::Bytes binding_of(const KeyId& id) {
+  base::Writer writer;
+  return writer.text("bipvault key check")
+      .u8(static_cast<std::uint8_t>(id.kind))
+      .u32(id.number)
+      .take();
+}
+
+std::string joined(const std::vector<KeyFault>& faults) {
+  std::string all;
+  for (const KeyFault& fault : faults) all += (all.empty() ? "" : "; ") + fault.text;
+  return all;
+}
+
+std::map<KeyId, base::Bytes> kept_values(SqlConnection& use) {
+  std::map<KeyId, base::Bytes> values;
+  use.query("SELECT kind, key_number, check_value FROM key_checks", {}, [&](const Row& row) {
+    const KeyId id{static_cast<KeyKind>(row.number(0)), static_cast<std::uint32_t>(row.number(1))};
+    values[id] = row.blob(2);
+  });
+  return values;
+}
+
+void insert(SqlConnection& use, const std::map<KeyId, base::Bytes>& values) {
+  use.begin();
+  try {
+    for (const auto& [id, value] : values) {
+      use.execute("INSERT INTO key_checks (kind, key_number, check_value) VALUES (?, ?, ?)",
+                  {number(static_cast<int>(id.kind)), number(id.number), base::View(value)});
+    }
+    use.commit();
+  } catch (const SqlError& error) {
+    use.rollback();
+    if (error.kind() != Kind::constraint) throw;  // else another process was faster
+  } catch (...) {
+    use.rollback();
+    throw;
+  }
+}
+
+}  // namespace
+
+KeyChecks::KeyChecks(const FileKeyRing& keys) : keys_(keys) {
+  for (const std::uint32_t n : keys.master_keys().numbers()) ids_.push_back({KeyKind::master, n});
+  for (const auto& [n, key] : keys.peppers()) ids_.push_back({KeyKind::pepper, n});
+  for (const auto& [n, key] : keys.audit_keys()) ids_.push_back({KeyKind::audit, n});
+}
+
+std::vector<KeyFault> KeyChecks::faults(SqlConnection& use) {
+  std::vector<KeyId> missing;
+  return compare(use, missing);
+}
+
+std::string KeyChecks::fault(SqlConnection& use) { return joined(faults(use)); }
+
+void KeyChecks::record(SqlConnection& use) {
+  std::vector<KeyId> missing;
+  auto found = compare(use, missing);
+  if (found.empty() && !missing.empty()) {
+    Values values;
+    for (const KeyId& id : missing) {
+      try {
+        values[id] = value_of(id);
+      } catch (const SqlError& error) {
+        if (error.kind() != Kind::keys) throw;  // else the next one does it
+      }
+    }
+    if (!values.empty()) insert(use, values);
+    found = compare(use, missing);
+  }
+  if (!found.empty()) throw SqlError(Kind::misfit, 0, joined(found));
+}
+
+std::vector<KeyFault> KeyChecks::compare(SqlConnection& use, std::vector<KeyId>& missing) {
+  missing.clear();
+  std::vector<KeyFault> found;
+  const Values kept = kept_values(use);
+  const bool any_master = std::any_of(kept.begin(), kept.end(), [](const auto& value) {
+    return value.first.kind == KeyKind::master;
+  });
+  State state = State::recorded;
+  for (const KeyId& id : ids_) {
+    try {
+      const auto value = kept.find(id);
+      if (value == kept.end()) missing.push_back(id);
+      const bool provable = id.kind == KeyKind::master && !any_master;
+      const bool wrong =
+          value != kept.end() ? !fits(id, value->second) : provable && disproved(use, id.number);
+      if (wrong) found.push_back(fault_of(id));
+    } catch (const SqlError& error) {
+      if (error.kind() != Kind::keys) throw;
+      state = State::pending;
+    }
+  }
+  if (state == State::recorded && !(missing.empty() && found.empty())) state = State::unrecorded;
+  state_ = state;
+  return found;
+}
+
+bool KeyChecks::fits(const KeyId& id, const base::Bytes& value) {
+  const bool known = right_.with([&](const Values& right) {
+    const auto before = right.find(id);
+    return before != right.end() && before->second == value;
+  });
+  if (known) return true;
+  if (id.kind == KeyKind::master) {
+    const auto text = keys_.master_keys().unwrap(id.number, value, binding_of(id));
+    if (!text || !base::equal_constant_time(text->view(), base::as_bytes(kKnownText))) return false;
+  } else if (value != value_of(id)) {
+    return false;
+  }
+  right_.with([&](Values& right) { right[id] = value; });
+  return true;
+}
+
+// In a database from before there were values: content that names this master key, and none of it
+// opens. Of several, since a single one may be damaged.
+bool KeyChecks::disproved(SqlConnection& use, std::uint32_t master) {
+  std::vector<Sealed> some;
+  use.query(
+      "SELECT k.master, k.wrapped, i.id FROM images i, data_keys k "
+      "WHERE k.record_id = i.record_id AND k.place = i.place LIMIT 8",
+      {}, [&](const Row& row) {
+        Sealed sealed;
+        sealed.master = static_cast<std::uint32_t>(row.number(0));
+        sealed.wrapped = row.blob(1);
+        const base::Bytes id = row.blob(2);
+        if (id.size() == sealed.id.size()) std::copy(id.begin(), id.end(), sealed.id.begin());
+        if (sealed.master == master) some.push_back(std::move(sealed));
+      });
+  const Sealer sealer(keys_.master_keys());
+  return !some.empty() && std::none_of(some.begin(), some.end(), [&](const Sealed& sealed) {
+    return sealer.has_key(sealed);
+  });
+}
+
+// It may be in the database: of a key of 256 random bits neither an HMAC nor a sealed text tells
+// anything but whether a guess of the whole key was right.
+base::Bytes KeyChecks::value_of(const KeyId& id) const {
+  const base::Bytes binding = binding_of(id);
+  if (id.kind == KeyKind::master) {
+    return keys_.master_keys().wrap(id.number, base::as_bytes(kKnownText), binding);
+  }
+  const NumberedKeys& keys = id.kind == KeyKind::pepper ? keys_.peppers() : keys_.audit_keys();
+  const base::Sha256 mac = base::hmac_sha256(keys.at(id.number).view(), {base::View(binding)});
+  return {mac.begin(), mac.end()};
+}
+
+KeyFault KeyChecks::fault_of(const KeyId& id) const {
+  const KeyFiles& files = keys_.files();
+  const bool token = id.kind == KeyKind::master && keys_.master_keys().in_token(id.number);
+  const auto& [key, place] =
+      token ? std::pair{"pkcs11_token", "HSM token '" + files.token.token + "'"}
+      : id.kind == KeyKind::master
+          ? std::pair{"master_key_file", "key file " + files.master_key_file}
+      : id.kind == KeyKind::pepper
+          ? std::pair{"pepper_file", "key file " + files.pepper_file}
+          : std::pair{"audit_key_file", "key file " + files.audit_key_file};
+  return {key, cat(place, " does not belong to this database: ", name_of(id.kind), " ", id.number,
+                   " is another key than the one used before; bring the right ",
+                   token ? "token" : "file", " back")};
+}
+
+std::vector<KeyFault> foreign_keys(const Settings& settings, const FileKeyRing& keys) {
+  try {
+    return KeyChecks(keys).faults(*open_current(settings, SqliteMode::read));
+  } catch (const SqlError&) {
+    return {};
+  }
+}
+
+base::Status forget_keys(const Settings& settings, const std::vector<KeyKind>& kinds) {
+  const auto status = schema_status(settings);
+  if (!status) return base::Error{status.error()};
+  if (kinds.empty() || status->found < kSchemaStep) return {};
+  try {
+    const auto use = open_connection(settings, SqliteMode::write);
+    for (const KeyKind kind : kinds) {
+      use->execute("DELETE FROM key_checks WHERE kind = ?", {number(static_cast<int>(kind))});
+    }
+    return {};
+  } catch (const SqlError& error) {
+    return base::Error{error.text()};
+  }
+}
+
+}  // namespace db

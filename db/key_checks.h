@@ -1,0 +1,69 @@
+// Whether the keys at hand are those that the database was used with so far. Of each it keeps a
+// value (table key_checks): a well-formed key file of another system, or an old one, would make
+// every right key of a subscriber wrong, content that nobody can read later, and chains of history
+// that never verify again.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/guarded.h"
+#include "db/key_files.h"
+#include "db/settings.h"
+#include "db/sql.h"
+
+namespace db {
+
+// As in the table.
+enum class KeyKind : std::uint8_t { master = 1, pepper = 2, audit = 3 };
+
+struct KeyId {
+  KeyKind kind = KeyKind::master;
+  std::uint32_t number = 0;
+  auto operator<=>(const KeyId&) const = default;
+};
+
+// Shared by all stores of a factory; any thread, each with a connection of its own. What was
+// compared once is not computed again. The keys outlive it.
+class KeyChecks {
+ public:
+  explicit KeyChecks(const FileKeyRing& keys);
+
+  // Each key that is another than the one whose value is kept; a key without a value is none of
+  // them. Throws SqlError.
+  std::vector<KeyFault> faults(SqlConnection& use);
+  // The same in one line; empty: none.
+  std::string fault(SqlConnection& use);
+  // Keeps a value of each key that has none yet; of two processes the first one's stands. Throws
+  // SqlError, `misfit` for a fault. No transaction may be open.
+  void record(SqlConnection& use);
+  // All values were there, and right.
+  bool recorded() const { return state_ == State::recorded; }
+  // The HSM was away: its keys could not be compared, and nothing could be done with them.
+  bool pending() const { return state_ == State::pending; }
+
+ private:
+  using Values = std::map<KeyId, base::Bytes>;
+  enum class State { unrecorded, pending, recorded };
+
+  std::vector<KeyFault> compare(SqlConnection& use, std::vector<KeyId>& missing);
+  bool fits(const KeyId& id, const base::Bytes& value);
+  bool disproved(SqlConnection& use, std::uint32_t master);
+  base::Bytes value_of(const KeyId& id) const;
+  KeyFault fault_of(const KeyId& id) const;
+
+  const FileKeyRing& keys_;
+  std::vector<KeyId> ids_;
+  base::Guarded<Values> right_;
+  std::atomic<State> state_ = State::unrecorded;
+};
+
+// For tools. What faults() tells; nothing where the store cannot be reached or has another schema.
+std::vector<KeyFault> foreign_keys(const Settings& settings, const FileKeyRing& keys);
+// The keys of these kinds are lost, and the database is to be used with new ones.
+base::Status forget_keys(const Settings& settings, const std::vector<KeyKind>& kinds);
+
+}  // namespace db
