@@ -176,7 +176,8 @@ ProgramSpec make_program() {
             "Runs as the vault's own user until SIGTERM. Each call has a process of its own, and\n"
             "reads configuration and keys anew: a change counts from the next call. Its log goes\n"
             "to standard error: who has called what, never for which card.",
-            {}}}};
+            {}}},
+          kBadConfig};
 }
 
 }  // namespace

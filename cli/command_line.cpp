@@ -6,7 +6,9 @@
 #include <Poco/Util/OptionSet.h>
 
 #include <algorithm>
+#include <iterator>
 
+#include "base/log.h"
 #include "base/text.h"
 
 namespace cli {
@@ -16,15 +18,24 @@ namespace {
 using Poco::Util::Option;
 using Poco::Util::OptionSet;
 
-constexpr char kExitCodes[] =
-    "Exit codes:\n"
-    "  0  done\n"
-    "  1  refused or failed, or the output cannot be written\n"
-    "  2  wrong command line\n"
-    "  3  the configuration is wrong, or a key file is\n"
-    "  4  the store is not available; repeating is safe\n"
-    "  5  no record fits, or several do\n"
-    "  6  a limit is reached\n";
+constexpr const char* kExitCodes[] = {
+    "done",
+    "refused or failed, or the output cannot be written",
+    "wrong command line",
+    "the configuration is wrong, or a key file is",
+    "the store is not available; repeating is safe",
+    "no record fits, or several do",
+    "a limit is reached",
+};
+static_assert(std::size(kExitCodes) == kLimit + 1);
+
+std::string exit_codes_help(const ProgramSpec& program) {
+  std::string out = "Exit codes:\n";
+  for (int code = 0; code <= program.last_code; ++code) {
+    out += base::cat("  ", code, "  ", kExitCodes[code], "\n");
+  }
+  return out;
+}
 
 OptionSet option_set(const std::vector<OptionSpec>& specs) {
   OptionSet set;
@@ -198,12 +209,12 @@ std::string help(const ProgramSpec& program) {
     out += "  " + left + command.summary + "\n";
   }
   return out + "\n'" + program.name + " COMMAND --help' tells more.\n\nOptions:\n" +
-         options_help(program.options) + "\n" + kExitCodes;
+         options_help(program.options) + "\n" + exit_codes_help(program);
 }
 
 std::string help(const ProgramSpec& program, const CommandSpec& command) {
   return usage_line(program, command) + "\n" + command.text + "\n\nOptions:\n" +
-         options_help(with_program(program, command)) + "\n" + kExitCodes;
+         options_help(with_program(program, command)) + "\n" + exit_codes_help(program);
 }
 
 }  // namespace cli

@@ -43,6 +43,7 @@ struct ProgramSpec {
   std::string summary;
   std::vector<OptionSpec> options;  // before the subcommand
   std::vector<CommandSpec> commands;
+  ExitCode last_code = kLimit;  // --help lists the exit codes up to this one
 };
 
 struct CommandLine {
