@@ -10,11 +10,11 @@
 #include <csignal>
 #include <utility>
 
-#include "base/files.h"
 #include "bipvault/ext/check.h"
 #include "bipvault/ext/health.h"
 #include "host/json.h"
 #include "host/library.h"
+#include "host/ports_file.h"
 #include "host/services.h"
 
 namespace host {
@@ -72,7 +72,7 @@ class Runner {
   }
 
   ExitCode run() {
-    forget_ports();
+    ports_file_.begin();
     if (!load_card_keys() || !open_carrier() || !open_messenger() || !ready()) return failure_;
     if (!call("init", [&](bv_buffer* why) {
           return plugin_->init(plugin_, settings_.plugin_config.c_str(), why);
@@ -88,7 +88,7 @@ class Runner {
       serve();
     }
     const bool stopped = stop();
-    forget_ports();
+    ports_file_.remove();
     if (!stopped) return kFailed;
     plugin_->destroy(std::exchange(plugin_, nullptr));
     log_.info("host.ended", "ended");
@@ -250,7 +250,7 @@ class Runner {
   }
 
   bool write_ports() {
-    if (settings_.ports_file.empty()) return true;
+    if (!ports_file_.wanted()) return true;
     const std::string text = health();
     const auto ports = json_member(text, "ports");
     if (!ports) {
@@ -258,14 +258,9 @@ class Runner {
                  "ports_file cannot be written: the plugin does not tell its ports");
       return false;
     }
-    const base::Status written =
-        base::write_file_atomically(settings_.ports_file, cat(with_carried(*ports), "\n"), 0644);
+    const base::Status written = ports_file_.write(with_carried(*ports));
     if (!written) log_.error("host.ports_file", "ports_file: " + written.error());
     return written.ok();
-  }
-
-  void forget_ports() {
-    if (!settings_.ports_file.empty()) ::unlink(settings_.ports_file.c_str());
   }
 
   void serve() {
@@ -358,6 +353,7 @@ class Runner {
   Carrier carrier_;      // before the plugin can call it, until it cannot any more
   Messenger messenger_;  // the same
   Services services_;
+  PortsFile ports_file_{settings_.ports_file};
   std::string name_;
   bv_plugin* plugin_ = nullptr;
   ExitCode failure_ = kFailed;

@@ -78,7 +78,12 @@ def main(options):
             with_config(lab, {"bip": {"tcp": address}}, report, "port in use", address)
         lab.start()
         report.equal("all put right", lab.host.running(), True, "started")
+        first = lab.host
+        lab.start()
+        report.equal("a second one beside it, the first ended with", first.stop(), 0)
+        report.equal("ports file of the second", os.path.exists(lab.ports_file), True, show="")
         report.equal("ended with", lab.stop(), 0)
+        report.equal("ports file", os.path.exists(lab.ports_file), False, show="")
     report.end()
 
 
