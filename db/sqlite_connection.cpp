@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/log.h"
+#include "db/sqlite_log.h"
 
 namespace db {
 
@@ -181,7 +182,7 @@ SqliteConnection::SqliteConnection(const std::string& path, SqliteMode mode,
 
 SqliteConnection::~SqliteConnection() {
   cache_.reset();
-  sqlite3_close(handle_);
+  sqlite3_close(handle_);  // log_ is still there
 }
 
 void SqliteConnection::busy_timeout(std::int64_t ms) {
@@ -210,15 +211,16 @@ void SqliteConnection::defer_syncs() {
       log == nullptr || log->pMethods == nullptr) {
     return;
   }
-  log_ = log;
+  int page_size = 0;
+  query("PRAGMA page_size", {},
+        [&](const Row& row) { page_size = static_cast<int>(row.number(0)); });
+  log_ = std::make_unique<SqliteLog>(*log, page_size);
   // Also the log's name in its folder, which only the first sync of a file writes.
   must_sync_log();
   run("PRAGMA synchronous = NORMAL");
 }
 
-bool SqliteConnection::sync_log() noexcept {
-  return log_ == nullptr || log_->pMethods->xSync(log_, SQLITE_SYNC_NORMAL) == SQLITE_OK;
-}
+bool SqliteConnection::sync_log() noexcept { return log_ == nullptr || log_->sync(); }
 
 void SqliteConnection::empty_log() {
   bool busy = true;

@@ -7,9 +7,10 @@
 #include "db/sql.h"
 
 struct sqlite3;
-struct sqlite3_file;
 
 namespace db {
+
+class SqliteLog;
 
 enum class SqliteMode { read, write, create };  // create: makes the file, with mode 0600
 
@@ -65,7 +66,7 @@ class SqliteConnection : public SqlConnection {
   static int committed(void* self, sqlite3* handle, const char* database, int pages);
 
   sqlite3* handle_ = nullptr;
-  sqlite3_file* log_ = nullptr;  // of the connection, once syncs are deferred
+  std::unique_ptr<SqliteLog> log_;  // once syncs are deferred
   int log_pages_ = 0;
   std::unique_ptr<Cache> cache_;
 };
