@@ -29,10 +29,9 @@ std::size_t CatTpHash::operator()(const CatTpKey& key) const {
 }
 
 CatTpHalfOpen::CatTpHalfOpen(std::uint32_t most, std::uint32_t most_per_address,
-                             std::int64_t round_trip, const CatTpHash& hash)
+                             const CatTpHash& hash)
     : most_(most),
       most_per_address_(most_per_address),
-      round_trip_(round_trip),
       slots_(1),
       by_key_(8, hash),
       by_address_(8, hash) {}
@@ -52,22 +51,15 @@ std::uint32_t CatTpHalfOpen::place() {
   return static_cast<std::uint32_t>(slots_.size() - 1);
 }
 
-bool CatTpHalfOpen::make_room(const Address& address, base::Now now) {
-  if (most_ == 0) return false;
-  const auto source = by_address_.find(address);
-  const bool many = source != by_address_.end() && source->second.slots >= most_per_address_;
-  if (!many && by_key_.size() < most_) return true;
-  Slot& oldest = slots_[many ? source->second.oldest : slots_[0].newer];
-  if (many && now.mono_ms - oldest.born < round_trip_) return false;
-  remove(oldest);
-  ++displaced_;
-  return true;
-}
-
 CatTpHalfOpen::Slot* CatTpHalfOpen::add(const CatTpKey& key, base::Now now) {
-  if (!make_room(key.peer.address, now)) return nullptr;
+  if (most_ == 0) return nullptr;
+  const auto source = by_address_.find(key.peer.address);
+  if (source != by_address_.end() && source->second >= most_per_address_) return nullptr;
+  if (by_key_.size() >= most_) {
+    remove(slots_[slots_[0].newer]);
+    ++displaced_;
+  }
   const std::uint32_t index = place();
-  Source& source = by_address_[key.peer.address];
   Slot& slot = slots_[index];
   slot = {};
   slot.key = key;
@@ -75,11 +67,8 @@ CatTpHalfOpen::Slot* CatTpHalfOpen::add(const CatTpKey& key, base::Now now) {
   slot.older = slots_[0].older;
   slots_[slot.older].newer = index;
   slots_[0].older = index;
-  slot.older_there = source.newest;
-  if (source.newest != 0) slots_[source.newest].newer_there = index;
-  source.newest = index;
-  if (source.slots++ == 0) source.oldest = index;
   by_key_.emplace(key, index);
+  ++by_address_[key.peer.address];
   return &slot;
 }
 
@@ -87,11 +76,8 @@ void CatTpHalfOpen::remove(Slot& slot) {
   const auto index = static_cast<std::uint32_t>(&slot - slots_.data());
   slots_[slot.older].newer = slot.newer;
   slots_[slot.newer].older = slot.older;
-  const auto found = by_address_.find(slot.key.peer.address);
-  Source& source = found->second;
-  (slot.older_there == 0 ? source.oldest : slots_[slot.older_there].newer_there) = slot.newer_there;
-  (slot.newer_there == 0 ? source.newest : slots_[slot.newer_there].older_there) = slot.older_there;
-  if (--source.slots == 0) by_address_.erase(found);
+  const auto source = by_address_.find(slot.key.peer.address);
+  if (--source->second == 0) by_address_.erase(source);
   by_key_.erase(slot.key);
   free_.push_back(index);
 }

@@ -1,7 +1,5 @@
 // Links of which only a SYN has come: slots of fixed size, the oldest goes first, few for each
-// source address. Those of an address that have had time for a round trip make room for its next
-// ones: cards that open at the same moment do not drive each other out, and a flood delays the
-// cards behind an operator's NAT and shuts none out. One thread at a time.
+// source address. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -49,18 +47,14 @@ class CatTpHalfOpen {
     std::uint8_t identification[kMostIdentification] = {};
     std::uint32_t older = 0;  // places in the order of age, 0: none
     std::uint32_t newer = 0;
-    std::uint32_t older_there = 0;  // the same among those of its address
-    std::uint32_t newer_there = 0;
   };
   static_assert(sizeof(Slot) <= 128);
 
-  // `round_trip` in ms: what a slot is kept for at least, against others of its address.
-  CatTpHalfOpen(std::uint32_t most, std::uint32_t most_per_address, std::int64_t round_trip,
-                const CatTpHash& hash);
+  CatTpHalfOpen(std::uint32_t most, std::uint32_t most_per_address, const CatTpHash& hash);
 
   Slot* find(const CatTpKey& key);
-  // For a key that is not there. Null: too many of its address, all of them young. The oldest slot
-  // of its address or of all makes room; `displaced` counts them. Pointers hold until the next add.
+  // For a key that is not there. Null: too many of its address. The oldest slot of all makes room;
+  // `displaced` counts them. Pointers hold until the next add.
   Slot* add(const CatTpKey& key, base::Now now);
   void remove(Slot& slot);
   // Those that are older go; `expired` counts them.
@@ -73,21 +67,14 @@ class CatTpHalfOpen {
   std::uint64_t expired() const { return expired_; }
 
  private:
-  struct Source {
-    std::uint32_t slots = 0;
-    std::uint32_t oldest = 0;
-    std::uint32_t newest = 0;
-  };
   std::uint32_t place();
-  bool make_room(const Address& address, base::Now now);
 
   const std::uint32_t most_;
   const std::uint32_t most_per_address_;
-  const std::int64_t round_trip_;
   std::vector<Slot> slots_;  // 0 holds both ends of the order of age
   std::vector<std::uint32_t> free_;
   std::unordered_map<CatTpKey, std::uint32_t, CatTpHash> by_key_;
-  std::unordered_map<Address, Source, CatTpHash> by_address_;
+  std::unordered_map<Address, std::uint32_t, CatTpHash> by_address_;
   std::uint64_t displaced_ = 0;
   std::uint64_t expired_ = 0;
 };

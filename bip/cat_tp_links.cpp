@@ -32,8 +32,7 @@ CatTpLinks::CatTpLinks(const CatTpSettings& settings, std::function<std::uint64_
       random_(std::move(random)),
       hash_(random_(), random_()),
       links_(8, hash_),
-      half_open_(settings.half_open, settings.half_open_per_ip, settings.half_open_timeout / 10,
-                 hash_) {}
+      half_open_(settings.half_open, settings.half_open_per_ip, hash_) {}
 
 void CatTpLinks::feed(base::View datagram, const SocketPeer& from, base::Now now) {
   const auto pdu = decode_cat_tp(datagram);

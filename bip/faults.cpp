@@ -35,7 +35,7 @@ constexpr std::array<Info, kFaults> kInfo{{
     {"bip.cat_tp_malformed", base::Severity::info, "no CAT_TP PDU"},
     {"bip.cat_tp_refused", base::Severity::info, "a SYN opened no CAT_TP link"},
     {"bip.cat_tp_displaced", base::Severity::warning,
-     "more half-open CAT_TP links than [bip] half_open or half_open_per_ip: the oldest make room"},
+     "more half-open CAT_TP links than [bip] half_open: the oldest make room"},
     {"bip.cat_tp_unopened", base::Severity::info, "nothing followed a SYN in time"},
     {"bip.sessions_full", base::Severity::warning, "session limit reached, not accepting"},
     {"bip.accept_paused", base::Severity::warning, "out of descriptors, accepting paused"},

@@ -245,57 +245,6 @@ BOOST_AUTO_TEST_CASE(one_address_has_few_slots) {
   BOOST_TEST(server.links.open_links() == 1u);
 }
 
-// Those that have had time for a round trip make room, the oldest first, and those of other
-// addresses stay.
-BOOST_AUTO_TEST_CASE(old_slots_of_an_address_make_room) {
-  Server server;
-  const auto most = static_cast<std::uint16_t>(server.settings.half_open_per_ip);
-  server.feed(server.syn(1), peer(8, 1));
-  for (std::uint16_t port = 0; port < most; ++port) server.feed(server.syn(1), peer(9, port));
-  BOOST_TEST(server.sent().size() == most + 1u);
-  server.now.mono_ms += server.settings.half_open_timeout / 10 - 1;
-  server.feed(server.syn(1), peer(9, 500));
-  BOOST_TEST(server.sent().empty());
-  server.now.mono_ms += 1;
-  for (std::uint16_t port = 0; port < most; ++port) {
-    server.open(peer(9, static_cast<std::uint16_t>(600 + port)), 1);
-  }
-  BOOST_TEST(server.links.open_links() == most);
-  BOOST_TEST(server.links.counts().displaced == 1u);  // who opens gives its slot back
-  for (std::uint16_t port = 0; port < 2 * most; ++port) {
-    server.feed(server.syn(1), peer(9, static_cast<std::uint16_t>(700 + port)));
-  }
-  BOOST_TEST(server.links.counts().displaced == most);
-  BOOST_TEST(server.links.half_open() == most + 1u);
-  server.now.mono_ms = server.links.deadline();
-  server.links.on_deadline(server.now);
-  BOOST_TEST(server.links.half_open() == most);
-  BOOST_TEST(server.links.counts().unopened == 1u);
-}
-
-// A forged SYN every 40 ms keeps the slots of an address taken. A card behind it repeats its own
-// every two seconds or so.
-BOOST_AUTO_TEST_CASE(a_flood_from_a_card_s_own_address_delays_it) {
-  Server server;
-  const auto forge = [&](std::int64_t until) {
-    for (; server.now.mono_ms < until; server.now.mono_ms += 40) {
-      server.links.on_deadline(server.now);
-      server.feed(server.syn(1), peer(9, static_cast<std::uint16_t>(server.random())));
-    }
-    server.sent();
-  };
-  forge(server.now.mono_ms + 60'000);
-  for (std::uint16_t card = 0; card < 20; ++card) {
-    int tries = 0;
-    do {
-      forge(server.now.mono_ms + 1'800 + static_cast<std::int64_t>(server.random() % 400));
-      server.feed(server.syn(1, 2), peer(9, card));
-      ++tries;
-    } while (server.sent().empty() && tries < 30);
-    BOOST_TEST(tries < 30);
-  }
-}
-
 // A stranger who believes in a link is told the truth, by no more than he sent; bare
 // acknowledgements, which are smaller than an RST, and RSTs are not answered.
 BOOST_AUTO_TEST_CASE(strangers) {
