@@ -59,20 +59,17 @@ void CommitQueue::with_writer(const std::function<void(SqliteConnection&)>& f) {
 }
 
 bool CommitQueue::join(Member& own) {
-  bool due = false;
   const auto work = [&](base::Together<Member>::Group& group) {
     lead(group.wishes());
     const std::shared_ptr<SqliteConnection> used = writer_if_any();
-    due = checkpoint_is_due();
+    if (used) checkpoints_.committed(*used);
     group.hand_over();
     group.release([](const Member& member) {
       return member.error || member.changes == nullptr || !member.changes->must_last();
     });
     if (!group.wishes().empty()) make_last(group.wishes(), used);
   };
-  const bool done = group_.join(own, own.deadline - Clock::now(), work);
-  if (due) checkpoint_beside();
-  return done;
+  return group_.join(own, own.deadline - Clock::now(), work);
 }
 
 void CommitQueue::lead(const Batch& batch) noexcept {
@@ -117,32 +114,6 @@ void CommitQueue::sync(const std::vector<Sync*>& syncs) {
   for (Sync* sync : syncs) sync->done = true;
 }
 
-// Asked by the leader. Does the rest of one that was made beside; true: the next is to be begun.
-bool CommitQueue::checkpoint_is_due() {
-  if (!writer_) return false;
-  const int pages = writer_->log_pages();
-  if (pages < SqliteConnection::kCheckpointPages) due_pages_ = SqliteConnection::kCheckpointPages;
-  switch (checkpoint_.load()) {
-    case Checkpoint::none:
-      if (pages < due_pages_) return false;
-      checkpoint_ = Checkpoint::beside;
-      return true;
-    case Checkpoint::beside:
-      return false;
-    case Checkpoint::rest:
-      writer_->checkpoint();
-      // Readers may keep the log from beginning anew: it is not tried again with every commit.
-      due_pages_ = pages + SqliteConnection::kCheckpointPages / 4;
-      checkpoint_ = Checkpoint::none;
-  }
-  return false;
-}
-
-void CommitQueue::checkpoint_beside() {
-  checkpointer_->checkpoint();
-  checkpoint_ = Checkpoint::rest;
-}
-
 SqliteConnection& CommitQueue::writer() {
   if (!writer_) {
     open_writer();
@@ -167,11 +138,8 @@ void CommitQueue::open_writer() {
                                                  settings_.query_timeout_ms);
   must_have_schema(*made);
   key_checks_.record(*made);
-  made->defer_checkpoints();
+  checkpoints_.begin(*made);
   made->defer_syncs();
-  if (!checkpointer_) {
-    checkpointer_ = std::make_unique<SqliteConnection>(settings_.path, SqliteMode::read, 0);
-  }
   writer_ = std::move(made);
 }
 

@@ -12,19 +12,18 @@
 #include "base/together.h"
 #include "db/health.h"
 #include "db/sql_store.h"
+#include "db/sqlite_checkpoints.h"
 #include "db/sqlite_connection.h"
 
 namespace db {
 
-// Any thread; no thread of its own. What waits together is committed together, and then, while the
-// next group commits, made to last by one sync of the log. Checkpoints are not part of a commit, so
-// that nobody waits for them: who has led a group writes most of the log back when others are
-// committing already, and the next leader the little that they have added meanwhile, so that the
-// log begins anew.
+// Any thread. What waits together is committed together, and then, while the next group commits,
+// made to last by one sync of the log. Checkpoints are not part of a commit, so that nobody waits
+// for them.
 class CommitQueue {
  public:
   CommitQueue(const Settings& settings, KeyChecks& key_checks)
-      : settings_(settings), key_checks_(key_checks) {}
+      : settings_(settings), key_checks_(key_checks), checkpoints_(settings.path) {}
 
   // Returns when the changes outlast a power failure, or, if they need not yet (ChangeSet), when
   // everybody sees them. Throws SqlError when they do not: `conflict` when they had to wait longer
@@ -55,24 +54,14 @@ class CommitQueue {
   SqliteConnection& writer();
   std::shared_ptr<SqliteConnection> writer_if_any() noexcept;
   void open_writer();
-  bool checkpoint_is_due();
-  void checkpoint_beside();
   void commit_batch(const Batch& batch) noexcept;
   // In an open transaction.
   void commit_together(SqliteConnection& connection, const Batch& batch);
 
   const Settings& settings_;
   KeyChecks& key_checks_;
-  enum class Checkpoint {
-    none,
-    beside,  // under way: the checkpointer is with the one who has set this
-    rest,    // for the next leader
-  };
-
-  std::shared_ptr<SqliteConnection> writer_;            // the leader's alone
-  int due_pages_ = SqliteConnection::kCheckpointPages;  // the leader's alone
-  std::unique_ptr<SqliteConnection> checkpointer_;
-  std::atomic<Checkpoint> checkpoint_ = Checkpoint::none;
+  std::shared_ptr<SqliteConnection> writer_;  // the leader's alone
+  SqliteCheckpoints checkpoints_;             // the leader's alone
   // A sync has failed: what the log holds may have gaps on the disk, and what is added to it might
   // be lost with them, until it has begun anew.
   std::atomic<bool> log_in_doubt_ = false;
