@@ -215,6 +215,8 @@ void SqliteConnection::defer_syncs() {
   query("PRAGMA page_size", {},
         [&](const Row& row) { page_size = static_cast<int>(row.number(0)); });
   log_ = std::make_unique<SqliteLog>(*log, page_size);
+  sqlite3_rollback_hook(
+      handle_, [](void* written) { static_cast<SqliteLog*>(written)->rolled_back(); }, log_.get());
   // Also the log's name in its folder, which only the first sync of a file writes.
   must_sync_log();
   run("PRAGMA synchronous = NORMAL");

@@ -46,7 +46,7 @@ SqliteLog::SqliteLog(sqlite3_file& file, int page_size)
   methods_.xClose = [](sqlite3_file* f) {
     const SqliteLog& self = of(f);
     f->pMethods = &self.real_;
-    return self.real_.xClose(f);  // nothing of a transaction that was committed is still here
+    return self.real_.xClose(f);  // what is still here belongs to no transaction
   };
   file_.pMethods = &methods_;
 }
@@ -58,17 +58,24 @@ SqliteLog& SqliteLog::of(sqlite3_file* file) {
 bool SqliteLog::sync() noexcept { return real_.xSync(&file_, SQLITE_SYNC_NORMAL) == SQLITE_OK; }
 
 int SqliteLog::write(base::View octets, sqlite3_int64 offset) {
-  const auto end = begin_ + static_cast<sqlite3_int64>(gathered_.size());
-  if (offset != end || gathered_.size() + octets.size() > kMost) {
+  const bool goes_on = offset == end_ && octets.size() <= kMost && known(octets.size(), offset);
+  if (!goes_on || gathered_.size() + octets.size() > kMost) {
     if (const int code = flush(); code != SQLITE_OK) return code;
-    if (octets.size() > kMost) {
-      return real_.xWrite(&file_, octets.data(), static_cast<int>(octets.size()), offset);
-    }
-    begin_ = offset;
   }
   const bool ends = std::exchange(last_frame_, is_commit(octets, offset));
+  end_ = offset + static_cast<sqlite3_int64>(octets.size());
+  if (!goes_on) {
+    return real_.xWrite(&file_, octets.data(), static_cast<int>(octets.size()), offset);
+  }
   gathered_.insert(gathered_.end(), octets.begin(), octets.end());
   return ends ? flush() : SQLITE_OK;
+}
+
+bool SqliteLog::known(std::size_t size, sqlite3_int64 offset) const {
+  const sqlite3_int64 in_frame = (offset - kLogHeader) % frame_size_;
+  return in_frame == 0 ? size == kFrameHeader
+                       : in_frame == static_cast<sqlite3_int64>(kFrameHeader) &&
+                             size == static_cast<std::size_t>(frame_size_) - kFrameHeader;
 }
 
 bool SqliteLog::is_commit(base::View octets, sqlite3_int64 offset) const {
@@ -79,8 +86,7 @@ bool SqliteLog::is_commit(base::View octets, sqlite3_int64 offset) const {
 int SqliteLog::flush() {
   if (gathered_.empty()) return SQLITE_OK;
   const auto size = static_cast<int>(gathered_.size());
-  const int code = real_.xWrite(&file_, gathered_.data(), size, begin_);
-  begin_ += size;
+  const int code = real_.xWrite(&file_, gathered_.data(), size, end_ - size);
   gathered_.clear();
   return code;
 }

@@ -8,9 +8,12 @@
 
 namespace db {
 
-// Stands between a connection and the file of its log. What belongs to a transaction is in the file
-// before SQLite is told that its last page is written, so that a fault is told to it, and before
-// anybody else can look for it there. https://www.sqlite.org/fileformat2.html#walformat
+// Stands between a connection and the file of its log, and keeps back only headers and pages of
+// frames that continue the write before them. All that belongs to a transaction is in the file when
+// SQLite's last write for it returns, which is the page of a frame that says so, or a header of
+// such a frame once more (when pages of the transaction were in the log before its end and have
+// changed since): so that a fault is told to SQLite, and before anybody else can look for it there.
+// https://www.sqlite.org/fileformat2.html#walformat
 class SqliteLog {
  public:
   // `file` is the log of a connection that outlasts neither this object nor the file's closing;
@@ -19,6 +22,9 @@ class SqliteLog {
   SqliteLog(const SqliteLog&) = delete;
   SqliteLog& operator=(const SqliteLog&) = delete;
 
+  // Its connection's transaction has come to nothing, and nobody will look for what it has written;
+  // others may have written in its place.
+  void rolled_back() { gathered_.clear(); }
   // What has been committed outlasts a power failure. Any thread, also while the connection is used
   // by another one. False: it may not.
   bool sync() noexcept;
@@ -32,6 +38,7 @@ class SqliteLog {
 
   int write(base::View octets, sqlite3_int64 offset);
   int flush();
+  bool known(std::size_t size, sqlite3_int64 offset) const;
   bool is_commit(base::View octets, sqlite3_int64 offset) const;
 
   sqlite3_file& file_;
@@ -40,7 +47,7 @@ class SqliteLog {
   Methods methods_;
 
   base::Bytes gathered_;
-  sqlite3_int64 begin_ = 0;  // where it belongs
+  sqlite3_int64 end_ = 0;    // where it, or else the last write, ends
   bool last_frame_ = false;  // the frame that is being written ends a transaction
 };
 
