@@ -172,14 +172,17 @@ std::string in_use_already(const config::Config& config, const db::TokenKeys* to
 
 // A first key where the HSM has none.
 base::Result<std::vector<std::string>> create_keys(const config::Config& config,
-                                                   db::TokenKeys* token) {
-  auto created = db::create_key_files(config.keys);
+                                                   db::TokenKeys* token,
+                                                   const db::FirstNumbers& numbers) {
+  auto created = db::create_key_files(config.keys, numbers);
   const bool has_file =
       base::check_secret_file(config.keys.master_key_file).state != base::SecretFile::missing;
   if (!created || token == nullptr || has_file || !token->numbers().empty()) return created;
-  if (const base::Status made = token->create(1); !made) return base::Error{made.error()};
+  if (const base::Status made = token->create(numbers.master); !made)
+    return base::Error{made.error()};
   std::vector<std::string> all = created.take();
-  all.push_back(cat("master key 1 in HSM token '", config.keys.token.token, "'"));
+  all.push_back(
+      cat("master key ", numbers.master, " in HSM token '", config.keys.token.token, "'"));
   return all;
 }
 
@@ -204,13 +207,15 @@ int keys_init(Tool& tool) {
     token = opened.take();
   }
   const bool force = tool.line().has("force");
+  db::FirstNumbers numbers;
   if (force) {
-    const auto reached = db::schema_status(config->store);
-    if (!reached) {
-      return tool.fail(kUnavailable, reached.error() +
+    const auto unused = db::unused_numbers(config->store);
+    if (!unused) {
+      return tool.fail(kUnavailable, unused.error() +
                                          "; --force needs the database, which knows "
                                          "the lost keys");
     }
+    numbers = *unused;
   }
   const std::string in_use = force ? "" : in_use_already(*config, token.get());
   if (!in_use.empty()) {
@@ -219,7 +224,7 @@ int keys_init(Tool& tool) {
                                   "ones (--force) would make every customer's key wrong, or "
                                   "the stored content unreadable");
   }
-  const auto created = create_keys(*config, token.get());
+  const auto created = create_keys(*config, token.get(), numbers);
   if (!created) return tool.fail(kFailed, created.error());
   if (const base::Status done = force ? forget_lost(*config, *created) : base::Status(); !done) {
     return tool.fail(kUnavailable, done.error() + "; remove what was created and repeat it");

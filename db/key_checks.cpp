@@ -144,15 +144,15 @@ bool KeyChecks::fits(const KeyId& id, const base::Bytes& value) {
 bool KeyChecks::disproved(SqlConnection& use, std::uint32_t master) {
   std::vector<Sealed> some;
   use.query(
-      "SELECT k.master, k.wrapped, i.id FROM images i, data_keys k "
-      "WHERE k.record_id = i.record_id AND k.place = i.place LIMIT 8",
-      {}, [&](const Row& row) {
+      "SELECT k.wrapped, i.id FROM images i, data_keys k "
+      "WHERE k.record_id = i.record_id AND k.place = i.place AND k.master = ? LIMIT 8",
+      {number(master)}, [&](const Row& row) {
         Sealed sealed;
-        sealed.master = static_cast<std::uint32_t>(row.number(0));
-        sealed.wrapped = row.blob(1);
-        const base::Bytes id = row.blob(2);
+        sealed.master = master;
+        sealed.wrapped = row.blob(0);
+        const base::Bytes id = row.blob(1);
         if (id.size() == sealed.id.size()) std::copy(id.begin(), id.end(), sealed.id.begin());
-        if (sealed.master == master) some.push_back(std::move(sealed));
+        some.push_back(std::move(sealed));
       });
   const Sealer sealer(keys_.master_keys());
   return !some.empty() && std::none_of(some.begin(), some.end(), [&](const Sealed& sealed) {
@@ -192,6 +192,29 @@ std::vector<KeyFault> foreign_keys(const Settings& settings, const FileKeyRing& 
     return KeyChecks(keys).faults(*open_current(settings, SqliteMode::read));
   } catch (const SqlError&) {
     return {};
+  }
+}
+
+base::Result<FirstNumbers> unused_numbers(const Settings& settings) {
+  const auto status = schema_status(settings);
+  if (!status) return base::Error{status.error()};
+  FirstNumbers numbers;
+  if (status->found == 0) return numbers;
+  const auto above = [](SqlConnection& use, std::uint32_t& number, std::string_view sql) {
+    use.query(sql, {}, [&](const Row& row) {
+      if (!row.null(0)) number = std::max(number, static_cast<std::uint32_t>(row.number(0)) + 1);
+    });
+  };
+  try {
+    const auto use = open_connection(settings, SqliteMode::read);
+    above(*use, numbers.master, "SELECT MAX(master) FROM data_keys");
+    above(*use, numbers.pepper, "SELECT MAX(pepper) FROM records");
+    if (status->found < kSchemaStep) return numbers;
+    above(*use, numbers.master, "SELECT MAX(key_number) FROM key_checks WHERE kind = 1");
+    above(*use, numbers.pepper, "SELECT MAX(key_number) FROM key_checks WHERE kind = 2");
+    return numbers;
+  } catch (const SqlError& error) {
+    return base::Error{error.text()};
   }
 }
 

@@ -63,6 +63,9 @@ class KeyChecks {
 
 // For tools. What faults() tells; nothing where the store cannot be reached or has another schema.
 std::vector<KeyFault> foreign_keys(const Settings& settings, const FileKeyRing& keys);
+// Above all numbers that the database has seen: what was made with a lost key must not be taken for
+// made with the one that comes in its place.
+base::Result<FirstNumbers> unused_numbers(const Settings& settings);
 // The keys of these kinds are lost, and the database is to be used with new ones.
 base::Status forget_keys(const Settings& settings, const std::vector<KeyKind>& kinds);
 

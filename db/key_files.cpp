@@ -111,7 +111,8 @@ base::Result<MasterKeys> with_token_keys(const KeyFiles& files, NumberedKeys in_
 }
 
 // True: created. False: there is one already.
-base::Result<bool> create_key_file(const std::string& path, const char* what) {
+base::Result<bool> create_key_file(const std::string& path, const char* what,
+                                   std::uint32_t number) {
   if (path.empty()) return base::Error{base::cat("no ", what, " is configured")};
   const Descriptor file{
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
@@ -126,7 +127,8 @@ base::Result<bool> create_key_file(const std::string& path, const char* what) {
   auto key = base::random_array<kKeySize>();
   std::string hex = base::to_hex(key);
   base::Bytes line;
-  const std::string head = base::cat("# Bipvault: ", what, ". NUMBER HEX64, one key a line.\n1 ");
+  const std::string head =
+      base::cat("# Bipvault: ", what, ". NUMBER HEX64, one key a line.\n", number, " ");
   line.reserve(head.size() + hex.size() + 1);
   line.insert(line.end(), head.begin(), head.end());
   line.insert(line.end(), hex.begin(), hex.end());
@@ -203,16 +205,17 @@ base::Result<base::Secret> read_secret_file(const std::string& path) {
   return base::Secret(content);
 }
 
-base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files) {
-  const std::pair<const std::string*, const char*> wanted[] = {
-      {&files.master_key_file, "master key file"},
-      {&files.pepper_file, "pepper file"},
-      {&files.audit_key_file, "audit key file"},
+base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files,
+                                                        const FirstNumbers& numbers) {
+  const std::tuple<const std::string*, const char*, std::uint32_t> wanted[] = {
+      {&files.master_key_file, "master key file", numbers.master},
+      {&files.pepper_file, "pepper file", numbers.pepper},
+      {&files.audit_key_file, "audit key file", 1},
   };
   std::vector<std::string> created;
-  for (const auto& [path, what] : wanted) {
+  for (const auto& [path, what, number] : wanted) {
     if (path == &files.master_key_file && !files.token.module.empty()) continue;
-    const auto made = create_key_file(*path, what);
+    const auto made = create_key_file(*path, what, number);
     if (!made) return base::Error{made.error()};
     if (*made) created.push_back(*path);
   }

@@ -53,10 +53,17 @@ class FileKeyRing : public vault::KeyRing {
   NumberedKeys audit_;
 };
 
-// Creates the files that do not exist, each with one random key under number 1 and mode 0600;
-// an existing file is left alone, a symbolic link refused. Where there is a token no file of master
-// keys is made. Returns the paths created.
-base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files);
+// What first keys are numbered; the audit key is always 1.
+struct FirstNumbers {
+  std::uint32_t master = 1;
+  std::uint32_t pepper = 1;
+};
+
+// Creates the files that do not exist, each with one random key and mode 0600; an existing file is
+// left alone, a symbolic link refused. Where there is a token no file of master keys is made.
+// Returns the paths created.
+base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files,
+                                                        const FirstNumbers& numbers = {});
 
 // The keys of one file.
 base::Result<NumberedKeys> read_key_file(const std::string& path, bool may_be_empty = false);

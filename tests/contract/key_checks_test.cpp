@@ -1,6 +1,7 @@
 // Key files that are well-formed and of another database: nothing is read or written under them,
 // the reason names the file and the number, and with the right file all is as it was.
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "db/key_checks.h"
@@ -196,6 +197,58 @@ BOOST_AUTO_TEST_CASE(content_without_values) {
   Instance right(database, load());
   BOOST_TEST((right.bump(1) == Outcome::committed));
   BOOST_TEST(values() == "3");
+}
+
+// Proves that each of several master keys is told by what was stored under it.
+BOOST_AUTO_TEST_CASE(content_of_several_keys) {
+  for (unsigned i = 1; i <= 10; ++i) {
+    create(iccid(i));
+    add_image(i);
+  }
+  BOOST_REQUIRE(db::add_key(files.master_key_file).ok());
+  {
+    Instance rotated(database, load());
+    const auto content = random_content(200);
+    BOOST_TEST((rotated.store->update({1'000, 1'764'000'000'000}, [&](RecordTx& tx) {
+      vault::Record& record = *tx.find(iccid(10));
+      tx.add_image(record, image_of(record, content, 8), content);
+      return true;
+    }) == Outcome::committed));
+  }
+  raw("DELETE FROM key_checks");
+  const Ring right = load();
+  bring_back(&db::KeyFiles::master_key_file);
+  BOOST_REQUIRE(db::add_key(files.master_key_file).ok());
+  Instance wrong(database, load());
+  BOOST_TEST(contains(wrong.fault(), "master key 2 is another key"));
+  BOOST_TEST(db::foreign_keys(database.settings(), *right).empty());
+}
+
+// Proves that what comes in the place of lost keys is not taken for them: content is there, and
+// opens when its key is found again after all.
+BOOST_AUTO_TEST_CASE(lost_and_found) {
+  create(iccid(1));
+  add_image(1);
+  commit([](RecordTx& tx) { tx.find(iccid(1))->pepper = 4; });
+  const auto numbers = db::unused_numbers(database.settings());
+  BOOST_REQUIRE(numbers.ok());
+  BOOST_TEST(numbers->master == 2u);
+  BOOST_TEST(numbers->pepper == 5u);
+  for (const Kind& kind : {kKinds[0], kKinds[1]}) std::filesystem::remove(files.*kind.file);
+  BOOST_REQUIRE(db::create_key_files(files, *numbers).ok());
+  BOOST_REQUIRE(
+      db::forget_keys(database.settings(), {db::KeyKind::master, db::KeyKind::pepper}).ok());
+  {
+    Instance fresh(database, load());
+    BOOST_TEST(fresh.fault() == "");
+    BOOST_TEST((fresh.bump(1) == Outcome::committed));
+  }
+  std::ifstream old(key_files().master_key_file);
+  std::ofstream(files.master_key_file, std::ios::app) << old.rdbuf();
+  Instance both(database, load());
+  BOOST_TEST(both.fault() == "");
+  const auto images = both.store->image(read(iccid(1))->id, this->images(iccid(1)).front());
+  BOOST_TEST(images.ok());
 }
 
 // Proves that after keys were given up new ones are taken, and that an instance that still runs

@@ -101,6 +101,9 @@ BOOST_AUTO_TEST_CASE(a_key_file_of_another_vault) {
   fs::remove(file);
   BOOST_TEST(lab.ops({"keys", "init"}).code == 1);
   BOOST_TEST(lab.ops({"keys", "init", "--force"}).code == 0);
+  std::ifstream made(file);
+  const std::string text(std::istreambuf_iterator<char>(made), {});
+  BOOST_TEST(text.find("\n2 ") != std::string::npos);
   BOOST_TEST(lab.ops({"config", "check"}).code == 0);
   BOOST_TEST(lab.ops({"import", "-"}, "iccid\n8986001234567890146\n").code == 0);
   BOOST_TEST(lab.ops({"db", "check"}).code == 0);
