@@ -89,6 +89,7 @@ struct ChangeSet {
 
   bool empty() const;
   bool only_records() const;
+  bool has_content() const { return !image_adds.empty() || !part_adds.empty(); }
   // False: all that a failure of the power or the server could take back is that a session had
   // begun, which it ends anyway, and the replay counter that the session has used so far. Nothing
   // that a session brings about comes without its counter: on SQLite a commit that must last makes

@@ -72,6 +72,10 @@ KeyChecks::KeyChecks(const FileKeyRing& keys) : keys_(keys) {
   for (const auto& [n, key] : keys.audit_keys()) ids_.push_back({KeyKind::audit, n});
 }
 
+bool KeyChecks::recorded() const {
+  return state_ == State::recorded && token_generation_ == keys_.master_keys().token_generation();
+}
+
 std::vector<KeyFault> KeyChecks::faults(SqlConnection& use) {
   std::vector<KeyId> missing;
   return compare(use, missing);
@@ -100,6 +104,8 @@ void KeyChecks::record(SqlConnection& use) {
 std::vector<KeyFault> KeyChecks::compare(SqlConnection& use, std::vector<KeyId>& missing) {
   missing.clear();
   std::vector<KeyFault> found;
+  const std::uint64_t generation = keys_.master_keys().token_generation();
+  if (generation != token_generation_) forget_token();
   const Values kept = kept_values(use);
   const bool any_master = std::any_of(kept.begin(), kept.end(), [](const auto& value) {
     return value.first.kind == KeyKind::master;
@@ -118,9 +124,19 @@ std::vector<KeyFault> KeyChecks::compare(SqlConnection& use, std::vector<KeyId>&
       state = State::pending;
     }
   }
+  if (state == State::recorded) token_generation_ = generation;
   if (state == State::recorded && !(missing.empty() && found.empty())) state = State::unrecorded;
   state_ = state;
   return found;
+}
+
+void KeyChecks::forget_token() {
+  right_.with([&](Values& right) {
+    std::erase_if(right, [&](const auto& value) {
+      return value.first.kind == KeyKind::master &&
+             keys_.master_keys().in_token(value.first.number);
+    });
+  });
 }
 
 bool KeyChecks::fits(const KeyId& id, const base::Bytes& value) {

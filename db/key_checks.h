@@ -27,7 +27,8 @@ struct KeyId {
 };
 
 // Shared by all stores of a factory; any thread, each with a connection of its own. What was
-// compared once is not computed again. The keys outlive it.
+// compared once is not computed again, but for keys in an HSM that was lost meanwhile. The keys
+// outlive it.
 class KeyChecks {
  public:
   explicit KeyChecks(const FileKeyRing& keys);
@@ -40,16 +41,22 @@ class KeyChecks {
   // Keeps a value of each key that has none yet; of two processes the first one's stands. Throws
   // SqlError, `misfit` for a fault. No transaction may be open.
   void record(SqlConnection& use);
-  // All values were there, and right.
-  bool recorded() const { return state_ == State::recorded; }
-  // The HSM was away: its keys could not be compared, and nothing could be done with them.
-  bool pending() const { return state_ == State::pending; }
+  // All values were there, and right, and the HSM was not lost since.
+  bool recorded() const;
+  // A value was missing, or another one, when the HSM could be used: record() is to be called
+  // before anything is written.
+  bool unrecorded() const { return state_ == State::unrecorded; }
 
  private:
   using Values = std::map<KeyId, base::Bytes>;
-  enum class State { unrecorded, pending, recorded };
+  enum class State {
+    unrecorded,
+    pending,  // the HSM was away: nothing could be done with its keys
+    recorded,
+  };
 
   std::vector<KeyFault> compare(SqlConnection& use, std::vector<KeyId>& missing);
+  void forget_token();
   bool fits(const KeyId& id, const base::Bytes& value);
   bool disproved(SqlConnection& use, std::uint32_t master);
   base::Bytes value_of(const KeyId& id) const;
@@ -59,6 +66,7 @@ class KeyChecks {
   std::vector<KeyId> ids_;
   base::Guarded<Values> right_;
   std::atomic<State> state_ = State::unrecorded;
+  std::atomic<std::uint64_t> token_generation_ = 0;  // of the HSM, when it was compared
 };
 
 // For tools. What faults() tells; nothing where the store cannot be reached or has another schema.

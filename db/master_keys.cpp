@@ -27,6 +27,10 @@ bool MasterKeys::contains(std::uint32_t number) const {
   return file_.contains(number) || in_token(number);
 }
 
+std::uint64_t MasterKeys::token_generation() const {
+  return token_ == nullptr ? 0 : token_->generation();
+}
+
 std::set<std::uint32_t> MasterKeys::numbers() const {
   std::set<std::uint32_t> all = in_token_;
   for (const auto& [number, key] : file_) all.insert(number);

@@ -32,6 +32,8 @@ class MasterKeys {
   bool in_token(std::uint32_t number) const { return in_token_.contains(number); }
 
   bool has_token() const { return token_ != nullptr; }
+  // TokenKeys::generation(); without a token always the same.
+  std::uint64_t token_generation() const;
 
   // A data key under that master key, which must be there. Throws SqlError `keys` when the HSM
   // cannot be used.

@@ -47,7 +47,7 @@ void MySqlStore::disconnect() noexcept {
 }
 
 void MySqlStore::write(const ChangeSet& changes) {
-  if (!key_checks().recorded()) key_checks().record(*connection());
+  if (key_checks().unrecorded()) key_checks().record(*connection());
   if (changes.ordinary()) {
     group_.commit(changes, [&] { write_statements(changes); });
   } else {

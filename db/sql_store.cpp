@@ -134,7 +134,7 @@ Outcome SqlStore::broken(const char* why) noexcept {
 // Nothing: to be tried again.
 std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
                                          Retry& retry) {
-  const std::shared_ptr<SqlConnection> reading = usable();
+  const std::shared_ptr<SqlConnection> reading = connection();
   ChangeSet changes;
   if (retry.suspect) {
     // Between the look-up and now the cut-off commit may still have come through.
@@ -163,6 +163,7 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
   }
   health_.reachable();
   if (changes.empty()) return Outcome::unchanged;
+  if (changes.has_content()) keys_must_fit(*reading);
   if (const std::string fault = health_.misfit(); !fault.empty()) {
     throw SqlError(Kind::misfit, 0, fault);
   }
@@ -207,7 +208,7 @@ template <class T, class F>
 base::Result<T> SqlStore::reading(F&& read) {
   for (bool again = true;; again = false) {
     try {
-      const std::shared_ptr<SqlConnection> use = usable();
+      const std::shared_ptr<SqlConnection> use = connection();
       const ReadScope scope(*use);
       T value = read(*use);
       health_.reachable();
@@ -240,6 +241,7 @@ base::Result<base::Bytes> SqlStore::image(const vault::RecordId& owner,
           sealed->master = static_cast<std::uint32_t>(row.number(1));
           sealed->wrapped = row.blob(2);
         });
+    if (sealed) keys_must_fit(use);
     return true;
   });
   if (!read) return base::Error{read.error()};
@@ -386,11 +388,10 @@ void SqlStore::must_fit(SqlConnection& fresh) {
   if (!fault.empty()) throw SqlError(Kind::misfit, 0, fault);
 }
 
-// Where the HSM was away when it was compared, that is made up for.
-std::shared_ptr<SqlConnection> SqlStore::usable() {
-  std::shared_ptr<SqlConnection> use = connection();
-  if (key_checks_.pending()) must_fit(*use);
-  return use;
+// Where the HSM was away when its keys were compared, or has been since, that is made up for. Only
+// for what needs content, which waits for the HSM anyway.
+void SqlStore::keys_must_fit(SqlConnection& use) {
+  if (!key_checks_.recorded()) must_fit(use);
 }
 
 }  // namespace db

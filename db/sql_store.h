@@ -97,7 +97,7 @@ class SqlStore : public vault::Store {
   std::optional<vault::Outcome> attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
                                         Retry& retry);
   std::string misfit(SqlConnection& use);
-  std::shared_ptr<SqlConnection> usable();
+  void keys_must_fit(SqlConnection& use);
   void remember(ChangeSet& changes);
   vault::Outcome broken(const char* why) noexcept;
   vault::Outcome run(base::Now now, const std::function<bool(SqlTx&)>& f);

@@ -115,11 +115,7 @@ void CommitQueue::sync(const std::vector<Sync*>& syncs) {
 }
 
 SqliteConnection& CommitQueue::writer() {
-  if (!writer_) {
-    open_writer();
-  } else if (!key_checks_.recorded()) {
-    key_checks_.record(*writer_);  // the HSM was away
-  }
+  if (!writer_) open_writer();
   return *writer_;
 }
 
@@ -150,6 +146,7 @@ void CommitQueue::open_writer() {
 void CommitQueue::commit_batch(const Batch& batch) noexcept {
   try {
     SqliteConnection& connection = writer();
+    if (key_checks_.unrecorded()) key_checks_.record(connection);
     connection.busy_timeout(ms_until(batch.front()->deadline));
     if (log_in_doubt_) {
       connection.empty_log();

@@ -30,6 +30,8 @@ class TokenKeys {
 
   // Those that were there when it was opened, and those made since by this object.
   std::set<std::uint32_t> numbers() const;
+  // Another one whenever the HSM was lost: what is there afterwards may be another token.
+  std::uint64_t generation() const;
 
   // Both throw SqlError `keys` when the HSM cannot be used, or has no such key (any more).
   base::Bytes seal(std::uint32_t number, base::View plain, base::View associated) const;

@@ -63,6 +63,11 @@ std::set<std::uint32_t> TokenSession::numbers() const {
   return known_;
 }
 
+std::uint64_t TokenSession::generation() const {
+  const std::lock_guard lock(mutex_);
+  return generation_;
+}
+
 void TokenSession::add(std::uint32_t number, CK_OBJECT_HANDLE key) {
   const std::lock_guard lock(mutex_);
   keys_[number] = key;

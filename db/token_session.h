@@ -33,6 +33,8 @@ class TokenSession {
   // way.
   void release();
   std::set<std::uint32_t> numbers() const;
+  // Another one whenever the token was lost: what is reached then may be another token.
+  std::uint64_t generation() const;
 
   // One call with a session and the key of that number. CKR_OK and CKR_ENCRYPTED_DATA_INVALID are
   // given back; after anything else the token is reached anew and the call made once more. Throws

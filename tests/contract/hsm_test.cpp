@@ -101,6 +101,26 @@ BOOST_AUTO_TEST_CASE(away_at_first) {
   BOOST_TEST((add(1, random_content(300)) == Outcome::unavailable));
 }
 
+// Proves that another token of the same name, with other keys of the same numbers, is noticed when
+// it comes in the place of the one that was lost, before anything is stored under its key.
+BOOST_AUTO_TEST_CASE(another_comes_back) {
+  use_hsm();
+  create(iccid(1));
+  const base::Bytes first = random_content(300);
+  BOOST_TEST((add(1, first) == Outcome::committed));
+  hsm.take_away();
+  BOOST_TEST((add(1, random_content(300)) == Outcome::unavailable));
+  hsm.put_another(2);
+  const std::string seen = "is another key than the one used before";
+  BOOST_TEST(support::until([&] {
+    BOOST_TEST((add(1, random_content(300)) == Outcome::unavailable));
+    return log.count(seen) > 0;
+  }));
+  BOOST_TEST(images(iccid(1)).size() == 1u);
+  hsm.bring_back();
+  BOOST_TEST(support::until([&] { return add(1, random_content(300)) == Outcome::committed; }));
+}
+
 BOOST_AUTO_TEST_CASE(from_the_key_file) {
   for (unsigned i = 1; i <= 4; ++i) {
     create(iccid(i));

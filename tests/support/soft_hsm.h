@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/bytes.h"
 #include "db/settings.h"
 
 namespace support {
@@ -28,11 +29,7 @@ class SoftHsm {
     std::ofstream(path + "/softhsm2.conf") << "directories.tokendir = " << path << "/tokens\n"
                                            << "objectstore.backend = file\nlog.level = ERROR\n";
     ::setenv("SOFTHSM2_CONF", (path + "/softhsm2.conf").c_str(), 1);
-    const std::string make =
-        "softhsm2-util --init-token --free --label vault --so-pin 87654321 --pin 123456 > " + path +
-        "/out 2>&1";
-    const int ended = std::system(make.c_str());
-    if (!WIFEXITED(ended) || WEXITSTATUS(ended) != 0) throw std::runtime_error("softhsm2-util");
+    make_token();
     write_pin("123456");
   }
   ~SoftHsm() {
@@ -59,7 +56,25 @@ class SoftHsm {
     std::filesystem::rename(path + "/away", path + "/tokens");
   }
 
+  // Instead of the one that is away: of the same name, with a key of its own of that number.
+  void put_another(std::uint8_t number) const {
+    make_token();
+    std::ofstream(path + "/key") << "another key of 32 octets, not it";
+    util("--import " + path + "/key --aes --token vault --label bipvault-master --id 000000" +
+         base::to_hex(base::View(&number, 1)) + " --pin 123456");
+  }
+
   std::string path;
+
+ private:
+  void make_token() const {
+    util("--init-token --free --label vault --so-pin 87654321 --pin 123456");
+  }
+  void util(const std::string& arguments) const {
+    const int ended =
+        std::system(("softhsm2-util " + arguments + " > " + path + "/out 2>&1").c_str());
+    if (!WIFEXITED(ended) || WEXITSTATUS(ended) != 0) throw std::runtime_error("softhsm2-util");
+  }
 };
 
 }  // namespace support
