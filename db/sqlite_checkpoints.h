@@ -20,8 +20,8 @@ class SqliteCheckpoints {
   SqliteCheckpoints(const SqliteCheckpoints&) = delete;
   SqliteCheckpoints& operator=(const SqliteCheckpoints&) = delete;
 
-  // Before the first commit; again, nothing happens. Throws SqlError. Without a thread, `writer`
-  // writes back by itself what has become four times too much.
+  // Before a writer's first commit; the thread is made with the first. Throws SqlError. Without a
+  // thread, `writer` writes back by itself what has become four times too much.
   void begin(SqliteConnection& writer);
   // After each commit. The thread writes most of the log back while others commit; the little that
   // they have added meanwhile is written back here, so that the log begins anew.

@@ -9,16 +9,20 @@ namespace {
 
 constexpr sqlite3_int64 kLogHeader = 32;
 constexpr std::size_t kFrameHeader = 24;
-// Of the database in pages after the transaction that ends with this frame, else 0.
-constexpr std::size_t kSizeAfterCommit = 4;
 constexpr std::size_t kMost = 32 * 1024;
+
+// Of a transaction: behind the page's number the header says how many pages the database has then,
+// else 0.
+bool is_last(base::View frame_header) {
+  base::Reader reader(frame_header);
+  reader.u32();
+  return reader.u32() != 0;
+}
 
 }  // namespace
 
 SqliteLog::SqliteLog(sqlite3_file& file, int page_size)
-    : file_(file),
-      real_(*file.pMethods),
-      frame_size_(static_cast<sqlite3_int64>(kFrameHeader) + page_size) {
+    : file_(file), real_(*file.pMethods), page_size_(static_cast<std::size_t>(page_size)) {
   gathered_.reserve(kMost);
   static_cast<sqlite3_io_methods&>(methods_) = real_;
   methods_.iVersion = std::min(real_.iVersion, 3);  // what this program knows of
@@ -27,22 +31,10 @@ SqliteLog::SqliteLog(sqlite3_file& file, int page_size)
     const auto* const begin = static_cast<const std::uint8_t*>(octets);
     return of(f).write({begin, static_cast<std::size_t>(size)}, offset);
   };
-  methods_.xRead = [](sqlite3_file* f, void* octets, int size, sqlite3_int64 offset) {
-    const int code = of(f).flush();
-    return code != SQLITE_OK ? code : of(f).real_.xRead(f, octets, size, offset);
-  };
-  methods_.xTruncate = [](sqlite3_file* f, sqlite3_int64 size) {
-    const int code = of(f).flush();
-    return code != SQLITE_OK ? code : of(f).real_.xTruncate(f, size);
-  };
-  methods_.xSync = [](sqlite3_file* f, int flags) {
-    const int code = of(f).flush();
-    return code != SQLITE_OK ? code : of(f).real_.xSync(f, flags);
-  };
-  methods_.xFileSize = [](sqlite3_file* f, sqlite3_int64* size) {
-    const int code = of(f).flush();
-    return code != SQLITE_OK ? code : of(f).real_.xFileSize(f, size);
-  };
+  methods_.xRead = after_flush<&sqlite3_io_methods::xRead>;
+  methods_.xTruncate = after_flush<&sqlite3_io_methods::xTruncate>;
+  methods_.xSync = after_flush<&sqlite3_io_methods::xSync>;
+  methods_.xFileSize = after_flush<&sqlite3_io_methods::xFileSize>;
   methods_.xClose = [](sqlite3_file* f) {
     const SqliteLog& self = of(f);
     f->pMethods = &self.real_;
@@ -58,11 +50,12 @@ SqliteLog& SqliteLog::of(sqlite3_file* file) {
 bool SqliteLog::sync() noexcept { return real_.xSync(&file_, SQLITE_SYNC_NORMAL) == SQLITE_OK; }
 
 int SqliteLog::write(base::View octets, sqlite3_int64 offset) {
-  const bool goes_on = offset == end_ && octets.size() <= kMost && known(octets.size(), offset);
+  const Part part = part_of(octets.size(), offset);
+  const bool goes_on = offset == end_ && octets.size() <= kMost && part != Part::other;
   if (!goes_on || gathered_.size() + octets.size() > kMost) {
     if (const int code = flush(); code != SQLITE_OK) return code;
   }
-  const bool ends = std::exchange(last_frame_, is_commit(octets, offset));
+  const bool ends = std::exchange(last_frame_, part == Part::frame_header && is_last(octets));
   end_ = offset + static_cast<sqlite3_int64>(octets.size());
   if (!goes_on) {
     return real_.xWrite(&file_, octets.data(), static_cast<int>(octets.size()), offset);
@@ -71,16 +64,11 @@ int SqliteLog::write(base::View octets, sqlite3_int64 offset) {
   return ends ? flush() : SQLITE_OK;
 }
 
-bool SqliteLog::known(std::size_t size, sqlite3_int64 offset) const {
-  const sqlite3_int64 in_frame = (offset - kLogHeader) % frame_size_;
-  return in_frame == 0 ? size == kFrameHeader
-                       : in_frame == static_cast<sqlite3_int64>(kFrameHeader) &&
-                             size == static_cast<std::size_t>(frame_size_) - kFrameHeader;
-}
-
-bool SqliteLog::is_commit(base::View octets, sqlite3_int64 offset) const {
-  if (octets.size() != kFrameHeader || (offset - kLogHeader) % frame_size_ != 0) return false;
-  return base::Reader(octets.subspan(kSizeAfterCommit)).u32() != 0;
+SqliteLog::Part SqliteLog::part_of(std::size_t size, sqlite3_int64 offset) const {
+  if (offset < kLogHeader) return Part::other;
+  const auto in_frame = static_cast<std::size_t>(offset - kLogHeader) % (kFrameHeader + page_size_);
+  if (in_frame == 0 && size == kFrameHeader) return Part::frame_header;
+  return in_frame == kFrameHeader && size == page_size_ ? Part::page : Part::other;
 }
 
 int SqliteLog::flush() {

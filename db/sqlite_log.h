@@ -35,15 +35,22 @@ class SqliteLog {
     SqliteLog* self = nullptr;
   };
   static SqliteLog& of(sqlite3_file* file);
+  // Whatever else is done sees all that was written.
+  template <auto kMethod, class... Args>
+  static int after_flush(sqlite3_file* file, Args... args) {
+    SqliteLog& self = of(file);
+    const int code = self.flush();
+    return code != SQLITE_OK ? code : (self.real_.*kMethod)(file, args...);
+  }
 
+  enum class Part { frame_header, page, other };
   int write(base::View octets, sqlite3_int64 offset);
   int flush();
-  bool known(std::size_t size, sqlite3_int64 offset) const;
-  bool is_commit(base::View octets, sqlite3_int64 offset) const;
+  Part part_of(std::size_t size, sqlite3_int64 offset) const;
 
   sqlite3_file& file_;
   const sqlite3_io_methods& real_;
-  const sqlite3_int64 frame_size_;
+  const std::size_t page_size_;
   Methods methods_;
 
   base::Bytes gathered_;
