@@ -35,9 +35,7 @@ void add_key_faults(const config::Config& config, const std::string& path, Probl
 
 // Keys that are well-formed and of another vault; a database that is not there is no fault here.
 void add_foreign_keys(const config::Config& config, const std::string& path, Problems& problems) {
-  const auto ring = db::FileKeyRing::load(config.keys);
-  if (!ring) return;
-  for (const db::KeyFault& fault : db::foreign_keys(config.store, **ring)) {
+  for (const db::KeyFault& fault : db::foreign_keys(config.store, config.keys)) {
     problems.push_back(
         {path, 0, base::cat("keys.", fault.key), fault.text, config::Problem::Kind::wrong, "keys"});
   }

@@ -178,8 +178,8 @@ base::Result<std::vector<std::string>> create_keys(const config::Config& config,
   const bool has_file =
       base::check_secret_file(config.keys.master_key_file).state != base::SecretFile::missing;
   if (!created || token == nullptr || has_file || !token->numbers().empty()) return created;
-  if (const base::Status made = token->create(numbers.master); !made)
-    return base::Error{made.error()};
+  const base::Status made = token->create(numbers.master);
+  if (!made) return base::Error{made.error()};
   std::vector<std::string> all = created.take();
   all.push_back(
       cat("master key ", numbers.master, " in HSM token '", config.keys.token.token, "'"));
@@ -254,12 +254,9 @@ std::string schema_text(const db::SchemaStatus& status, const char* done) {
                                             : ": the database belongs to a newer version");
 }
 
-// Where there are keys; whether there are is not asked here.
 int tell_foreign_keys(const Tool& tool, const config::Config& config) {
-  const auto ring = db::FileKeyRing::load(config.keys);
-  if (!ring) return kDone;
   int code = kDone;
-  for (const db::KeyFault& fault : db::foreign_keys(config.store, **ring)) {
+  for (const db::KeyFault& fault : db::foreign_keys(config.store, config.keys)) {
     code = tool.fail(kFailed, fault.text);
   }
   return code;

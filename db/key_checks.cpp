@@ -32,12 +32,6 @@ base::Bytes binding_of(const KeyId& id) {
       .take();
 }
 
-std::string joined(const std::vector<KeyFault>& faults) {
-  std::string all;
-  for (const KeyFault& fault : faults) all += (all.empty() ? "" : "; ") + fault.text;
-  return all;
-}
-
 std::map<KeyId, base::Bytes> kept_values(SqlConnection& use) {
   std::map<KeyId, base::Bytes> values;
   use.query("SELECT kind, key_number, check_value FROM key_checks", {}, [&](const Row& row) {
@@ -81,7 +75,7 @@ std::vector<KeyFault> KeyChecks::faults(SqlConnection& use) {
   return compare(use, missing);
 }
 
-std::string KeyChecks::fault(SqlConnection& use) { return joined(faults(use)); }
+std::string KeyChecks::fault(SqlConnection& use) { return text_of(faults(use)); }
 
 void KeyChecks::record(SqlConnection& use) {
   std::vector<KeyId> missing;
@@ -98,7 +92,7 @@ void KeyChecks::record(SqlConnection& use) {
     if (!values.empty()) insert(use, values);
     found = compare(use, missing);
   }
-  if (!found.empty()) throw SqlError(Kind::misfit, 0, joined(found));
+  if (!found.empty()) throw SqlError(Kind::misfit, 0, text_of(found));
 }
 
 std::vector<KeyFault> KeyChecks::compare(SqlConnection& use, std::vector<KeyId>& missing) {
@@ -209,6 +203,11 @@ std::vector<KeyFault> foreign_keys(const Settings& settings, const FileKeyRing& 
   } catch (const SqlError&) {
     return {};
   }
+}
+
+std::vector<KeyFault> foreign_keys(const Settings& settings, const KeyFiles& files) {
+  const auto keys = FileKeyRing::load(files);
+  return keys ? foreign_keys(settings, **keys) : std::vector<KeyFault>();
 }
 
 base::Result<FirstNumbers> unused_numbers(const Settings& settings) {

@@ -71,6 +71,8 @@ class KeyChecks {
 
 // For tools. What faults() tells; nothing where the store cannot be reached or has another schema.
 std::vector<KeyFault> foreign_keys(const Settings& settings, const FileKeyRing& keys);
+// Where there are keys; whether there are is not asked here.
+std::vector<KeyFault> foreign_keys(const Settings& settings, const KeyFiles& files);
 // Above all numbers that the database has seen: what was made with a lost key must not be taken for
 // made with the one that comes in its place.
 base::Result<FirstNumbers> unused_numbers(const Settings& settings);

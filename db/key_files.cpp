@@ -266,9 +266,13 @@ base::Result<std::unique_ptr<FileKeyRing>> FileKeyRing::load(const KeyFiles& fil
   std::vector<KeyFault> faults;
   ring->read(files, faults);
   if (faults.empty()) return ring;
+  return base::Error{text_of(faults)};
+}
+
+std::string text_of(const std::vector<KeyFault>& faults) {
   std::string all;
   for (const KeyFault& fault : faults) all += (all.empty() ? "" : "; ") + fault.text;
-  return base::Error{all};
+  return all;
 }
 
 std::uint32_t FileKeyRing::newest_pepper() const { return peppers_.rbegin()->first; }

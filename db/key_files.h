@@ -23,6 +23,8 @@ struct KeyFault {
   const char* key = "";
   std::string text;
 };
+// All of them in one line.
+std::string text_of(const std::vector<KeyFault>& faults);
 
 // The master keys may lie in an HSM instead. Immutable after load; any thread.
 class FileKeyRing : public vault::KeyRing {

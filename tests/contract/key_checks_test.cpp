@@ -9,6 +9,7 @@
 #include "db/key_rotation.h"
 #include "db/store_check.h"
 #include "tests/contract/fixture.h"
+#include "tests/support/test_vault.h"
 
 using namespace contract;
 using vault::Outcome;
@@ -59,14 +60,11 @@ struct Instance {
 
 struct Keys : Fixture {
   Keys() {
-    char name[] = "/tmp/bv-keys-XXXXXX";
-    folder = ::mkdtemp(name);
     for (const Kind& kind : kKinds) {
-      files.*kind.file = folder + "/" + kind.name;
+      files.*kind.file = folder / kind.name;
       bring_back(kind.file);
     }
   }
-  ~Keys() { std::filesystem::remove_all(folder); }
 
   void bring_back(File file) {
     std::filesystem::copy_file(key_files().*file, files.*file,
@@ -90,7 +88,7 @@ struct Keys : Fixture {
     });
   }
 
-  std::string folder;
+  support::TestDirectory folder;
   db::KeyFiles files;
 };
 
