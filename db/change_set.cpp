@@ -95,14 +95,24 @@ void insert_image(SqlConnection& connection, const ImageAdd& add) {
   insert_key(connection, add.place.record, add.place.number, add.sealed);
 }
 
+// The row should be there. Where it was lost it is written anew: the record's version is the guard.
 void overwrite_image(SqlConnection& connection, const ImageAdd& add) {
-  connection.change_one("UPDATE images SET id = ?, sealed = ? WHERE record_id = ? AND place = ?",
-                        {base::View(add.sealed.id), base::View(add.sealed.data),
-                         base::View(add.place.record), number(add.place.number)});
-  connection.change_one(
-      "UPDATE data_keys SET master = ?, wrapped = ? WHERE record_id = ? AND place = ?",
-      {number(add.sealed.master), base::View(add.sealed.wrapped), base::View(add.place.record),
-       number(add.place.number)});
+  const bool sqlite = connection.dialect() == Dialect::sqlite;
+  connection.execute(
+      sqlite ? "INSERT INTO images (record_id, place, id, sealed) VALUES (?, ?, ?, ?) ON CONFLICT "
+               "(record_id, place) DO UPDATE SET id = excluded.id, sealed = excluded.sealed"
+             : "INSERT INTO images (record_id, place, id, sealed) VALUES (?, ?, ?, ?) ON DUPLICATE "
+               "KEY UPDATE id = VALUES(id), sealed = VALUES(sealed)",
+      {base::View(add.place.record), number(add.place.number), base::View(add.sealed.id),
+       base::View(add.sealed.data)});
+  connection.execute(
+      sqlite ? "INSERT INTO data_keys (record_id, place, master, wrapped) VALUES (?, ?, ?, ?) ON "
+               "CONFLICT (record_id, place) DO UPDATE SET master = excluded.master, wrapped = "
+               "excluded.wrapped"
+             : "INSERT INTO data_keys (record_id, place, master, wrapped) VALUES (?, ?, ?, ?) ON "
+               "DUPLICATE KEY UPDATE master = VALUES(master), wrapped = VALUES(wrapped)",
+      {base::View(add.place.record), number(add.place.number), number(add.sealed.master),
+       base::View(add.sealed.wrapped)});
 }
 
 void move_image(SqlConnection& connection, const ImageMove& move) {

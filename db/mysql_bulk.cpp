@@ -171,7 +171,8 @@ struct MySqlBulk::Session {
     return prepared.emplace(sql, std::move(made)).first->second.get();
   }
 
-  void execute(const std::string& sql, const std::vector<Param>& params) {
+  // How many rows it changed.
+  std::uint64_t execute(const std::string& sql, const std::vector<Param>& params) {
     MYSQL_STMT* const statement = prepare(sql);
     std::vector<MYSQL_BIND> binds(params.size());
     std::vector<unsigned long> sizes(params.size());
@@ -189,8 +190,10 @@ struct MySqlBulk::Session {
     if (mysql_stmt_bind_param(statement, binds.data()) != 0 || mysql_stmt_execute(statement) != 0) {
       fail(mysql_stmt_errno(statement), "statement");
     }
+    const std::uint64_t changed = mysql_stmt_affected_rows(statement);
     while (mysql_stmt_next_result(statement) == 0) {
     }
+    return changed;
   }
 
   // All in one round trip. False: some row was not there as it had to be.
@@ -310,8 +313,9 @@ bool MySqlBulk::commit(const ChangeSet& changes) {
     session_->forget_if_many(recorder.statements.size());
     for (const RecordedStatement& statement : recorder.statements) {
       if (is_large(statement)) {
-        session_->execute(statement.sql, statement.params);
-        continue;
+        const bool one = session_->execute(statement.sql, statement.params) == 1;
+        if (one || !statement.one_row) continue;
+        return rolled_back(SqlError(Kind::conflict, 0, "changed by another writer"));
       }
       text.append(statement.sql).append("; ");
       if (statement.one_row) text += kOneRow;
@@ -322,7 +326,7 @@ bool MySqlBulk::commit(const ChangeSet& changes) {
     return rolled_back(error);
   }
   try {
-    session_->execute(text, params);
+    (void)session_->execute(text, params);
   } catch (const SqlError& error) {
     if (error.kind() != Kind::lost) return rolled_back(error);
     throw SqlError(Kind::unknown, error.code(), error.text());  // it may have been in the COMMIT
