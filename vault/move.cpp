@@ -46,7 +46,6 @@ void take_identity(Record& into, const Record& from) {
   if (!from.language.empty()) into.language = from.language;
   if (!from.handset.empty()) into.handset = from.handset;
   into.identity_at = std::max(into.identity_at, from.identity_at);
-  into.foreign_wrong = from.foreign_wrong;
   into.ended = false;
 }
 
@@ -64,6 +63,7 @@ void carry_bars(Record& into, const Record& from, base::Now now) {
   const bool opened_itself = lock_is_over(from, now);
   if (!opened_itself) into.wrong_keys = std::max(into.wrong_keys, from.wrong_keys);
   into.timed_once = into.timed_once || from.timed_once || opened_itself;
+  into.foreign_wrong = std::max(into.foreign_wrong, from.foreign_wrong);
   if (harder(from, into, now)) {
     into.locked_at = from.locked_at;
     into.locked_until = from.locked_until;

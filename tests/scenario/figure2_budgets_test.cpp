@@ -116,6 +116,19 @@ BOOST_AUTO_TEST_CASE(unlock_is_enough_where_the_record_is_free) {
   BOOST_TEST((say(new_card, key) == CardResult::done));
 }
 
+// A move and its undoing give nobody new keys: only customer care does.
+BOOST_AUTO_TEST_CASE(a_move_does_not_renew_the_budget) {
+  CardInHand other(lab, kOther);
+  other.back_up(image);
+  for (int i = 0; i < 3; ++i) other.report(kOld, wrong_key(key));
+  BOOST_TEST(show(kOther).foreign.left == 0);
+  BOOST_TEST((new_card.report(kOther, other.key).result == CardResult::done));
+  BOOST_TEST(show(kNew).foreign.left == 0, "what the record has spent goes with it");
+  other.ask(bip::Ins::status, {});
+  BOOST_TEST(show(kOther).foreign.left == 0, "back under its number");
+  BOOST_TEST((other.report(kOld, wrong_key(key)).result == CardResult::move_pending));
+}
+
 // A rejected claim gives the card its keys back as well.
 BOOST_AUTO_TEST_CASE(reject_move_resets_the_presenting_card) {
   spend(new_card, 3);
