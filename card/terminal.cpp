@@ -40,7 +40,7 @@ base::Bytes Terminal::profile() {
       {5, 1},  {6, 3},  {6, 4},                     // event list, data available, channel status
       {8, 1},  {8, 2},  {8, 3},                     // timers, date and time
       {12, 1}, {12, 2}, {12, 3}, {12, 4}, {12, 5},  // BIP
-      {13, 2}, {13, 6}, {17, 1}};                   // packet data, one channel, TCP client
+      {13, 2}, {13, 6}, {17, 1}, {17, 2}};          // packet data, one channel, TCP and UDP client
   base::Bytes octets(17, 0x00);
   for (const Bit& bit : kBits) {
     octets[bit.octet - 1] = static_cast<std::uint8_t>(octets[bit.octet - 1] | 1 << (bit.bit - 1));
