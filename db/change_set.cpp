@@ -1,7 +1,9 @@
 #include "db/change_set.h"
 
 #include <algorithm>
+#include <array>
 
+#include "base/log.h"
 #include "db/record_row.h"
 
 namespace db {
@@ -75,12 +77,36 @@ void apply_records(SqlConnection& connection, const ChangeSet& changes) {
   insert_records(connection, inserts, changes.op);
 }
 
+constexpr std::string_view kInsertImage =
+    "INSERT INTO images (record_id, place, id, sealed) VALUES (?, ?, ?, ?)";
+constexpr std::string_view kInsertKey =
+    "INSERT INTO data_keys (record_id, place, master, wrapped) VALUES (?, ?, ?, ?)";
+
+std::array<Param, 4> image_row(const ImageAdd& add) {
+  return {base::View(add.place.record), number(add.place.number), base::View(add.sealed.id),
+          base::View(add.sealed.data)};
+}
+
 // `record` lies in the change set, as all that a statement borrows: it may run after this returned.
+std::array<Param, 4> key_row(const vault::RecordId& record, std::int64_t place,
+                             const Sealed& sealed) {
+  return {base::View(record), number(place), number(sealed.master), base::View(sealed.wrapped)};
+}
+
+// The insertion into a place; of a row that is there already it overwrites the two columns.
+std::string or_overwrite(Dialect dialect, std::string_view insertion, std::string_view one,
+                         std::string_view other) {
+  if (dialect == Dialect::sqlite) {
+    return base::cat(insertion, " ON CONFLICT (record_id, place) DO UPDATE SET ", one,
+                     " = excluded.", one, ", ", other, " = excluded.", other);
+  }
+  return base::cat(insertion, " ON DUPLICATE KEY UPDATE ", one, " = VALUES(", one, "), ", other,
+                   " = VALUES(", other, ")");
+}
+
 void insert_key(SqlConnection& connection, const vault::RecordId& record, std::int64_t place,
                 const Sealed& sealed) {
-  insert(connection,
-         "INSERT INTO data_keys (record_id, place, master, wrapped) VALUES (?, ?, ?, ?)",
-         {base::View(record), number(place), number(sealed.master), base::View(sealed.wrapped)});
+  insert(connection, kInsertKey, key_row(record, place, sealed));
 }
 
 void drop_key(SqlConnection& connection, const vault::RecordId& record, std::int64_t place) {
@@ -89,30 +115,16 @@ void drop_key(SqlConnection& connection, const vault::RecordId& record, std::int
 }
 
 void insert_image(SqlConnection& connection, const ImageAdd& add) {
-  insert(connection, "INSERT INTO images (record_id, place, id, sealed) VALUES (?, ?, ?, ?)",
-         {base::View(add.place.record), number(add.place.number), base::View(add.sealed.id),
-          base::View(add.sealed.data)});
+  insert(connection, kInsertImage, image_row(add));
   insert_key(connection, add.place.record, add.place.number, add.sealed);
 }
 
 // The row should be there. Where it was lost it is written anew: the record's version is the guard.
 void overwrite_image(SqlConnection& connection, const ImageAdd& add) {
-  const bool sqlite = connection.dialect() == Dialect::sqlite;
-  connection.execute(
-      sqlite ? "INSERT INTO images (record_id, place, id, sealed) VALUES (?, ?, ?, ?) ON CONFLICT "
-               "(record_id, place) DO UPDATE SET id = excluded.id, sealed = excluded.sealed"
-             : "INSERT INTO images (record_id, place, id, sealed) VALUES (?, ?, ?, ?) ON DUPLICATE "
-               "KEY UPDATE id = VALUES(id), sealed = VALUES(sealed)",
-      {base::View(add.place.record), number(add.place.number), base::View(add.sealed.id),
-       base::View(add.sealed.data)});
-  connection.execute(
-      sqlite ? "INSERT INTO data_keys (record_id, place, master, wrapped) VALUES (?, ?, ?, ?) ON "
-               "CONFLICT (record_id, place) DO UPDATE SET master = excluded.master, wrapped = "
-               "excluded.wrapped"
-             : "INSERT INTO data_keys (record_id, place, master, wrapped) VALUES (?, ?, ?, ?) ON "
-               "DUPLICATE KEY UPDATE master = VALUES(master), wrapped = VALUES(wrapped)",
-      {base::View(add.place.record), number(add.place.number), number(add.sealed.master),
-       base::View(add.sealed.wrapped)});
+  const Dialect dialect = connection.dialect();
+  connection.execute(or_overwrite(dialect, kInsertImage, "id", "sealed"), image_row(add));
+  connection.execute(or_overwrite(dialect, kInsertKey, "master", "wrapped"),
+                     key_row(add.place.record, add.place.number, add.sealed));
 }
 
 void move_image(SqlConnection& connection, const ImageMove& move) {

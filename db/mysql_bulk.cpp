@@ -326,7 +326,7 @@ bool MySqlBulk::commit(const ChangeSet& changes) {
     return rolled_back(error);
   }
   try {
-    (void)session_->execute(text, params);
+    session_->execute(text, params);
   } catch (const SqlError& error) {
     if (error.kind() != Kind::lost) return rolled_back(error);
     throw SqlError(Kind::unknown, error.code(), error.text());  // it may have been in the COMMIT
