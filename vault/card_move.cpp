@@ -104,7 +104,7 @@ bool CardService::Case::stands_without_key(const Record& own, const Record& old_
 CardAnswer CardService::Case::move_now(RecordTx& tx, Record& old_record, const std::string& why) {
   const Subscriber subscriber = subscriber_of(old_record);
   const MoveOutcome outcome =
-      move_record(tx, old_record, channel_.iccid(), {false, "card", why}, now_);
+      move_record(tx, old_record, channel_.iccid(), {false, "card", why}, policy_, now_);
   if (outcome == MoveOutcome::conflict) {
     count("vault.move_conflicts");
     return CardResult::conflict;

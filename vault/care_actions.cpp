@@ -67,8 +67,9 @@ std::optional<CareFailure> CareService::Call::confirm_move(RecordTx& tx, Record&
   Record& old_record = *tx.find(move->old_record);
   done = Moved{old_record.iccid, record.iccid, "moved"};
   const Subscriber subscriber = subscriber_of(old_record);
-  const MoveOutcome outcome = move_record(tx, old_record, done->new_iccid,
-                                          {true, grounds.actor, detail_of(grounds, "")}, now_);
+  const MoveOutcome outcome =
+      move_record(tx, old_record, done->new_iccid, {true, grounds.actor, detail_of(grounds, "")},
+                  service_.policy_, now_);
   if (outcome == MoveOutcome::merged) done->how = "merged";
   // Care has looked at the claim: the keys that were given for it are done with.
   if (Record* const moved = tx.find(done->new_iccid)) moved->foreign_wrong = 0;

@@ -58,17 +58,17 @@ CareResult<CareService::Moved> CareService::swap(const std::string& operator_nam
   const Iccid to = new_record.iccid;
   Moved done{old_record.iccid, to, "moved"};
   if (done.old_iccid == to) return repeated_swap(old_record, old_iccid);
-  const auto failure =
-      care.run(old_record, "ops:" + operator_name,
-               [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
-                 done.how = "moved";
-                 const Subscriber subscriber = subscriber_of(record);
-                 const MoveOutcome outcome = move_record(
-                     tx, record, to, {true, "ops:" + operator_name, "order of provisioning"}, now);
-                 if (outcome == MoveOutcome::merged) done.how = "merged";
-                 tell_moved(tx, subscriber, to, policy_.notices, now);
-                 return std::nullopt;
-               });
+  const auto failure = care.run(
+      old_record, "ops:" + operator_name,
+      [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+        done.how = "moved";
+        const Subscriber subscriber = subscriber_of(record);
+        const MoveOutcome outcome = move_record(
+            tx, record, to, {true, "ops:" + operator_name, "order of provisioning"}, policy_, now);
+        if (outcome == MoveOutcome::merged) done.how = "merged";
+        tell_moved(tx, subscriber, to, policy_.notices, now);
+        return std::nullopt;
+      });
   if (failure) return *failure;
   log_.info("vault.change_of_card",
             base::cat("record of ", done.old_iccid.digits(), " ", done.how, " to ",

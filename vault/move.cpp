@@ -83,8 +83,15 @@ void complete_identity(Record& present, const Record& old_record) {
   if (present.language.empty()) present.language = old_record.language;
 }
 
+void give_images(RecordTx& tx, const Record& from, const Record& to, std::int64_t pin_until) {
+  for (ImageInfo image : tx.images(from)) {
+    image.pinned_until = std::max(image.pinned_until, pin_until);
+    tx.update_image(to, image);
+  }
+}
+
 void absorb(RecordTx& tx, Record& old_record, Record* empty, const Iccid& to,
-            const MoveOrder& order, base::Now now) {
+            const MoveOrder& order, const Policy& policy, base::Now now) {
   const Iccid from = old_record.iccid;
   remember(old_record, empty != nullptr ? empty->id : RecordId{}, old_record);
   if (empty != nullptr) {
@@ -93,18 +100,12 @@ void absorb(RecordTx& tx, Record& old_record, Record* empty, const Iccid& to,
     carry_bars(old_record, *empty, now);
     tx.remove(*empty);
   }
+  if (!order.by_order) give_images(tx, old_record, old_record, now.utc_ms + policy.swap_hold);
   old_record.iccid = to;
   old_record.ended = false;  // was said of the old card
   mark_moved(old_record, from, order, now);
   tx.note(old_record,
           {"moved", order.actor, from.digits() + " to " + to.digits() + ": " + order.why});
-}
-
-void give_images(RecordTx& tx, const Record& from, const Record& to, std::int64_t pin_until) {
-  for (ImageInfo image : tx.images(from)) {
-    image.pinned_until = std::max(image.pinned_until, pin_until);
-    tx.update_image(to, image);
-  }
 }
 
 // Dates have changed hands: the rules look at it in the next run.
@@ -223,14 +224,14 @@ void forget_move(Record& record) {
 }  // namespace
 
 MoveOutcome move_record(RecordTx& tx, Record& old_record, const Iccid& to, const MoveOrder& order,
-                        base::Now now) {
+                        const Policy& policy, base::Now now) {
   Record* present = tx.find(to);
   const bool both_active = present != nullptr && present->key_state == KeyState::active &&
                            old_record.key_state == KeyState::active;
   if (both_active && !order.by_order) return MoveOutcome::conflict;
   drop_moves(tx, old_record, to);
   if (present == nullptr || is_empty(*present)) {
-    absorb(tx, old_record, present, to, order, now);
+    absorb(tx, old_record, present, to, order, policy, now);
     return MoveOutcome::moved;
   }
   merge(tx, old_record, *present, order, now);

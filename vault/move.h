@@ -21,10 +21,11 @@ struct MoveOrder {
 
 // Moves `old_record` under `to`. A record that has that ICCID is absorbed when EMPTY and merged
 // otherwise: its images stay in front, the old ones go behind them, pinned; nothing is ever
-// overwritten. Two active keys without an order are a conflict, and nothing happens. Pending moves
-// of both end. Pointers of tx to either record are stale afterwards.
+// overwritten. As long as the move can be undone, no store drives out what there was to move. Two
+// active keys without an order are a conflict, and nothing happens. Pending moves of both end.
+// Pointers of tx to either record are stale afterwards.
 MoveOutcome move_record(RecordTx& tx, Record& old_record, const Iccid& to, const MoveOrder& order,
-                        base::Now now);
+                        const Policy& policy, base::Now now);
 
 // The old card has proved itself although its record was moved away without an order: the record
 // goes back with its own images, key and identity; the new card keeps what was its own. A record

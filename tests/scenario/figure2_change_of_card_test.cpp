@@ -235,6 +235,22 @@ BOOST_AUTO_TEST_CASE(hold_keeps_the_undo_possible) {
   BOOST_TEST((old_card.restore(key) == image));
 }
 
+// Nor do the new card's own stores, however many, drive out what an undo gives back.
+BOOST_AUTO_TEST_CASE(hold_outlasts_the_stores_of_the_new_card) {
+  new_card.report(kOld, key);
+  for (std::uint32_t i = 1; i <= 4; ++i) {
+    lab.time_passes(base::kMinuteMs, "a minute");
+    new_card.back_up(example_image(30, static_cast<char>('A' + i)), key, i);
+  }
+  BOOST_TEST((old_card.restore(key) == image));
+  lab.time_passes(lab.policy.swap_hold, "nobody can object any more");
+  for (std::uint32_t i = 5; i <= 7; ++i) {
+    old_card.back_up(example_image(30, static_cast<char>('A' + i)), key, i);
+  }
+  const auto view = lab.care().show(lab.call(), kOld, lab.now());
+  BOOST_TEST(good(view).versions.size() == static_cast<std::size_t>(lab.policy.keep_versions));
+}
+
 // A reset granted to the old card's holder is not the mover's.
 BOOST_AUTO_TEST_CASE(nothing_without_a_key_after_a_move) {
   auto care = lab.care();
