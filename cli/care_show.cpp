@@ -42,7 +42,8 @@ void add_versions(std::string& out, const vault::CareView& view) {
   for (const vault::ImageInfo& image : view.versions) {
     out += cat("  ", i++, "  ", base::iso_date(image.stored_at), "  ", image.bytes, " octets, ",
                image.entries, " entries",
-               image.pinned_until == 0 ? "" : ", kept until " + date(image.pinned_until), "\n");
+               image.pinned_until == 0 ? "" : ", kept until " + date(image.pinned_until),
+               image.for_care ? ", only after unlock --reset-key" : "", "\n");
   }
 }
 
@@ -61,6 +62,7 @@ JsonObject image_json(const vault::ImageInfo& image) {
   out.set("bytes", image.bytes);
   out.set("entries", image.entries);
   set_text(out, "kept_until", date(image.pinned_until));
+  if (image.for_care) out.set("for_care", true);
   return out;
 }
 

@@ -109,6 +109,9 @@ void take(base::Reader& reader, std::array<std::uint8_t, N>& into) {
   if (octets.size() == N) std::copy(octets.begin(), octets.end(), into.begin());
 }
 
+// Beside the date. A program that does not know it keeps the version too long, and loses nothing.
+constexpr std::uint64_t kForCare = std::uint64_t{1} << 62;
+
 std::vector<StoredImage> unpack(const base::Bytes& packed) {
   std::vector<StoredImage> images;
   base::Reader reader(packed);
@@ -122,7 +125,9 @@ std::vector<StoredImage> unpack(const base::Bytes& packed) {
     info.bytes = reader.u32();
     info.entries = reader.u32();
     info.stored_at = static_cast<std::int64_t>(reader.u64());
-    info.pinned_until = static_cast<std::int64_t>(reader.u64());
+    const std::uint64_t pinned = reader.u64();
+    info.for_care = (pinned & kForCare) != 0;
+    info.pinned_until = static_cast<std::int64_t>(pinned & ~kForCare);
     images.push_back(image);
   }
   if (!reader.ok()) bad_column("versions");
@@ -150,7 +155,7 @@ base::Bytes pack(const std::vector<StoredImage>& images) {
     out.u32(static_cast<std::uint32_t>(image.place)).bytes(info.id).bytes(info.bound_record);
     out.bytes(info.digest).u32(info.bytes).u32(info.entries);
     out.u64(static_cast<std::uint64_t>(info.stored_at));
-    out.u64(static_cast<std::uint64_t>(info.pinned_until));
+    out.u64(static_cast<std::uint64_t>(info.pinned_until) | (info.for_care ? kForCare : 0));
   }
   return out.take();
 }

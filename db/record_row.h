@@ -28,7 +28,7 @@ struct StoredImage {
   std::int64_t place = 0;
 };
 // Column `versions`: newest first; each place u32, id, bound record, digest, bytes u32, entries
-// u32, stored at u64, pinned until u64. Empty: no image.
+// u32, stored at u64, pinned until u64 (b63 of 64: for care). Empty: no image.
 base::Bytes pack(const std::vector<StoredImage>& images);
 
 // The replay counter of the key set that the record's card used last: not below the one that table

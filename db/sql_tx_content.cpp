@@ -34,6 +34,7 @@ void SqlTx::update_image(const Record& record, const ImageInfo& image) {
     if (there == entry->versions.end()) continue;
     if (entry.get() == &owner) {
       there->info.pinned_until = image.pinned_until;
+      there->info.for_care = image.for_care;
       return;
     }
     // From another record: behind everything that the new owner has.

@@ -154,7 +154,23 @@ void CardService::Case::renew_key_mac(Record& record, const UserKey& key) const 
   }
 }
 
-UserKey CardService::Case::issue_key(Record& record, std::uint32_t transaction) const {
+// What the next key opens of what is stored: all that care has opened; nothing, but for what the
+// card has just shown to hold, when care should have been asked.
+void CardService::Case::judge_versions(RecordTx& tx, Record& record) const {
+  const bool closes = needs_care(record, policy_, now_);
+  if (!closes && now_.utc_ms >= record.reset_until) return;
+  for (ImageInfo image : tx.images(record)) {
+    const bool for_care = closes && image.id != record.image->id;
+    if (image.for_care == for_care) continue;
+    image.for_care = for_care;
+    tx.update_image(record, image);
+  }
+  if (record.image) record.image->for_care = false;
+}
+
+UserKey CardService::Case::issue_key(RecordTx& tx, Record& record,
+                                     std::uint32_t transaction) const {
+  judge_versions(tx, record);
   UserKey key = UserKey::generate(policy_.key_digits);
   record.pepper = service_.keys_.newest_pepper();
   record.key_mac = *service_.keys_.key_mac(record.pepper, record.id, key.ascii());
@@ -183,6 +199,9 @@ CardService::Served CardService::Case::serve(const KeyConfirm& confirm) {
       return CardResult::no_such_transaction;
     }
     if (record.key_state == KeyState::active) return CardResult::done;
+    if (needs_care(record, policy_, now_)) {  // what it opens is worth guessing: counted
+      return answer_of(gate(tx, record, Use::fetch, &confirm.key));
+    }
     if (check_key(record, &confirm.key) != KeyCheck::right) return CardResult::wrong_key;
     record.key_state = KeyState::active;
     tx.note(record, {"key_confirmed", "card", ""});

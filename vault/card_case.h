@@ -141,7 +141,8 @@ class CardService::Case {
   CardAnswer answer_of(const Decision& decision) const;
   KeyCheck check_key(const Record& record, const UserKey* key) const;
   void renew_key_mac(Record& record, const UserKey& key) const;
-  UserKey issue_key(Record& record, std::uint32_t transaction) const;
+  UserKey issue_key(RecordTx& tx, Record& record, std::uint32_t transaction) const;
+  void judge_versions(RecordTx& tx, Record& record) const;
   bool key_is_due(const Record& record) const;
 
   CardService& service_;

@@ -44,15 +44,15 @@ Record* CardService::Case::fetch_source(RecordTx& tx, Record& own, const FetchBe
   const RecordState state = state_of(own, now_);
   const bool barred = state == RecordState::locked || state == RecordState::suspended;
   if (!from || barred) return &own;
-  if (own.image && check_key(own, key) == KeyCheck::right) return &own;
+  const bool for_care = needs_care(own, policy_, now_);  // then a key costs an attempt
+  if (own.image && !for_care && check_key(own, key) == KeyCheck::right) return &own;
   CardAnswer moved = try_move(tx, own, *from, key);
   if (moved.result == CardResult::done) return tx.find(channel_.iccid());
   // With a key in use of its own, a key that is not the other record's counts against this one; and
   // a claim that waits never hinders the card's own fetch, if that may be had without care.
   const bool own_decides =
       own.key_state == KeyState::active && moved.result != CardResult::conflict;
-  const bool own_waits =
-      moved.result == CardResult::move_pending && !needs_care(own, policy_, now_);
+  const bool own_waits = moved.result == CardResult::move_pending && !for_care;
   if (own.image && (own_decides || own_waits)) return &own;
   refusal = std::move(moved);
   return nullptr;
@@ -88,11 +88,12 @@ CardAnswer CardService::Case::fetch_in_tx(RecordTx& tx, Record& own, const Fetch
   const bool just_merged = own_image && record->moved_at != moved_before;
   const auto wanted = wanted_version(tx, *record, begin.version, just_merged);
   if (!wanted) return CardResult::nothing_stored;
+  if (wanted->for_care && now_.utc_ms >= record->reset_until) return CardResult::nothing_stored;
   image = *wanted;
   open.transaction = fresh_transaction();
   open.record = record->id;
   open.fresh_key.reset();
-  if (decision.fresh_key) open.fresh_key = issue_key(*record, open.transaction);
+  if (decision.fresh_key) open.fresh_key = issue_key(tx, *record, open.transaction);
   open.epoch = record->epoch;
   record->fetch = FetchPermit{open.transaction, image.id, record->epoch, now_.utc_ms + kFetchLimit};
   tx.note(*record, {"fetched", "card",
@@ -148,7 +149,7 @@ bool CardService::Case::reopen_fetch(std::uint32_t transaction) {
     open->record = record->id;
     open->fresh_key.reset();
     if (record->key_state == KeyState::issued && record->key_transaction == transaction) {
-      open->fresh_key = issue_key(*record, transaction);
+      open->fresh_key = issue_key(tx, *record, transaction);
       tx.note(*record, {"key_issued", "card", "the fetch went on after a cut"});
       record->fetch->epoch = record->epoch;
     }

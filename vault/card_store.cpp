@@ -286,7 +286,7 @@ CardAnswer CardService::Case::close_store(RecordTx& tx, Record& record, std::uin
   if (record.first_stored_at == 0) record.first_stored_at = now_.utc_ms;
   record.updated_at = now_.utc_ms;
   const bool fresh_key = key_is_due(record);
-  if (fresh_key) value.key = issue_key(record, transaction);
+  if (fresh_key) value.key = issue_key(tx, record, transaction);
   record.ended_store = EndedStore{transaction, now_.utc_ms, flags, fresh_key};
   value.date = record.updated_at;
   value.flags = static_cast<std::uint8_t>(flags | flags_of(record));
@@ -307,7 +307,7 @@ CardAnswer CardService::Case::repeat_end(RecordTx& tx, Record& record) const {
   value.flags = static_cast<std::uint8_t>(ended.flags | flags_of(record));
   if (ended.issued_key && record.key_state == KeyState::issued &&
       record.key_transaction == ended.transaction) {
-    value.key = issue_key(record, ended.transaction);
+    value.key = issue_key(tx, record, ended.transaction);
     tx.note(record, {"key_issued", "card", "the end of the store was asked for again"});
   }
   return value;

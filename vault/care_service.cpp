@@ -55,6 +55,17 @@ std::string older_advice(const std::vector<ImageInfo>& versions, const TwoPerson
   return "";
 }
 
+// What no key opens, since the one before it was never confirmed.
+std::string closed_advice(const CareView& view, const TwoPerson& policy, base::Now now) {
+  const bool any = std::any_of(view.versions.begin(), view.versions.end(),
+                               [](const ImageInfo& image) { return image.for_care; });
+  if (!any || now.utc_ms < view.record.reset_until) return "";
+  return " Versions \"only after unlock --reset-key\" are from before the key was confirmed: no "
+         "key "
+         "opens them. After the identity check: " +
+         call_for(policy, CareAction::unlock) + " --reset-key.";
+}
+
 std::string advice_for(const Record& record, RecordState state, bool claims,
                        const TwoPerson& policy, base::Now now) {
   if (claims) {
@@ -144,7 +155,8 @@ CareResult<CareView> CareService::Call::view(const CareCall& call, const Record&
   view->advice = advice_for(view->record, view->state, claims, policy.two_person, now) +
                  foreign_advice(view->foreign, claims, policy.two_person);
   if (view->state != RecordState::suspended) {
-    view->advice += older_advice(view->versions, policy.two_person, now);
+    view->advice += older_advice(view->versions, policy.two_person, now) +
+                    closed_advice(*view, policy.two_person, now);
   }
   view->record.key_mac = {};
   view->record.history_mac = {};

@@ -110,11 +110,15 @@ Decision decide(const Record& record, const Command& command, const Policy& poli
     decision.result = CardResult::nothing_stored;
     return decision;
   }
-  if (command.key == KeyCheck::right) {
+  const bool free = needs_no_key(after, command.use, policy, now);
+  // Where content waits for care, a key that costs nothing is not looked at: to tell right from
+  // wrong would be guessing without a count.
+  const bool looked_at = !free || !needs_care(after, policy, now);
+  if (command.key == KeyCheck::right && looked_at) {
     take_right_key(decision);
     return decision;
   }
-  if (needs_no_key(after, command.use, policy, now)) {
+  if (free) {
     decision.fresh_key = command.use != Use::erase;
     return decision;
   }

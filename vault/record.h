@@ -25,6 +25,9 @@ struct ImageInfo {
   std::uint32_t entries = 0;  // phone book records, messages and memos; unparsed: 1
   std::int64_t stored_at = 0;
   std::int64_t pinned_until = 0;  // 0: not pinned
+  // Stored when nobody confirmed the key, and the time to fetch without one (issue_window) was over
+  // when the next was given: no key opens it, only customer care (`unlock --reset-key`).
+  bool for_care = false;
   bool operator==(const ImageInfo&) const = default;
 };
 

@@ -41,8 +41,11 @@ BOOST_AUTO_TEST_CASE(versions) {
   }
   BOOST_TEST((images(iccid(1)) == infos));
   infos[1].pinned_until = 12'345;
+  infos[1].for_care = true;
+  infos[3].for_care = true;
   commit([&](RecordTx& tx) {
     tx.update_image(*tx.find(iccid(1)), infos[1]);
+    tx.update_image(*tx.find(iccid(1)), infos[3]);
     tx.drop_image(infos[2].id);
   });
   const ImageInfo dropped = infos[2];
