@@ -115,7 +115,8 @@ class CardService::Case {
                          std::uint8_t flags);
   std::uint8_t keep_new_image(RecordTx& tx, Record& record, base::View content,
                               const CardChannel::OpenStore& open);
-  void rotate_versions(RecordTx& tx, const Record& record, bool newest_pinned);
+  bool pin_before(RecordTx& tx, const Record& record);
+  void rotate_versions(RecordTx& tx, const Record& record);
   bool stage_tail(bool cut = false);
 
   // card_fetch.cpp

@@ -1,4 +1,7 @@
 // STORE BEGIN, DATA and END (steps 301-310 of the design).
+#include <algorithm>
+#include <tuple>
+
 #include "vault/card_case.h"
 #include "vault/image.h"
 
@@ -7,6 +10,7 @@ namespace vault {
 namespace {
 
 constexpr std::size_t kStageEvery = 64 * 1024;  // octets after which an upload is committed
+constexpr std::size_t kPinsAtOnce = 10;         // versions that a shrink keeps against rotation
 
 bool barred(const Record& record, base::Now now, CardAnswer& value) {
   const RecordState state = state_of(record, now);
@@ -253,27 +257,42 @@ std::uint8_t CardService::Case::keep_new_image(RecordTx& tx, Record& record, bas
   image.stored_at = now_.utc_ms;
   std::uint8_t flags = 0;
   if (record.image) {
-    ImageInfo before = *record.image;
-    const auto share = static_cast<std::uint64_t>(policy_.shrink_guard) * before.entries;
-    if (std::uint64_t{image.entries} * 100 < share) {
-      before.pinned_until = std::max(before.pinned_until, now_.utc_ms + policy_.pin);
-      tx.update_image(record, before);
-      flags = kFlagPinned;
-    }
-    rotate_versions(tx, record, flags != 0);
+    const auto share = static_cast<std::uint64_t>(policy_.shrink_guard) * record.image->entries;
+    const bool shrunk = std::uint64_t{image.entries} * 100 < share;
+    if (shrunk && pin_before(tx, record)) flags = kFlagPinned;
+    rotate_versions(tx, record);
   }
   tx.add_image(record, image, content);
   record.image = image;
   return flags;
 }
 
+// A book that comes and goes must not fill the store: the fullest kPinsAtOnce are kept, of equally
+// full ones the newest. What a change of card has pinned is not counted. True: `before` is pinned.
+bool CardService::Case::pin_before(RecordTx& tx, const Record& record) {
+  ImageInfo before = *record.image;
+  before.pinned_until = std::max(before.pinned_until, now_.utc_ms + policy_.pin);
+  tx.update_image(record, before);
+  std::vector<ImageInfo> pinned = tx.images(record);
+  std::erase_if(pinned, [&](const ImageInfo& one) {
+    return one.pinned_until <= now_.utc_ms || one.stored_at <= record.moved_at;
+  });
+  if (pinned.size() <= kPinsAtOnce) return true;
+  const auto least =
+      std::min_element(pinned.begin(), pinned.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.entries, a.stored_at) < std::tie(b.entries, b.stored_at);
+      });
+  least->pinned_until = 0;
+  tx.update_image(record, *least);
+  return least->id != before.id;
+}
+
 // Room for one more: of those before, the newest keep_versions - 1 stay, and what is pinned.
-void CardService::Case::rotate_versions(RecordTx& tx, const Record& record, bool newest_pinned) {
+void CardService::Case::rotate_versions(RecordTx& tx, const Record& record) {
   const std::vector<ImageInfo> versions = versions_of(tx, record);
   const auto keep = static_cast<std::size_t>(std::max(policy_.keep_versions, 1) - 1);
   for (std::size_t i = keep; i < versions.size(); ++i) {
-    const bool pinned = versions[i].pinned_until > now_.utc_ms || (i == 0 && newest_pinned);
-    if (!pinned) tx.drop_image(versions[i].id);
+    if (versions[i].pinned_until <= now_.utc_ms) tx.drop_image(versions[i].id);
   }
 }
 

@@ -227,6 +227,31 @@ BOOST_AUTO_TEST_CASE(shrinking_image_pins_the_one_before) {
   BOOST_TEST((card.fetch_begin(card.key, "", 3).result == CardResult::nothing_stored));
 }
 
+// A book that comes and goes: the fullest ones are kept, and not without end.
+BOOST_AUTO_TEST_CASE(pins_have_a_limit) {
+  card.back_up(example_image(90, 'f'));
+  std::uint32_t transaction = 1;
+  const auto next = [&](int entries, char fill) {
+    lab.time_passes(base::kMinuteMs, "a minute");
+    return card.back_up(example_image(entries, fill), card.key, ++transaction);
+  };
+  BOOST_TEST(int{*next(3, 'e').fields.flags} == int{vault::kFlagPinned});
+  for (int i = 0; i < 15; ++i) {
+    next(60, static_cast<char>('A' + i));
+    BOOST_TEST(int{*next(3, static_cast<char>('a' + i)).fields.flags} == int{vault::kFlagPinned});
+  }
+  next(20, 'g');
+  BOOST_TEST(int{*next(3, 'h').fields.flags} == 0, "nothing fuller goes for it");
+  const auto view = lab.care().show(lab.call(), kCard, lab.now());
+  std::vector<std::uint32_t> pinned;
+  for (const vault::ImageInfo& one : good(view).versions) {
+    if (one.pinned_until > lab.now().utc_ms) pinned.push_back(one.entries);
+  }
+  const std::vector<std::uint32_t> expected{60, 60, 60, 60, 60, 60, 60, 60, 60, 90};
+  BOOST_TEST(pinned == expected, boost::test_tools::per_element());
+  BOOST_TEST(good(view).versions.size() == expected.size() + 3);
+}
+
 BOOST_AUTO_TEST_CASE(half_is_not_a_shrink) {
   card.back_up(example_image(100, 'x'));
   Answer end = card.back_up(example_image(50, 'y'), card.key, 2);

@@ -175,20 +175,30 @@ void Census::note_pins(const Records& now) {
     if (before != seen_.end() && record.image && before->second.record.image && told("stored")) {
       const ImageInfo& old = *before->second.record.image;
       const bool shrunk = std::uint64_t{record.image->entries} * 100 < kShrinkPerCent * old.entries;
-      if (shrunk && old.id != record.image->id) pinned_[old.id] = record.image->stored_at + kPinned;
+      if (shrunk && old.id != record.image->id) {
+        pinned_[old.id] = {record.image->stored_at + kPinned, old.entries};
+      }
     }
     if (!told("merged") || !record.moved_from) continue;
     for (const auto& [gone, was] : seen_) {
       if (was.record.iccid != *record.moved_from || erased_records_.contains(gone)) continue;
-      for (const ImageInfo& image : was.versions) pinned_[image.id] = record.moved_at + kPinned;
+      for (const ImageInfo& image : was.versions) {
+        pinned_[image.id] = {record.moved_at + kPinned, image.entries};
+      }
     }
   }
 }
 
-void Census::check_pins(const Records& now) const {
-  for (const auto& [image, until] : pinned_) {
-    const auto there = [&](const auto& one) { return has(one.second.versions, image); };
-    if (until <= clock_.now().utc_ms || std::any_of(now.begin(), now.end(), there)) continue;
+void Census::check_pins(const Records& now) {
+  std::erase_if(pinned_, [&](const auto& pin) {
+    return std::any_of(now.begin(), now.end(), [&](const auto& one) {
+      return !has(one.second.versions, pin.first) &&
+             gave_way(one.second, pin.second.entries, clock_.now());
+    });
+  });
+  for (const auto& [image, pin] : pinned_) {
+    const auto there = [&, id = image](const auto& one) { return has(one.second.versions, id); };
+    if (pin.until <= clock_.now().utc_ms || std::any_of(now.begin(), now.end(), there)) continue;
     throw Breach("card " + cards_.front().digits() + ": a pinned content is gone before its time");
   }
 }

@@ -43,7 +43,7 @@ class Census {
   void check_versions(const Kept& one) const;
   void check_bars(const Kept& before, const Records& now) const;
   void check_keeping(const Kept& before, const Kept& after) const;
-  void check_pins(const Records& now) const;
+  void check_pins(const Records& now);
   void check_numbers(const Records& now) const;
 
   vault::Store& store_;
@@ -57,7 +57,11 @@ class Census {
   std::set<std::string> kinds_;                       // of them
   std::set<vault::RecordId> erased_records_;          // since then
   std::map<vault::Iccid, vault::Counter> counters_;   // are used up
-  std::map<vault::ImageId, std::int64_t> pinned_;     // utc_ms until when it must be there
+  struct Pin {
+    std::int64_t until = 0;  // utc_ms: when it need not be there any more
+    std::uint32_t entries = 0;
+  };
+  std::map<vault::ImageId, Pin> pinned_;
   std::set<vault::ImageId> erased_;
   std::set<vault::KeyMac> erased_keys_;
 };

@@ -20,6 +20,9 @@ using Entries = std::vector<vault::HistoryEntry>;
 bool has(const std::vector<vault::ImageInfo>& versions, const vault::ImageId& id);
 bool told(const Entries& entries, const char* kind);
 
+// Ten versions that are pinned, and none of them emptier, are where this one was pinned: their turn
+// ends its own.
+bool gave_way(const Kept& after, std::uint32_t entries, base::Now now);
 // A store keeps the newest versions, as many as the rules say, and what is pinned; nothing else
 // drops one. Not for a step in which records became one or parted.
 void check_rotation(const Kept& before, const Kept& after, const Entries& entries,
