@@ -161,6 +161,8 @@ def same_phone(s):
                f"{old.iccid} -> {new.iccid}")
     r.equal("report with the key", life.results("REPORT")[-1:], ["done"], "REPORT -> done")
     record = lab.show(new.iccid)
+    kept = {version.pop("kept_until", None) for version in record["versions"]}
+    r.true("kept, should the old SIM object", None not in kept, kept, "for a day: " + max(kept))
     r.equal("the record now", (record["state"], record["versions"]), ("held", before["versions"]),
             f"{new.iccid} held, {len(before['versions'])} versions")
     r.true("history", "moved" in kinds(record), kinds(record), "moved")
@@ -204,6 +206,34 @@ def lost_phone(s):
     r.equal("attempts afterwards", record["attempts_left"], 3)
     told = [entry["detail"] for entry in record["history"] if entry["kind"] == "restored"]
     r.true("the card reported", told, kinds(record), told[-1] if told else None)
+
+
+def found_by_number(s):
+    r, lab = s.report, s.lab
+    number, contacts = "+8613800010008", 12
+    r.step("Another one has lost both. The shop gives him a SIM and his number; nobody orders a "
+           "swap.")
+    s.iccids.update({name: lab.new_iccid() for name in ("earlier", "later")})
+    lab.make_keys([s.iccids[name] for name in ("earlier", "later")])
+    lab.import_cards([{"iccid": s.iccids["earlier"], "msisdn": number},
+                      {"iccid": s.iccids["later"], "msisdn": number}])
+    earlier = s.new_sim("earlier", contacts=contacts, msisdn=number)
+    earlier.fill(contacts, 0, 0, seed=9)
+    key = s.key_file("earlier")
+    s.live("earlier", "phone-5", "menu Back up", key.saved, "expect result done")
+
+    later = s.new_sim("later", contacts=contacts, msisdn=number)
+    wrong = s.key_file("earlier-wrong", wire.other_key(key.key))
+    life = s.live("later", "phone-6", "menu Restore", wrong.typed, key.typed,
+                  f"expect text Restored: {contacts}")
+    answers = [(event["result"], event.get("attempts_left")) for event in life.of("message")
+               if event["command"] == "FETCH BEGIN"]
+    r.equal("answers", answers, [("key required", "3"), ("wrong key", "2"), ("done", None)],
+            "key required (3 left), wrong key (2 left), done")
+    same_files(s, earlier, later)
+    record = lab.show(later.iccid)
+    r.true("the record has moved", "moved" in kinds(record), kinds(record),
+           next(entry["detail"] for entry in record["history"] if entry["kind"] == "moved"))
 
 
 def same_files(s, old, new):
