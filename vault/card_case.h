@@ -130,6 +130,10 @@ class CardService::Case {
   bool still_permitted(const CardChannel::OpenFetch& fetch);
 
   // card_move.cpp
+  std::optional<CardAnswer> move_wanted(RecordTx& tx, Record& own,
+                                        const std::optional<Iccid>& previous, const UserKey* key);
+  CardAnswer move_by_number(RecordTx& tx, Record& own, Record& old_record, const UserKey* key);
+  int keys_left(const Record& own, const Record& old_record) const;
   CardAnswer try_move(RecordTx& tx, Record& own, const Iccid& previous, const UserKey* key);
   CardAnswer move_now(RecordTx& tx, Record& old_record, const std::string& why);
   CardAnswer pend(RecordTx& tx, Record& own, const Iccid& previous, const Record* old_record) const;

@@ -35,26 +35,20 @@ CardService::Served CardService::Case::serve(const FetchBegin& begin) {
 Record* CardService::Case::fetch_source(RecordTx& tx, Record& own, const FetchBegin& begin,
                                         CardAnswer& refusal) {
   const UserKey* key = pointer(begin.key);
-  std::optional<Iccid> from;
-  if (begin.previous && *begin.previous != own.iccid && own.moved_from != *begin.previous) {
-    from = begin.previous;
-  } else if (key != nullptr && !own.image) {
-    if (const Record* old_record = found_by_number(tx, own)) from = old_record->iccid;
-  }
   const RecordState state = state_of(own, now_);
-  const bool barred = state == RecordState::locked || state == RecordState::suspended;
-  if (!from || barred) return &own;
+  if (state == RecordState::locked || state == RecordState::suspended) return &own;
   const bool for_care = needs_care(own, policy_, now_);  // then a key costs an attempt
   if (own.image && !for_care && check_key(own, key) == KeyCheck::right) return &own;
-  CardAnswer moved = try_move(tx, own, *from, key);
-  if (moved.result == CardResult::done) return tx.find(channel_.iccid());
+  std::optional<CardAnswer> moved = move_wanted(tx, own, begin.previous, key);
+  if (!moved) return &own;
+  if (moved->result == CardResult::done) return tx.find(channel_.iccid());
   // With a key in use of its own, a key that is not the other record's counts against this one; and
   // a claim that waits never hinders the card's own fetch, if that may be had without care.
   const bool own_decides =
-      own.key_state == KeyState::active && moved.result != CardResult::conflict;
-  const bool own_waits = moved.result == CardResult::move_pending && !for_care;
+      own.key_state == KeyState::active && moved->result != CardResult::conflict;
+  const bool own_waits = moved->result == CardResult::move_pending && !for_care;
   if (own.image && (own_decides || own_waits)) return &own;
-  refusal = std::move(moved);
+  refusal = std::move(*moved);
   return nullptr;
 }
 

@@ -1,4 +1,7 @@
 // REPORT and the change of card (steps 201-208 of the design), as the card asks for it.
+#include <algorithm>
+#include <utility>
+
 #include "vault/card_case.h"
 #include "vault/subscriber_notice.h"
 
@@ -23,6 +26,44 @@ CardService::Served CardService::Case::serve(const Report& report) {
   });
 }
 
+// A fetch may mean another card's record: the one that has this card's number, as long as it has
+// nothing of its own, or that of the card before it in this terminal. The number goes first, since
+// it is provisioning's word; the card before may be a stranger's. Nothing: no other one is meant.
+std::optional<CardAnswer> CardService::Case::move_wanted(RecordTx& tx, Record& own,
+                                                         const std::optional<Iccid>& previous,
+                                                         const UserKey* key) {
+  const bool named = previous && *previous != own.iccid && own.moved_from != *previous;
+  Record* const same_number = own.image ? nullptr : found_by_number(tx, own);
+  if (same_number == nullptr) {
+    if (!named) return std::nullopt;
+    return try_move(tx, own, *previous, key);
+  }
+  const bool same = named && *previous == same_number->iccid;
+  const int spent_before = own.foreign_wrong;
+  CardAnswer by_number = move_by_number(tx, own, *same_number, key);
+  const bool other_may_fit =
+      by_number.result == CardResult::wrong_key || by_number.result == CardResult::move_pending;
+  if (!named || same || !other_may_fit) return by_number;
+  // One key is one attempt of this card, at however many records.
+  const int spent = std::exchange(own.foreign_wrong, spent_before);
+  CardAnswer by_card = try_move(tx, own, *previous, key);
+  if (by_card.result == CardResult::done) return by_card;
+  own.foreign_wrong = std::max(spent, own.foreign_wrong);
+  return by_number.result == CardResult::wrong_key ? std::move(by_number) : std::move(by_card);
+}
+
+// The card cannot know that there is a record for it: it is asked for the key.
+CardAnswer CardService::Case::move_by_number(RecordTx& tx, Record& own, Record& old_record,
+                                             const UserKey* key) {
+  const int left = keys_left(own, old_record);
+  if (key != nullptr || left == 0 || stands_without_key(own, old_record)) {
+    return try_move(tx, own, old_record.iccid, key);
+  }
+  CardAnswer value(CardResult::key_required);
+  value.attempts_left = static_cast<std::uint8_t>(left);
+  return value;
+}
+
 // Unknown, empty, locked and exhausted old cards all look alike: `move pending`.
 CardAnswer CardService::Case::try_move(RecordTx& tx, Record& own, const Iccid& previous,
                                        const UserKey* key) {
@@ -43,16 +84,21 @@ CardAnswer CardService::Case::try_move(RecordTx& tx, Record& own, const Iccid& p
   const bool claimable = state == RecordState::held || state == RecordState::locked;
   if (waits) return pend(tx, own, previous, claimable ? old_record : nullptr);
   if (key != nullptr) {
-    // The content of this card would come under a key of somebody else, who may have found it.
-    const bool found_card = needs_care(own, policy_, now_);
-    const bool spent = own.foreign_wrong >= kAttempts || strangers_exhausted(*old_record, now_);
-    if (spent || found_card) return pend(tx, own, previous, old_record);
+    if (keys_left(own, *old_record) == 0) return pend(tx, own, previous, old_record);
     return foreign_key(tx, own, *old_record, *key);
   }
   if (stands_without_key(own, *old_record)) {
     return move_now(tx, *old_record, "known to provisioning");
   }
   return pend(tx, own, previous, old_record);
+}
+
+// How many keys this card may still try at another card's record.
+int CardService::Case::keys_left(const Record& own, const Record& old_record) const {
+  // The content of this card would come under a key of somebody else, who may have found it.
+  if (needs_care(own, policy_, now_)) return 0;
+  if (state_of(old_record, now_) != RecordState::held || unordered_hold(old_record)) return 0;
+  return std::max(0, kAttempts - std::max(own.foreign_wrong, strangers_counted(old_record, now_)));
 }
 
 // The claim is noted and told in the same way whether there is anything to claim or not.
@@ -85,10 +131,9 @@ CardAnswer CardService::Case::foreign_key(RecordTx& tx, Record& own, Record& old
   tx.note(own, {"foreign_wrong_key", "card", "for the record of " + old_record.iccid.digits()});
   tx.note(old_record, {"stranger_wrong_key", "card", "from card " + own.iccid.digits()});
   CardAnswer value = pend(tx, own, old_record.iccid, &old_record);
-  if (own.foreign_wrong < kAttempts && old_record.stranger_wrong < kAttempts) {
+  if (const int left = keys_left(own, old_record); left > 0) {
     value.result = CardResult::wrong_key;
-    value.attempts_left = static_cast<std::uint8_t>(
-        kAttempts - std::max(own.foreign_wrong, old_record.stranger_wrong));
+    value.attempts_left = static_cast<std::uint8_t>(left);
   }
   return value;
 }

@@ -27,6 +27,7 @@ ACTS = [
     ("The line breaks", story_cards.broken_line),
     ("Another SIM in the same phone", story_cards.same_phone),
     ("A lost phone", story_cards.lost_phone),
+    ("A lost phone, and only the number", story_cards.found_by_number),
     ("Three wrong keys", story_care.three_wrong_keys),
     ("At the counter", story_care.at_the_counter),
     ("The history", story_care.history),
