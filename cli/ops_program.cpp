@@ -77,7 +77,8 @@ std::vector<CommandSpec> other_commands() {
        0,
        "bring the schema to this version",
        "Runs the steps that the database does not have yet. Stop the plugins first, or let them\n"
-       "answer 'try later' in the meantime.",
+       "answer 'try later' in the meantime. An index on millions of records takes minutes; on a\n"
+       "server it waits for those who still use the table.",
        {}},
       {"db status",
        "",

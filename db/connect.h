@@ -17,7 +17,10 @@ namespace db {
 
 // Both throw SqlError. The mode counts for SQLite only. The settings need not outlive it.
 std::unique_ptr<SqlConnection> open_connection(const Settings& settings, SqliteMode mode);
-// The same, when the schema is the one of this build.
+// The same for statements that go through a whole table, which may take hours on a server: as long
+// as it answers, and nobody ends the tool.
+std::unique_ptr<SqlConnection> open_patient(Settings settings, SqliteMode mode);
+// The first, when the schema is the one of this build.
 std::unique_ptr<SqlConnection> open_current(const Settings& settings, SqliteMode mode);
 
 // What goes through a whole store holds. One thread at a time; the keys outlive it.

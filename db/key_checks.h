@@ -33,6 +33,10 @@ class KeyChecks {
  public:
   explicit KeyChecks(const FileKeyRing& keys);
 
+  // So many of the first and of the last data keys tell whether a master key without a value is the
+  // one that content was stored under.
+  static constexpr int kLookedAt = 20'000;
+
   // Each key that is another than the one whose value is kept; a key without a value is none of
   // them. Throws SqlError.
   std::vector<KeyFault> faults(SqlConnection& use);

@@ -37,6 +37,12 @@ std::unique_ptr<SqlConnection> open_connection(const Settings& settings, SqliteM
 #endif
 }
 
+std::unique_ptr<SqlConnection> open_patient(Settings settings, SqliteMode mode) {
+  // On SQLite it is how long to wait for another writer; its statements take what they take.
+  if (settings.engine != Engine::sqlite) settings.query_timeout_ms = base::kDayMs;
+  return open_connection(settings, mode);
+}
+
 std::unique_ptr<SqlConnection> open_current(const Settings& settings, SqliteMode mode) {
   auto connection = open_connection(settings, mode);
   const std::string fault = schema_fault(read_schema(*connection));
@@ -93,7 +99,7 @@ base::Result<SchemaStatus> schema_upgrade(const Settings& settings) {
     return base::Error{schema_fault(*status)};
   }
   try {
-    return run_schema_steps(*open_connection(settings, SqliteMode::write), today());
+    return run_schema_steps(*open_patient(settings, SqliteMode::write), today());
   } catch (const SqlError& error) {
     return base::Error{error.text()};
   }

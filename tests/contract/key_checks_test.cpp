@@ -222,6 +222,36 @@ BOOST_AUTO_TEST_CASE(content_of_several_keys) {
   BOOST_TEST(db::foreign_keys(database.settings(), *right).empty());
 }
 
+// Proves that in a large store the content at either end tells a wrong master key, and that what
+// lies between is not gone through for it.
+BOOST_AUTO_TEST_CASE(content_of_a_large_store) {
+  create(iccid(1));
+  add_image(1);
+  raw("DELETE FROM key_checks");
+  static_assert(db::KeyChecks::kLookedAt == 20'000);
+  const std::string digit =
+      "(SELECT 0 AS d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 "
+      "UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) ";
+  const std::string first = "X'00'", last = "X'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF'";
+  for (const std::string& record : {first, last}) {
+    raw("INSERT INTO data_keys (record_id, place, master, wrapped) SELECT " + record +
+        ", 10000 * a.d + 1000 * b.d + 100 * c.d + 10 * e.d + f.d, 7, X'00' FROM (SELECT 0 AS d "
+        "UNION SELECT 1) a, " +
+        digit + "b, " + digit + "c, " + digit + "e, " + digit + "f");
+  }
+  const auto is_told = [&] {
+    Instance wrong(database, with_other(&db::KeyFiles::master_key_file));
+    return contains(wrong.fault(), "master key 1 is another key");
+  };
+  BOOST_TEST(!is_told());
+  for (const std::string& record : {first, last}) {
+    raw("DELETE FROM data_keys WHERE place = 0 AND record_id = " + record);
+    BOOST_TEST(is_told());
+    raw("INSERT INTO data_keys (record_id, place, master, wrapped) VALUES (" + record +
+        ", 0, 7, X'00')");
+  }
+}
+
 // Proves that what comes in the place of lost keys is not taken for them: content is there, and
 // opens when its key is found again after all.
 BOOST_AUTO_TEST_CASE(lost_and_found) {
