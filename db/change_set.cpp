@@ -15,7 +15,7 @@ using Kind = SqlError::Kind;
 void update_record(SqlConnection& connection, const RecordWrite& write, const vault::OpId& op) {
   std::vector<Param> params;
   const std::string sql = update_sql(write.changed, write.beside);
-  append_update(params, write.record, write.changed, write.beside, write.loaded_version, op);
+  append_update(params, write.record, write.changed, write.beside, write.loaded, op);
   try {
     connection.change_one(sql, params);
   } catch (const SqlError& error) {
@@ -26,15 +26,13 @@ void update_record(SqlConnection& connection, const RecordWrite& write, const va
 
 // Frees the ICCID of a record that goes or is renamed, and takes its lock on the way.
 void free_iccid(SqlConnection& connection, const RecordWrite& write) {
-  if (write.kind == RecordWrite::Kind::remove) {
-    connection.change_one("DELETE FROM records WHERE id = ? AND version = ?",
-                          {base::View(write.record.id), number(write.loaded_version)});
-    return;
-  }
+  const bool goes = write.kind == RecordWrite::Kind::remove;
   const std::string place_holder = "~" + base::to_hex(write.record.id).substr(0, 19);
+  std::vector<Param> params;
+  if (!goes) params.emplace_back(std::string_view(place_holder));
+  append_as_loaded(params, write.record.id, write.loaded);
   connection.change_one(
-      "UPDATE records SET iccid = ? WHERE id = ? AND version = ?",
-      {std::string_view(place_holder), base::View(write.record.id), number(write.loaded_version)});
+      base::cat(goes ? "DELETE FROM records" : "UPDATE records SET iccid = ?", kAsLoaded), params);
 }
 
 void insert_records(SqlConnection& connection, const std::vector<const RecordWrite*>& writes,

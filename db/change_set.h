@@ -20,12 +20,12 @@ struct RecordWrite {
   explicit RecordWrite(vault::Record&& as_it_shall_be) : record(std::move(as_it_shall_be)) {}
 
   Kind kind = Kind::update;
-  vault::Record record;              // as it shall be
-  std::uint64_t loaded_version = 0;  // update, remove: the version read
-  ColumnSet changed = 0;             // update: what differs from the row read
-  std::vector<StoredImage> images;   // as they shall be
-  LatestCounter counter;             // as it shall be
-  Beside beside;                     // both as the columns are to have them
+  vault::Record record;             // as it shall be
+  RowVersion loaded;                // update, remove: as it was read, and must still be
+  ColumnSet changed = 0;            // update: what differs from the row read
+  std::vector<StoredImage> images;  // as they shall be
+  LatestCounter counter;            // as it shall be
+  Beside beside;                    // both as the columns are to have them
   bool renamed = false;        // update: another ICCID than the one read
   std::uint64_t last_seq = 0;  // of this update's newest history entry, 0: none
 };

@@ -138,7 +138,7 @@ Fate MySqlStore::look_up_once(const RecordWrite& write, const vault::OpId& op) {
   if (write.kind == RecordWrite::Kind::insert) {
     return there ? Fate::committed : Fate::not_committed;
   }
-  if (there && version <= write.loaded_version + 1) return Fate::not_committed;
+  if (there && version <= write.loaded.number + 1) return Fate::not_committed;
   return Fate::unknown;  // commits of others since then may have covered ours
 }
 

@@ -1,7 +1,8 @@
 // Records that this process has just written and will soon need again: those with an upload under
 // way, between STORE BEGIN and STORE END. Nothing is believed because it is remembered: an update
-// that began with it counts only if its commit finds the version unchanged, otherwise the row is
-// read. Shared by all stores of a factory. Any thread.
+// that began with it counts only if its commit finds the version unchanged, and written by the same
+// update (a commit that was answered early may have been lost), otherwise the row is read. Shared
+// by all stores of a factory. Any thread.
 #pragma once
 
 #include <cstdint>

@@ -82,7 +82,8 @@ RecordSql build() {
   marks += ")";
   RecordSql sql;
   names += ", versions";
-  sql.select = "SELECT id, version" + names + ", counter_key_set, counter_value FROM records";
+  sql.select =
+      "SELECT id, version, last_op" + names + ", counter_key_set, counter_value FROM records";
   sql.insert = "INSERT INTO records (id, version, last_op" + names + ") VALUES " + marks;
   sql.insert_many = sql.insert;
   for (std::size_t i = 1; i < kRowsPerInsert; ++i) sql.insert_many += ", " + marks;
@@ -161,14 +162,15 @@ base::Bytes pack(const std::vector<StoredImage>& images) {
 }
 
 StoredRecord read_record(const Row& row) {
-  const auto iccid = vault::Iccid::from_digits(row.text(2));
+  const auto iccid = vault::Iccid::from_digits(row.text(3));
   if (!iccid) bad_column("iccid");
   Record record(*iccid);
   from_row(record.id, row, 0);
   record.version = static_cast<std::uint64_t>(row.number(1));
-  int i = 2;
+  int i = 3;
   for (const Column<Record>& c : kColumns) c.set(record, row, i++);
-  StoredRecord stored{std::move(record), unpack(row.blob(i)), {}};
+  StoredRecord stored{std::move(record), {}, unpack(row.blob(i)), {}};
+  from_row(stored.last_op, row, 2);
   from_row(stored.counter.key_set, row, i + 1);
   from_row(stored.counter.value, row, i + 2);
   if (!stored.images.empty()) stored.record.image = stored.images.front().info;
@@ -218,11 +220,11 @@ std::string update_sql(ColumnSet columns, const Beside& beside) {
   }
   if (beside.images) sql += ", versions = ?";
   if (beside.counter) sql += ", counter_key_set = ?, counter_value = ?";
-  return sql += " WHERE id = ? AND version = ?";
+  return sql += kAsLoaded;
 }
 
 void append_update(std::vector<Param>& params, const Record& record, ColumnSet columns,
-                   const Beside& beside, std::uint64_t loaded_version, const vault::OpId& op) {
+                   const Beside& beside, const RowVersion& loaded, const vault::OpId& op) {
   params.emplace_back(base::View(op));
   for (std::size_t i = 0; i < std::size(kColumns); ++i) {
     if (has(columns, i)) params.push_back(kColumns[i].get(record));
@@ -233,8 +235,12 @@ void append_update(std::vector<Param>& params, const Record& record, ColumnSet c
     params.push_back(none ? Param{} : number(beside.counter->key_set));
     params.push_back(none ? Param{} : number(beside.counter->value));
   }
-  params.emplace_back(base::View(record.id));
-  params.emplace_back(number(loaded_version));
+  append_as_loaded(params, record.id, loaded);
+}
+
+void append_as_loaded(std::vector<Param>& params, const vault::RecordId& id,
+                      const RowVersion& loaded) {
+  params.insert(params.end(), {base::View(id), number(loaded.number), base::View(loaded.op)});
 }
 
 void fit(Record& record) {

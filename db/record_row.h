@@ -39,8 +39,16 @@ struct LatestCounter {
   bool operator==(const LatestCounter&) const = default;
 };
 
+// Which update has written a row as it is. The number alone does not tell after a commit that was
+// answered and then lost: somebody else's may have been given the same.
+struct RowVersion {
+  std::uint64_t number = 0;
+  vault::OpId op{};
+};
+
 struct StoredRecord {
   vault::Record record;  // `image` is the first of the images
+  vault::OpId last_op{};
   std::vector<StoredImage> images;
   LatestCounter counter;
 };
@@ -59,14 +67,18 @@ struct Beside {
   std::optional<base::Bytes> images;  // packed
   std::optional<LatestCounter> counter;
 };
+// How a statement finds a row only as it was loaded; parameters: see append_as_loaded.
+inline constexpr std::string_view kAsLoaded = " WHERE id = ? AND version = ? AND last_op = ?";
 // Parameters: see append_update. Raises the version.
 std::string update_sql(ColumnSet columns, const Beside& beside);
 
-// The parameters borrow from record, packed images and op. A new record has no counter of its own.
+// The parameters borrow from what is given by reference. A new record has no counter of its own.
 void append_insert(std::vector<Param>& params, const vault::Record& record,
                    const std::optional<base::Bytes>& images, const vault::OpId& op);
 void append_update(std::vector<Param>& params, const vault::Record& record, ColumnSet columns,
-                   const Beside& beside, std::uint64_t loaded_version, const vault::OpId& op);
+                   const Beside& beside, const RowVersion& loaded, const vault::OpId& op);
+void append_as_loaded(std::vector<Param>& params, const vault::RecordId& id,
+                      const RowVersion& loaded);
 
 // Cuts what is only informative (handset, last_error, lock_reason) to the width of its column.
 void fit(vault::Record& record);

@@ -199,8 +199,8 @@ void SqlStore::remember(ChangeSet& changes) {
   if (changes.records.size() != 1 || !changes.records.front().record.upload) return;
   RecordWrite& write = changes.records.front();
   if (write.kind != RecordWrite::Kind::update) return;
-  write.record.version = write.loaded_version + 1;
-  memory_.keep({std::move(write.record), std::move(write.images), write.counter});
+  write.record.version = write.loaded.number + 1;
+  memory_.keep({std::move(write.record), changes.op, std::move(write.images), write.counter});
 }
 
 // One reconnect, then the reason.

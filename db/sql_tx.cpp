@@ -302,7 +302,7 @@ void SqlTx::collect_records(ChangeSet& out) {
     write.counter = entry->counter;
     if (entry->counter != entry->loaded_counter) write.beside.counter = entry->counter;
     if (entry->loaded) {
-      write.loaded_version = entry->loaded->version;
+      write.loaded = {entry->loaded->version, entry->loaded_op};
       write.changed = changed_columns(*entry->loaded, write.record);
       write.renamed = entry->loaded->iccid != write.record.iccid;
     }

@@ -26,6 +26,7 @@ struct SqlTx::Entry {
   explicit Entry(vault::Record&& r) : record(std::move(r)) {}
   explicit Entry(StoredRecord&& stored)
       : record(std::move(stored.record)),
+        loaded_op(stored.last_op),
         loaded_images(std::move(stored.images)),
         counter(stored.counter),
         loaded_counter(stored.counter) {
@@ -36,12 +37,13 @@ struct SqlTx::Entry {
 
   vault::Record record;
   std::optional<vault::Record> loaded;  // nothing: created here
+  vault::OpId loaded_op{};
   bool removed = false;
   bool touched = false;  // something that hangs on it has changed
   bool images_changed = false;
   std::uint64_t last_seq = 0;
   std::vector<StoredImage> loaded_images;
-  LatestCounter counter;                   // of the card that the record had when it was loaded
+  LatestCounter counter;  // of the card that the record had when it was loaded
   LatestCounter loaded_counter;
   std::vector<Version> versions;           // newest first
   std::vector<std::int64_t> freed;         // places of versions dropped by this update

@@ -73,6 +73,34 @@ struct EarlyFixture : Fixture {
       });
     });
   }
+  // Its COMMIT is lost with the connection, after the answer.
+  void lose_an_upload() {
+    const NoCommits no_commits(database.settings());
+    BOOST_TEST((store->update(now, [&](RecordTx& tx) {
+      Record* const record = tx.find(iccid(1));
+      if (record == nullptr) return false;
+      record->upload.emplace();
+      return true;
+    }) == Outcome::committed));
+    lose_the_commit();
+  }
+  static void lose_the_commit() {
+    while (!committing(1)) std::this_thread::yield();
+    MariaDb::running().run("KILL " + MariaDb::running().ask("SELECT id" + kWaiting));
+    while (!committing(0)) std::this_thread::yield();
+  }
+  // Tells each time whether an upload was under way.
+  Outcome end_upload(std::vector<bool>& under_way) {
+    return store->update(now, [&](RecordTx& tx) {
+      Record* const record = tx.find(iccid(1));
+      if (record == nullptr) return false;
+      under_way.push_back(record->upload.has_value());
+      if (!record->upload) return false;
+      record->upload.reset();
+      ++record->epoch;
+      return true;
+    });
+  }
   bool begun() { return read(iccid(1))->fetch.has_value(); }
 };
 
@@ -144,9 +172,7 @@ BOOST_AUTO_TEST_CASE(lost_after_the_answer) {
   {
     const NoCommits no_commits(database.settings());
     BOOST_TEST((begin(*store) == Outcome::committed));
-    while (!committing(1)) std::this_thread::yield();
-    MariaDb::running().run("KILL " + MariaDb::running().ask("SELECT id" + kWaiting));
-    while (!committing(0)) std::this_thread::yield();
+    lose_the_commit();
   }
   BOOST_TEST(!begun());
   BOOST_TEST(counter(iccid(1), 1) == 1u);
@@ -158,29 +184,27 @@ BOOST_AUTO_TEST_CASE(lost_after_the_answer) {
 
 // An upload is remembered when it was answered. That it was lost is found out by its END.
 BOOST_AUTO_TEST_CASE(a_lost_upload_is_not_ended) {
-  {
-    const NoCommits no_commits(database.settings());
-    BOOST_TEST((store->update(now, [&](RecordTx& tx) {
-      Record* const record = tx.find(iccid(1));
-      if (record == nullptr) return false;
-      record->upload.emplace();
-      return true;
-    }) == Outcome::committed));
-    while (!committing(1)) std::this_thread::yield();
-    MariaDb::running().run("KILL " + MariaDb::running().ask("SELECT id" + kWaiting));
-    while (!committing(0)) std::this_thread::yield();
-  }
+  lose_an_upload();
   std::vector<bool> under_way;
-  BOOST_TEST((store->update(now, [&](RecordTx& tx) {
-    Record* const record = tx.find(iccid(1));
-    if (record == nullptr) return false;
-    under_way.push_back(record->upload.has_value());
-    if (!record->upload) return false;
-    record->upload.reset();
-    ++record->epoch;
-    return true;
-  }) == Outcome::refused));
+  BOOST_TEST((end_upload(under_way) == Outcome::refused));
   BOOST_TEST(under_way == (std::vector<bool>{true, false}), boost::test_tools::per_element());
+  BOOST_TEST(read(iccid(1))->epoch == 0u);
+}
+
+// So it is when the row has the number of the lost version again: another instance has written it.
+BOOST_AUTO_TEST_CASE(a_lost_upload_is_not_taken_for_what_came_in_its_place) {
+  lose_an_upload();
+  Lines others_log;
+  const auto others =
+      db::make_store_factory(database.settings(), keys(), others_log, counters).take();
+  BOOST_TEST((others->open()->update(now, [](RecordTx& tx) {
+    tx.find(iccid(1))->wrong_keys = 2;
+    return true;
+  }) == Outcome::committed));
+  std::vector<bool> under_way;
+  BOOST_TEST((end_upload(under_way) == Outcome::refused));
+  BOOST_TEST(under_way == (std::vector<bool>{true, false}), boost::test_tools::per_element());
+  BOOST_TEST(read(iccid(1))->wrong_keys == 2);
   BOOST_TEST(read(iccid(1))->epoch == 0u);
 }
 
