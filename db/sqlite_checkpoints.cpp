@@ -20,18 +20,20 @@ void SqliteCheckpoints::committed(SqliteConnection& writer) {
   if (pages < SqliteConnection::kCheckpointPages) due_pages_ = SqliteConnection::kCheckpointPages;
   switch (state_.load()) {
     case State::none:
-      if (pages < due_pages_ || !thread_.running()) return;
+      if (pages < due_pages_) return;
+      if (!thread_.running()) break;
       state_ = State::asked;
       asked_.ring();
       return;
     case State::asked:
       return;
     case State::rest:
-      writer.checkpoint();
-      // Readers may keep the log from beginning anew: it is not tried again with every commit.
-      due_pages_ = pages + SqliteConnection::kCheckpointPages / 4;
-      state_ = State::none;
+      break;
   }
+  writer.checkpoint();
+  // Readers may keep the log from beginning anew: it is not tried again with every commit.
+  due_pages_ = pages + SqliteConnection::kCheckpointPages / 4;
+  state_ = State::none;
 }
 
 void SqliteCheckpoints::work() {

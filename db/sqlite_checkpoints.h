@@ -20,11 +20,12 @@ class SqliteCheckpoints {
   SqliteCheckpoints(const SqliteCheckpoints&) = delete;
   SqliteCheckpoints& operator=(const SqliteCheckpoints&) = delete;
 
-  // Before a writer's first commit; the thread is made with the first. Throws SqlError. Without a
-  // thread, `writer` writes back by itself what has become four times too much.
+  // Before a writer's first commit; the thread is made with the first. Throws SqlError. Where there
+  // is no thread, who commits does it all.
   void begin(SqliteConnection& writer);
   // After each commit. The thread writes most of the log back while others commit; the little that
-  // they have added meanwhile is written back here, so that the log begins anew.
+  // they have added meanwhile is written back here, so that the log begins anew. As long as it is
+  // the thread's turn nobody else writes back, and it begins only with what was not written back.
   void committed(SqliteConnection& writer);
 
  private:

@@ -190,14 +190,11 @@ void SqliteConnection::busy_timeout(std::int64_t ms) {
 }
 
 void SqliteConnection::defer_checkpoints() {
-  sqlite3_wal_hook(handle_, &SqliteConnection::committed, this);
-}
-
-int SqliteConnection::committed(void* self, sqlite3* handle, const char* database, int pages) {
-  constexpr int kMostPages = 4 * kCheckpointPages;
-  static_cast<SqliteConnection*>(self)->log_pages_ = pages;
-  if (pages >= kMostPages) sqlite3_wal_checkpoint(handle, database);
-  return SQLITE_OK;
+  const auto committed = [](void* log_pages, sqlite3*, const char*, int pages) {
+    *static_cast<int*>(log_pages) = pages;
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(handle_, committed, &log_pages_);
 }
 
 void SqliteConnection::checkpoint() noexcept { sqlite3_wal_checkpoint(handle_, nullptr); }

@@ -34,7 +34,8 @@ class SqliteConnection : public SqlConnection {
   void run(const std::string& sql) override;
 
   // From now on commit() leaves it to checkpoint() to write the log back to the database file,
-  // unless the log has grown to four times the size at which a checkpoint is due.
+  // however long the log is: up to SQLite 3.51.2 a commit that begins the log anew may be lost just
+  // when somebody else begins to write it back once more.
   void defer_checkpoints();
   // As of the last commit of this connection, in pages, once checkpoints are deferred.
   int log_pages() const { return log_pages_; }
@@ -63,7 +64,6 @@ class SqliteConnection : public SqlConnection {
   struct Cache;
 
   void must_sync_log();
-  static int committed(void* self, sqlite3* handle, const char* database, int pages);
 
   sqlite3* handle_ = nullptr;
   std::unique_ptr<SqliteLog> log_;  // once syncs are deferred

@@ -133,8 +133,8 @@ void CommitQueue::open_writer() {
   auto made = std::make_shared<SqliteConnection>(settings_.path, SqliteMode::write,
                                                  settings_.query_timeout_ms);
   must_have_schema(*made);
-  key_checks_.record(*made);
   checkpoints_.begin(*made);
+  key_checks_.record(*made);
   made->defer_syncs();
   writer_ = std::move(made);
 }
