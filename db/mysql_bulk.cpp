@@ -16,6 +16,13 @@ namespace {
 
 using Kind = SqlError::Kind;
 
+// Statements of a transaction in their order, each with the values of one execution.
+struct RecordedStatement {
+  std::string sql;
+  std::vector<Param> params;  // borrowed from the change set
+  bool one_row = false;       // must change exactly one row
+};
+
 // Takes down what apply() would do.
 class Recorder : public SqlConnection {
  public:
@@ -43,11 +50,13 @@ class Recorder : public SqlConnection {
   }
 };
 
+using Rows = std::vector<std::vector<Param>>;
+
 // The same statement of several stores.
 struct Bulk {
   std::string sql;
   bool one_row = false;
-  std::vector<std::vector<Param>> rows;
+  Rows rows;
 };
 
 // Merges lists that all keep to one order of statements, and keeps to it.
@@ -101,15 +110,15 @@ struct Value {
   char* data() const { return const_cast<char*>(octets.empty() ? "" : octets.data()); }
 };
 
-// One parameter of all rows, in the arrays that the library wants.
+// One parameter of all rows, as the library wants it: in arrays, or a single one as it is.
 struct Column {
   std::vector<long long> numbers;
   std::vector<char*> texts;
   std::vector<unsigned long> sizes;
   std::vector<char> indicators;
 
-  void fill(const std::vector<std::vector<Param>>& rows, std::size_t i, MYSQL_BIND& bind) {
-    bind.buffer_type = MYSQL_TYPE_STRING;
+  void fill(const Rows& rows, std::size_t i, bool arrays, MYSQL_BIND& bind) {
+    bind.buffer_type = arrays ? MYSQL_TYPE_STRING : MYSQL_TYPE_NULL;
     for (const std::vector<Param>& row : rows) {
       const Value value(row[i]);
       const bool null = value.type == MYSQL_TYPE_NULL;
@@ -121,7 +130,7 @@ struct Column {
     }
     bind.u.indicator = indicators.data();
     bind.length = sizes.data();
-    bind.buffer = texts.data();
+    bind.buffer = arrays ? static_cast<void*>(texts.data()) : texts.front();
     if (bind.buffer_type == MYSQL_TYPE_LONGLONG) bind.buffer = numbers.data();
   }
 };
@@ -171,38 +180,48 @@ struct MySqlBulk::Session {
     return prepared.emplace(sql, std::move(made)).first->second.get();
   }
 
-  // How many rows it changed.
-  std::uint64_t execute(const std::string& sql, const std::vector<Param>& params) {
-    MYSQL_STMT* const statement = prepare(sql);
-    std::vector<MYSQL_BIND> binds(params.size());
-    std::vector<unsigned long> sizes(params.size());
-    std::vector<Value> values(params.begin(), params.end());
-    std::memset(binds.data(), 0, binds.size() * sizeof(MYSQL_BIND));
-    for (std::size_t i = 0; i < params.size(); ++i) {
-      sizes[i] = values[i].octets.size();
-      binds[i].buffer_type = values[i].type;
-      binds[i].buffer = values[i].data();
-      if (values[i].type == MYSQL_TYPE_LONGLONG) binds[i].buffer = &values[i].number;
-      binds[i].length = &sizes[i];
-    }
-    constexpr unsigned kNoArray = 0;
-    mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &kNoArray);
-    if (mysql_stmt_bind_param(statement, binds.data()) != 0 || mysql_stmt_execute(statement) != 0) {
-      fail(mysql_stmt_errno(statement), "statement");
-    }
-    const std::uint64_t changed = mysql_stmt_affected_rows(statement);
-    while (mysql_stmt_next_result(statement) == 0) {
-    }
-    return changed;
+  // Binds the rows and sends; `arrays` for statements that know them, else there is one row.
+  bool send(MYSQL_STMT* statement, const Rows& rows, bool arrays) const {
+    const std::size_t width = rows.front().size();
+    std::vector<MYSQL_BIND> binds(width);
+    std::vector<Column> columns(width);
+    std::memset(binds.data(), 0, width * sizeof(MYSQL_BIND));
+    for (std::size_t i = 0; i < width; ++i) columns[i].fill(rows, i, arrays, binds[i]);
+    const auto count = static_cast<unsigned>(arrays ? rows.size() : 0);
+    mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &count);
+    return mysql_stmt_bind_param(statement, binds.data()) == 0 &&
+           mysql_stmt_execute(statement) == 0;
   }
 
-  // All in one round trip. False: some row was not there as it had to be.
+  void run_script(const std::string& text, std::vector<Param>&& params) {
+    MYSQL_STMT* const statement = prepare(text);
+    if (!send(statement, {std::move(params)}, false)) {
+      fail(mysql_stmt_errno(statement), "statement");
+    }
+    while (mysql_stmt_next_result(statement) == 0) {
+    }
+  }
+
+  // All in one round trip, or none of them: false then.
   bool execute(const std::vector<Bulk>& all) {
+    try {
+      return change_as_expected(all) || rolled_back();
+    } catch (const SqlError& error) {
+      return not_done(error);
+    }
+  }
+
+  // When sending fails, the connection is of no use, whatever the reason: answers may be under way.
+  bool change_as_expected(const std::vector<Bulk>& all) {
     forget_if_many(all.size());
     std::vector<MYSQL_STMT*> statements;
     for (const Bulk& bulk : all) statements.push_back(prepare(bulk.sql));
     leave_answers(true);
-    for (std::size_t i = 0; i < all.size(); ++i) send(statements[i], all[i]);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (send(statements[i], all[i].rows, true)) continue;
+      const auto code = static_cast<int>(mysql_stmt_errno(statements[i]));
+      throw SqlError(Kind::lost, code, base::cat("mysql: sending failed (", code, ")"));
+    }
     leave_answers(false);
     bool as_expected = true;
     unsigned failed = 0;
@@ -220,25 +239,20 @@ struct MySqlBulk::Session {
     return as_expected;
   }
 
+  bool rolled_back() const {
+    run("ROLLBACK");
+    return false;
+  }
+  // What has failed before the COMMIT has not happened.
+  bool not_done(const SqlError& error) const {
+    if (error.kind() == Kind::lost) throw error;
+    return rolled_back();
+  }
+
   // The library's way to send several statements before an answer is read.
   void leave_answers(bool leave) const {
     const my_bool value = leave ? 1 : 0;
     mysql_optionsv(handle.get(), MARIADB_OPT_SKIP_READ_RESPONSE, &value);
-  }
-
-  // When it fails, the connection is of no use, whatever the reason: answers may be under way.
-  void send(MYSQL_STMT* statement, const Bulk& bulk) const {
-    const std::size_t width = bulk.rows.front().size();
-    std::vector<MYSQL_BIND> binds(width);
-    std::vector<Column> columns(width);
-    std::memset(binds.data(), 0, width * sizeof(MYSQL_BIND));
-    for (std::size_t i = 0; i < width; ++i) columns[i].fill(bulk.rows, i, binds[i]);
-    const auto count = static_cast<unsigned>(bulk.rows.size());
-    mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &count);
-    if (mysql_stmt_bind_param(statement, binds.data()) != 0 || mysql_stmt_execute(statement) != 0) {
-      const auto code = static_cast<int>(mysql_stmt_errno(statement));
-      throw SqlError(Kind::lost, code, base::cat("mysql: sending failed (", code, ")"));
-    }
   }
 
   // Of a variable that the server need not know: false then.
@@ -307,28 +321,30 @@ bool MySqlBulk::able() const {
 bool MySqlBulk::commit(const ChangeSet& changes) {
   Recorder recorder;
   apply(recorder, changes);
-  std::string text = kScriptHead;
+  std::vector<RecordedStatement>& all = recorder.statements;
+  const auto small = std::stable_partition(all.begin(), all.end(), is_large);
+  std::string script = kScriptHead;
   std::vector<Param> params;
+  for (auto statement = small; statement != all.end(); ++statement) {
+    script.append(statement->sql).append("; ");
+    if (statement->one_row) script += kOneRow;
+    params.insert(params.end(), statement->params.begin(), statement->params.end());
+  }
+  script += kScriptTail;
+  all.erase(small, all.end());
+  std::vector<Bulk> large;
+  merge(large, all);
+  if (!large.empty() && !session_->execute(large)) return false;
   try {
-    session_->forget_if_many(recorder.statements.size());
-    for (const RecordedStatement& statement : recorder.statements) {
-      if (is_large(statement)) {
-        const bool one = session_->execute(statement.sql, statement.params) == 1;
-        if (one || !statement.one_row) continue;
-        return rolled_back(SqlError(Kind::conflict, 0, "changed by another writer"));
-      }
-      text.append(statement.sql).append("; ");
-      if (statement.one_row) text += kOneRow;
-      params.insert(params.end(), statement.params.begin(), statement.params.end());
-    }
-    session_->prepare(text += kScriptTail);
+    session_->forget_if_many(1);
+    session_->prepare(script);
   } catch (const SqlError& error) {
-    return rolled_back(error);
+    return session_->not_done(error);
   }
   try {
-    session_->execute(text, params);
+    session_->run_script(script, std::move(params));
   } catch (const SqlError& error) {
-    if (error.kind() != Kind::lost) return rolled_back(error);
+    if (error.kind() != Kind::lost) return session_->not_done(error);
     throw SqlError(Kind::unknown, error.code(), error.text());  // it may have been in the COMMIT
   }
   return true;
@@ -341,12 +357,7 @@ bool MySqlBulk::execute(const std::vector<const ChangeSet*>& changes) {
     apply(recorder, *one);
     merge(all, recorder.statements);
   }
-  try {
-    if (session_->execute(all)) return true;
-    return rolled_back(SqlError(Kind::conflict, 0, "changed by another writer"));
-  } catch (const SqlError& error) {
-    return rolled_back(error);
-  }
+  return session_->execute(all);
 }
 
 void MySqlBulk::send_commit() {
@@ -361,15 +372,8 @@ bool MySqlBulk::await_commit() {
   if (mysql_read_query_result(session_->handle.get()) == 0) return true;
   const auto code = static_cast<int>(mysql_errno(session_->handle.get()));
   const SqlError error(mysql_kind(code), code, base::cat("mysql: COMMIT failed (", code, ")"));
-  if (error.kind() == Kind::conflict) return rolled_back(error);  // certification
+  if (error.kind() == Kind::conflict) return session_->not_done(error);  // certification
   throw SqlError(Kind::unknown, code, error.text());
-}
-
-// What has failed before the COMMIT has not happened.
-bool MySqlBulk::rolled_back(const SqlError& error) {
-  if (error.kind() == Kind::lost) throw error;
-  session_->run("ROLLBACK");
-  return false;
 }
 
 }  // namespace db

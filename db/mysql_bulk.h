@@ -17,13 +17,6 @@
 
 namespace db {
 
-// Statements of a transaction in their order, each with the values of one execution.
-struct RecordedStatement {
-  std::string sql;
-  std::vector<Param> params;  // borrowed from the change set
-  bool one_row = false;       // must change exactly one row
-};
-
 class MySqlBulk {
  public:
   // Connects; throws SqlError `lost`.
@@ -51,7 +44,6 @@ class MySqlBulk {
 
  private:
   struct Session;
-  bool rolled_back(const SqlError& error);
 
   std::unique_ptr<Session> session_;
   bool clustered_ = true;

@@ -96,10 +96,10 @@ BOOST_AUTO_TEST_CASE(places_are_used_again) {
 // again: "store again" is what customer care tells such a customer.
 BOOST_AUTO_TEST_CASE(a_lost_row_is_written_anew) {
   const Record record = create(iccid(1));
-  for (const std::string table : {"images", "data_keys"}) {
+  const auto lose_row_of = [&](const std::string& table, std::size_t size) {
     std::vector<ImageInfo> infos;
     const auto add = [&](int at) {
-      const auto content = random_content(5000);
+      const auto content = random_content(size);
       infos.push_back(image_of(record, content, at));
       commit([&](RecordTx& tx) {
         for (const ImageInfo& old : tx.images(*tx.find(iccid(1)))) tx.drop_image(old.id);
@@ -112,6 +112,9 @@ BOOST_AUTO_TEST_CASE(a_lost_row_is_written_anew) {
     add(1);
     raw("DELETE FROM " + table);
     add(2);
+  };
+  for (const std::size_t size : {50, 5000}) {
+    for (const char* table : {"images", "data_keys"}) lose_row_of(table, size);
   }
 }
 
