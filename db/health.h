@@ -38,6 +38,12 @@ class Health {
   std::string misfit() const {
     return state_.with([](const State& state) { return state.misfit; });
   }
+  // Why something could not be written although the store is there: from then on until all has
+  // been well for a while, since a full disk takes a small transaction now and then. Empty: nothing
+  // of the kind.
+  std::string write_fault() const {
+    return state_.with([](const State& state) { return state.write_fault; });
+  }
   // Something was committed.
   void writable() {
     clear([](Trouble) { return true; });
@@ -67,6 +73,7 @@ class Health {
     bool open = false;                // an episode is
     Episode episode;
     std::string misfit;
+    std::string write_fault;
   };
 
   static Trouble trouble_of(SqlError::Kind kind) {
@@ -90,6 +97,7 @@ class Health {
       if (!state.open) state.episode = {now, now, 0, {}};
       state.open = true;
       state.trouble = trouble;
+      if (trouble == Trouble::full || trouble == Trouble::broken) state.write_fault = text;
       state.episode.failures += 1;
       return !std::exchange(state.episode.told[static_cast<std::size_t>(trouble)], true);
     });
@@ -117,6 +125,7 @@ class Health {
                       now - episode.well_since >= settled_after_ms_;
     if (!over) return {};
     state.open = false;
+    state.write_fault.clear();
     return base::cat("store available again: trouble for ",
                      (episode.well_since - episode.began + 999) / 1000, " s, ", episode.failures,
                      " tries failed");

@@ -54,6 +54,7 @@ class SqlStore : public vault::Store {
                                            const std::vector<vault::ImportLine>& lines,
                                            const std::string& actor) override;
   base::Status check() override;
+  std::string write_fault() override { return health_.write_fault(); }
   vault::MessageScan& messages() override { return scan_; }
 
  protected:

@@ -8,17 +8,11 @@
 
 #include "db/key_checks.h"
 #include "plugin/card_keys_file.h"
-#include "plugin/fading_alarm.h"
-#include "vault/housekeeping.h"
-#include "vault/outbox.h"
 
 namespace plugin {
 
 namespace {
 
-constexpr auto kWatchEvery = std::chrono::milliseconds(vault::kInstanceBeat);
-constexpr auto kLook = std::chrono::milliseconds(200);
-constexpr auto kBetweenSteps = std::chrono::milliseconds(20);
 constexpr std::int64_t kGiveUpMs = 10 * base::kSecondMs;
 
 base::Status load_password(const std::string& path, smsc::Password& password) {
@@ -247,72 +241,6 @@ base::Status Application::start_metrics() {
 void Application::drain() {
   gateway_->drain();
   if (desk_ != nullptr) desk_->drain();
-}
-
-void Application::watch(const std::string& name) {
-  const base::Gate::Pass inside(watch_gate_);
-  if (!inside) return;
-  const std::unique_ptr<vault::Store> store = stores_->open();
-  vault::Housekeeping housekeeping(*key_ring_, log_, counters_);
-  HostMetrics metrics(host_);
-  FadingAlarm card_counters("bip.counter_blocked",
-                            "a card's replay counter is exhausted or jumped beyond reason");
-  FadingAlarm downlinks("vault.downlinks_exhausted", "a card's downlink counter is used up");
-  vault::InstanceRow row;
-  row.name = name;
-  row.product = BIPVAULT_VERSION;
-  row.started_at = clock_.now().utc_ms;
-  for (;;) {
-    metrics.publish(observe());
-    alarms_.set("card_counter", card_counters.text(counters_, clock_.now()));
-    alarms_.set("downlink_counter", downlinks.text(counters_, clock_.now()));
-    look_at_hsm();
-    bool more = store_is_well(*store);
-    if (more) beat(*store, row);
-    const std::int64_t next_beat = clock_.now().mono_ms + vault::kInstanceBeat;
-    while (more && clock_.now().mono_ms < next_beat) {
-      more = housekeeping.step(*store, *cards_->policy(), clock_.now());
-      more = more && !watch_gate_.closed_within(kBetweenSteps);
-    }
-    log_.tell_left_out();
-    if (watch_gate_.closed_within(more ? kBetweenSteps : kLook)) break;
-    if (!more && rest_until(next_beat)) break;
-  }
-  metrics.publish(observe());
-}
-
-// Until then by the host's clock, which may jump and may stand still, and never for longer than a
-// beat. True: the end has come.
-bool Application::rest_until(std::int64_t mono_ms) {
-  for (auto rested = kLook; rested < kWatchEvery; rested += kLook) {
-    if (clock_.now().mono_ms >= mono_ms) return false;
-    if (watch_gate_.closed_within(kLook)) return true;
-  }
-  return false;
-}
-
-void Application::beat(vault::Store& store, vault::InstanceRow& row) {
-  row.health =
-      instance_lines(observe(), key_ring_->master_keys().newest(), key_ring_->newest_pepper());
-  vault::beat(store, row, clock_.now());
-}
-
-bool Application::store_is_well(vault::Store& store) {
-  const base::Status status = store.check();
-  const std::string fault = status ? "" : status.error();
-  store_fault_.with([&](std::string& known) { known = fault; });
-  alarms_.set("store", fault);
-  return fault.empty();
-}
-
-void Application::look_at_hsm() {
-  const base::Status status = key_ring_->master_keys().check();
-  const std::string fault = status ? "" : status.error();
-  const std::string before =
-      hsm_fault_.with([&](std::string& known) { return std::exchange(known, fault); });
-  alarms_.set("hsm", fault);
-  if (before.empty() && !fault.empty()) log_.error("plugin.hsm_away", fault);
-  if (!before.empty() && fault.empty()) log_.info("plugin.hsm_back", "the HSM can be used again");
 }
 
 base::Status Application::reload(const config::Config& config) {

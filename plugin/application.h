@@ -72,9 +72,10 @@ class Application {
   std::string channels_text() const;
   base::Status start_details();
   void watch(const std::string& name);
-  void beat(vault::Store& store, vault::InstanceRow& row);
+  bool look_at_store(vault::Store& store, vault::InstanceRow& row);
+  bool beat(vault::Store& store, vault::InstanceRow& row);
+  bool note_store(const std::string& fault);
   bool rest_until(std::int64_t mono_ms);
-  bool store_is_well(vault::Store& store);
   void look_at_hsm();
 
   config::Config config_;

@@ -100,7 +100,11 @@ def rules(report, seen):
         dashboard = json.load(file)
     asked = {t["expr"] for panel in dashboard["panels"] for t in panel["targets"]}
     with open(os.path.join(folder, "bipvault.rules.yml"), encoding="utf-8") as file:
-        asked |= set(re.findall(r"expr: (.*)", file.read()))
+        watched = re.findall(r"expr: (.*)", file.read())
+    for name in ("store_up", "db_unavailable_total", "bip_try_later_total", "vault_try_later_total",
+                 "alarms"):
+        report.true(f"a rule looks at {name}", any("bipvault_" + name in one for one in watched))
+    asked |= set(watched)
     names = {n for text in asked for n in re.findall(r"bipvault_\w+", text)}
     with open(os.path.join(SOURCE, "docs", "operations.md"), encoding="utf-8") as file:
         counters = re.findall(r"`([a-z]+\.[a-z_]+)`", file.read())

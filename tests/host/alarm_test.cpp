@@ -2,8 +2,10 @@
 // each, that it gets the plugin's figures, and that a host that throws from there loses nothing
 // but them.
 #include <boost/test/unit_test.hpp>
+#include <sqlite3.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <map>
 #include <stdexcept>
 
@@ -67,6 +69,36 @@ constexpr bv_metrics_1 kMetrics{
     },
     [](const bv_host*, uint64_t, int64_t) { throw std::runtime_error("not used"); }};
 
+// The store's file, by somebody else.
+class Database {
+ public:
+  explicit Database(const std::string& path) {
+    BOOST_REQUIRE_EQUAL(sqlite3_open(path.c_str(), &handle_), SQLITE_OK);
+    sqlite3_busy_timeout(handle_, 10'000);
+  }
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database() { sqlite3_close(handle_); }
+
+  void run(const std::string& sql) {
+    BOOST_REQUIRE_MESSAGE(
+        sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK,
+        sql << ": " << sqlite3_errmsg(handle_));
+  }
+  int rows(const std::string& table) {
+    int found = -1;
+    const auto take = [](void* to, int, char** values, char**) {
+      *static_cast<int*>(to) = std::atoi(values[0]);
+      return 0;
+    };
+    sqlite3_exec(handle_, ("SELECT COUNT(*) FROM " + table).c_str(), take, &found, nullptr);
+    return found;
+  }
+
+ private:
+  sqlite3* handle_ = nullptr;
+};
+
 struct Fixture {
   Workspace workspace;
   MinimalHost host;
@@ -102,6 +134,44 @@ BOOST_AUTO_TEST_CASE(a_store_that_is_not_there) {
   BOOST_TEST(guest.stop() == BV_OK);
   BOOST_TEST(count("-store") == 1);
   BOOST_TEST(count("+store") == 1);
+}
+
+// Reads work, and a transaction fails: as on a full disk (e2e_full_disk) and in a read-only file.
+BOOST_AUTO_TEST_CASE(a_store_that_is_not_written) {
+  Database database(workspace.path("bipvault.db"));
+  const auto refused = [](const std::string& when) {
+    return "CREATE TRIGGER no_" + when + " BEFORE " + when +
+           " ON instances BEGIN SELECT abs(-9223372036854775808); END";
+  };
+  database.run(refused("INSERT"));
+  database.run(refused("UPDATE"));
+  run();
+  BOOST_TEST(wait_for([] { return count("+store") == 1; }));
+  const std::string health = guest.health();
+  BOOST_TEST(health.find("\"state\": \"degraded\"") != std::string::npos, health);
+  BOOST_TEST(health.find("read but not written: ") != std::string::npos, health);
+  BOOST_TEST(health.find("integer overflow") != std::string::npos, health);
+  database.run("DROP TRIGGER no_INSERT");
+  database.run("DROP TRIGGER no_UPDATE");
+  BOOST_TEST(wait_for([] { return count("-store") == 1; }, 60));
+  BOOST_TEST(guest.state() == "running");
+  BOOST_TEST(guest.stop() == BV_OK);
+  BOOST_TEST(count("+store") == 1);
+}
+
+// Nothing is wrong with it, but nobody can write either.
+BOOST_AUTO_TEST_CASE(a_store_that_somebody_else_holds) {
+  workspace.change("path = bipvault.db", "path = bipvault.db\nquery_timeout = 1s");
+  Database database(workspace.path("bipvault.db"));
+  run();
+  BOOST_TEST(wait_for([&] { return database.rows("instances") == 1; }));
+  database.run("BEGIN IMMEDIATE");
+  BOOST_TEST(wait_for([] { return count("+store") == 1; }, 60));
+  BOOST_TEST(guest.state() == "degraded");
+  database.run("COMMIT");
+  BOOST_TEST(wait_for([] { return count("-store") == 1; }, 60));
+  BOOST_TEST(guest.state() == "running");
+  BOOST_TEST(guest.stop() == BV_OK);
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_wrong) {

@@ -67,6 +67,7 @@ class FaultyStore : public vault::Store {
     return real_->import(now, lines, actor);
   }
   base::Status check() override { return real_->check(); }
+  std::string write_fault() override { return real_->write_fault(); }
   vault::MessageScan& messages() override { return real_->messages(); }
 
  private:

@@ -228,6 +228,7 @@ class MemoryStore : public vault::Store, public vault::MessageScan {
     return vault::ImportResult{};
   }
   base::Status check() override { return {}; }
+  std::string write_fault() override { return {}; }
   vault::MessageScan& messages() override { return *this; }
 
   base::Result<std::vector<Dated>> records_by(Date what, const Dated& after, std::int64_t until,

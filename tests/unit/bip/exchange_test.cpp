@@ -97,6 +97,7 @@ class Away : public vault::Store {
     return away();
   }
   base::Status check() override { return away(); }
+  std::string write_fault() override { return {}; }
   vault::MessageScan& messages() override { throw std::logic_error("no messages here"); }
 
  private:

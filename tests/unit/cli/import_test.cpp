@@ -49,6 +49,7 @@ class FakeStore : public vault::Store {
     return vault::ImportResult{lines.size(), 0, 0};
   }
   base::Status check() override { return {}; }
+  std::string write_fault() override { return {}; }
   vault::MessageScan& messages() override { throw std::logic_error("no messages here"); }
 
   std::vector<std::size_t> batches;

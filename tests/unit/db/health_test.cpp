@@ -74,6 +74,35 @@ BOOST_AUTO_TEST_CASE(causes) {
   BOOST_TEST(log.count("available again: trouble for 60 s, 10 tries failed") == 1u, log.all());
 }
 
+// A full disk takes a small transaction now and then: what is wrong stands until all has been well
+// for a while.
+BOOST_AUTO_TEST_CASE(written_now_and_then) {
+  BOOST_TEST(health.write_fault() == "");
+  for (int i = 0; i < 10; ++i) {
+    full();
+    clock.advance(2'000);
+    health.writable();
+    clock.advance(3'000);
+    health.reachable();
+    BOOST_TEST(health.write_fault() == "disk full");
+  }
+  clock.advance(7'000);
+  health.writable();
+  BOOST_TEST(health.write_fault() == "");
+}
+
+// Away is not the same: whoever reads sees that by himself, and when it is over.
+BOOST_AUTO_TEST_CASE(away_is_no_fault_of_writing) {
+  lost();
+  BOOST_TEST(health.write_fault() == "");
+  full();
+  clock.advance(1'000);
+  health.writable();
+  clock.advance(60'000);
+  lost();  // nobody came in between: another trouble
+  BOOST_TEST(health.write_fault() == "");
+}
+
 // Somebody else's commits go through: no trouble of the store.
 BOOST_AUTO_TEST_CASE(conflicts) {
   health.failed(SqlError(SqlError::Kind::conflict, 1213, "deadlock"));
