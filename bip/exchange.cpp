@@ -208,7 +208,7 @@ class Exchange {
     }
     if (served.replay == vault::Replay::unknown) return unknown(command, message.code);
     used(command);
-    card_.proven = true;
+    (served.store_away ? card_.put_off : card_.proven) = true;
     note_transfer(message.code, served.answer.result);
     note_detail(static_cast<Ins>(message.code), transaction, total, served.answer, began);
     note_error(command, message.code, transaction, served.answer);

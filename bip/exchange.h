@@ -32,7 +32,7 @@ struct Card {
   // packets may come without protection of their own.
   bool ciphered_below = false;
   std::optional<vault::CardChannel> channel;  // since the first packet whose CC verified
-  bool proven = false;                        // a packet verified and its counter was fresh
+  bool proven = false;  // a packet verified, and the store knew its counter to be fresh
   // It was answered `try later` without the store, or its keys were away: no fault of its own.
   bool put_off = false;
   bool transfer = false;  // a store or fetch began on this channel and has not ended

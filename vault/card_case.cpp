@@ -15,7 +15,12 @@ CardService::Served CardService::Case::serve(const CardCommand& command, Counter
 }
 
 CardService::Served CardService::Case::answer(CardAnswer value) {
-  return {Replay::fresh, std::move(value)};
+  return {Replay::fresh, std::move(value), false};
+}
+
+CardService::Served CardService::Case::store_away() const {
+  service_.counters_.add("vault.try_later");
+  return {Replay::fresh, CardAnswer(CardResult::try_later), true};
 }
 
 Replay CardService::Case::check_counter(Counter highest) const {
@@ -93,12 +98,7 @@ CardService::Served CardService::Case::in_transaction(const Body& body) {
     if (!unknown) served.answer = body(tx, *record);
     return true;
   });
-  if (outcome == Outcome::unavailable) {
-    service_.counters_.add("vault.try_later");
-    served.replay = Replay::fresh;
-    served.answer = CardAnswer(CardResult::try_later);
-    return served;
-  }
+  if (outcome == Outcome::unavailable) return store_away();
   for (const auto& [name, detail] : to_count_) notice(name, detail);
   if (served.replay == Replay::fresh) accept_counter(outcome == Outcome::committed);
   if (unknown) {
@@ -244,7 +244,7 @@ CardService::Served CardService::Case::serve(const StatusQuery&) {
     }
     return true;  // nearly always there is nothing to be written
   });
-  if (outcome == Outcome::unavailable) return answer(CardResult::try_later);
+  if (outcome == Outcome::unavailable) return store_away();
   for (const auto& [name, detail] : to_count_) notice(name, detail);
   if (served.replay == Replay::fresh) accept_counter(false);
   if (served.answer.result == CardResult::unknown_card) notice("vault.unknown_card");

@@ -83,6 +83,7 @@ class CardService::Case {
   bool unordered_hold(const Record& record) const;
 
   Served answer(CardAnswer value);
+  Served store_away() const;
 
   // To be counted once the transaction has committed: its body may run several times.
   void count(std::string_view name, std::string detail = {}) const {

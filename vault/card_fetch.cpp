@@ -169,7 +169,7 @@ bool CardService::Case::still_permitted(const CardChannel::OpenFetch& fetch) {
 
 CardService::Served CardService::Case::serve(const FetchData& data) {
   const Replay replay = check_without_store();
-  if (replay != Replay::fresh) return {replay, CardAnswer()};
+  if (replay != Replay::fresh) return {replay, CardAnswer(), false};
   const bool known = channel_.fetch_ && channel_.fetch_->transaction == data.transaction;
   if (!known && !reopen_fetch(data.transaction)) return answer(CardResult::no_such_transaction);
   const CardChannel::OpenFetch& fetch = *channel_.fetch_;

@@ -36,6 +36,8 @@ class CardService {
   struct Served {
     Replay replay = Replay::fresh;  // not fresh: `answer` is empty, nothing has happened
     CardAnswer answer;
+    // It did not tell the counter, so `fresh` is not proven: the answer is `try later`.
+    bool store_away = false;
   };
   // `counter` is the CNTR of a packet whose CC has been verified. `counted` is false on channels
   // without replay counter (SPI 00 inside TLS).

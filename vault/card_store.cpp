@@ -49,7 +49,7 @@ CardService::Served CardService::Case::serve(const StoreBegin& begin) {
     if (!service_.staging_.take(begin.total, policy_.staging_bytes)) {
       notice("vault.staging_full", base::cat(begin.total, " octets wanted"));
       const Replay replay = check_without_store();
-      if (replay != Replay::fresh) return {replay, CardAnswer()};
+      if (replay != Replay::fresh) return {replay, CardAnswer(), false};
       return answer(CardResult::try_later);
     }
     open->budget = &service_.staging_;
@@ -129,7 +129,7 @@ bool CardService::Case::resume(Record& record, const StoreBegin& begin,
 
 CardService::Served CardService::Case::serve(const StoreData& data) {
   const Replay replay = check_without_store();
-  if (replay != Replay::fresh) return {replay, CardAnswer()};
+  if (replay != Replay::fresh) return {replay, CardAnswer(), false};
   CardChannel::OpenStore* open = channel_.store_.get();
   if (open == nullptr || open->transaction != data.transaction) {
     return answer(CardResult::no_such_transaction);

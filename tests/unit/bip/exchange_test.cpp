@@ -15,8 +15,8 @@
 namespace {
 
 using namespace bip;
-using support::TestCard;
 using support::image_of;
+using support::TestCard;
 using vault::CardResult;
 
 constexpr const char* kIccid = "89443510021000012364";
@@ -249,8 +249,8 @@ BOOST_AUTO_TEST_CASE(bare_packets_inside_tls) {
   rig.card.counter = 7;
   BOOST_TEST((result_of(rig.ask(rig.card.message(Ins::status))) == CardResult::done));
   rig.card.counter = 7;
-  BOOST_TEST((rig.status_of(rig.card.packet(rig.card.message(Ins::status))) ==
-              PacketStatus::counter_low));
+  BOOST_TEST(
+      (rig.status_of(rig.card.packet(rig.card.message(Ins::status))) == PacketStatus::counter_low));
 }
 
 BOOST_AUTO_TEST_CASE(bare_packets_elsewhere_and_half_bare_ones) {
@@ -537,6 +537,32 @@ BOOST_AUTO_TEST_CASE(a_replay_that_is_put_off_opens_no_door) {
   rig.vault.cards->close(*rig.store, *rig.channel->channel, rig.vault.clock.now());
   rig.channel = std::make_unique<Card>(rig.card.iccid);
   BOOST_TEST((rig.status_of(old_data) == PacketStatus::counter_low));
+}
+
+// While the store is away nobody knows whether the first packet of a channel is a replay: it is put
+// off, and proves nothing. On a channel that was proven before, the card stays who it is.
+BOOST_AUTO_TEST_CASE(what_the_store_has_not_judged_proves_nothing) {
+  Rig rig;
+  Away away;
+  for (const Ins ins : {Ins::report, Ins::status, Ins::store_begin, Ins::fetch_begin, Ins::erase}) {
+    rig.channel = std::make_unique<Card>(rig.card.iccid);
+    const bool begins = ins == Ins::store_begin;
+    const Message message = begins ? rig.card.store_begin(image_of(100), 1) : rig.card.message(ins);
+    const base::Bytes replayed = rig.card.packet(message);
+    BOOST_TEST((rig.status_of(replayed) == PacketStatus::por_ok));
+    const std::int64_t before = rig.vault.counters.get("vault.try_later");
+    rig.channel = std::make_unique<Card>(rig.card.iccid);
+    Batch batch = rig.serve(replayed, false, &away);
+    BOOST_TEST((result_of(*rig.answer(batch)) == CardResult::try_later));
+    BOOST_TEST(!rig.channel->proven);
+    BOOST_TEST(rig.channel->put_off);
+    BOOST_TEST(rig.vault.counters.get("vault.try_later") == before + 1);
+  }
+  rig.channel = std::make_unique<Card>(rig.card.iccid);
+  rig.ask(rig.card.message(Ins::report));
+  Batch batch = rig.serve(rig.card.packet(rig.card.message(Ins::report)), false, &away);
+  BOOST_TEST((result_of(*rig.answer(batch)) == CardResult::try_later));
+  BOOST_TEST(rig.channel->proven);
 }
 
 // While the store is away nobody knows whether the first packet of a channel is a replay: data is
