@@ -69,6 +69,7 @@ struct Batch {
   struct Rival {
     std::uint8_t key_set = 0;
     vault::Counter counter = 0;
+    bool operator==(const Rival&) const = default;
   };
   std::optional<Rival> rival;
 
@@ -76,7 +77,7 @@ struct Batch {
   base::Bytes answers;  // whole response packets, one after the other
   Tally tally;
   std::size_t unserved = 0;  // octets at the end of `packets`: for another batch
-  bool beats_rival = false;  // the first of them verified, and is newer than the rival
+  bool beats_rival = false;  // the first of them verified, and is newer than the rival was then
   bool key_entry = false;    // the last answer makes the user type a key
   bool close = false;        // too many security errors, or the worker failed
 };

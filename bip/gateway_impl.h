@@ -79,11 +79,13 @@ struct Client {
   Address address;
   std::int64_t waiting_since = 0;            // since when a batch of it waits for a worker
   std::int64_t scheduled = Session::kNever;  // its place among the deadlines
-  std::size_t sealed = 0;   // octets of the session's output that are in the TLS output
+  std::size_t sealed = 0;  // octets of the session's output that are in the TLS output
+  // Of its card, and newer than what was served here: until what has come here is served as well.
+  std::vector<ClientPtr> challengers;
   bool looking_up = false;  // a worker asks for its PSK
   bool keys_away = false;   // which could not be had: that its handshake fails is not its fault
   bool waiting = false;     // in the ready-list
-  bool held = false;        // until an older channel of its card has ended
+  bool held = false;        // until an older channel of its card has ended, or was served
   bool leaving = false;     // counted among the endings of its card
   bool read_armed = false;
   bool write_armed = false;
@@ -167,6 +169,8 @@ class Gateway::Impl {
   void note_tally(const Client& client, const Tally& tally, base::Now now);
   void note_proven(const ClientPtr& client, base::Now now);
   Client* other_channel(const Client& client) const;
+  void challenge(const ClientPtr& client, const Batch::Rival& seen, base::Now now);
+  void let_go(std::vector<ClientPtr> held);
   void supersede(Client& older, base::Now now);
   void finish_superseded(Client& older, base::Now now);
   void leave_card(Client& client);

@@ -198,6 +198,7 @@ void Gateway::Impl::end(Client& client, base::Now now) {
     leave_card(client);
     if (!session.under_way()) keep_for_close(client);
   }
+  let_go(std::exchange(client.challengers, {}));
   clients_.erase(&client);  // may be the last owner: `client` is not touched any more
   update_gauges();
   if (!draining_ && !stopping_ && clients_.size() < settings_->sessions) resume_listeners();

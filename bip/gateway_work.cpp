@@ -115,8 +115,12 @@ void Gateway::Impl::post_close(std::unique_ptr<Card> card) {
 void Gateway::Impl::ending_done(const std::string& iccid_digits) {
   const auto found = endings_.find(iccid_digits);
   if (found == endings_.end() || --found->second.pending > 0) return;
-  const std::vector<ClientPtr> held = std::move(found->second.held);
+  std::vector<ClientPtr> held = std::move(found->second.held);
   endings_.erase(found);
+  let_go(std::move(held));
+}
+
+void Gateway::Impl::let_go(std::vector<ClientPtr> held) {
   for (const ClientPtr& client : held) {
     client->held = false;
     if (!client->ended && client->session.ready()) enqueue(client, client->waiting_since);
@@ -157,8 +161,8 @@ void Gateway::Impl::serve(Worker& worker, Batch& batch) {
   const Timed timed(parts_, began);
   try {
     if (store_at_hand(worker)) {
-      return exchange(batch, {parts_.keys, parts_.cards, *worker.store, parts_.clock,
-                              parts_.details});
+      return exchange(batch,
+                      {parts_.keys, parts_.cards, *worker.store, parts_.clock, parts_.details});
     }
   } catch (...) {
   }
@@ -170,12 +174,11 @@ void Gateway::Impl::on_reply(const ClientPtr& client, std::unique_ptr<Batch> bat
   const base::Now now = parts_.clock.now();
   note_tally(*client, batch->tally, now);
   const bool was_proven = client->session.proven();
-  const bool beats_rival = batch->beats_rival;
+  const std::optional<Batch::Rival> beaten = batch->beats_rival ? batch->rival : std::nullopt;
   client->session.reply(std::move(batch), now);
+  let_go(std::exchange(client->challengers, {}));
   if (client->ended) return keep_for_close(*client);
-  if (Client* const rival = beats_rival ? other_channel(*client) : nullptr) {
-    finish_superseded(*rival, now);
-  }
+  if (beaten) challenge(client, *beaten, now);
   if (client->session.proven() && !was_proven) note_proven(client, now);
   pump(client, now);
 }
@@ -211,6 +214,22 @@ void Gateway::Impl::note_proven(const ClientPtr& client, base::Now now) {
 Client* Gateway::Impl::other_channel(const Client& client) const {
   const auto found = by_card_.find(client.session.iccid()->digits());
   return found == by_card_.end() || found->second == &client ? nullptr : found->second;
+}
+
+// The client's packet is newer than what the other channel had been served, as it was `seen`. It
+// may be a copy of what has come there since: that is served first, and then the client judged
+// again.
+void Gateway::Impl::challenge(const ClientPtr& client, const Batch::Rival& seen, base::Now now) {
+  Client* const other = other_channel(*client);
+  if (other == nullptr) return;
+  if (other->session.has_work()) {
+    client->held = true;
+    other->challengers.push_back(client);
+    other->session.gather_no_more();
+    pump(clients_.at(other), now);
+  } else if (rival_of(*client) == seen) {
+    finish_superseded(*other, now);
+  }
 }
 
 void Gateway::Impl::supersede(Client& older, base::Now now) {

@@ -171,9 +171,11 @@ std::size_t Session::room() const {
   return input_.size() >= limit ? 0 : most - input_.size();
 }
 
-bool Session::ready() const {
-  return phase_ == Phase::open && packets_ > 0 && !under_way_ && due() &&
-         output().size() < settings_->session_output;
+bool Session::ready() const { return has_work() && !under_way_ && due(); }
+
+bool Session::has_work() const {
+  const bool waits = phase_ == Phase::open && packets_ > 0;
+  return under_way_ || (waits && output().size() < settings_->session_output);
 }
 
 bool Session::due() const {

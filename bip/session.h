@@ -94,6 +94,10 @@ class Session {
   Phase phase() const { return phase_; }
   End end() const { return end_; }
   bool under_way() const { return under_way_; }
+  // Complete packets are under way, or wait for nothing but a worker or more of their kind.
+  bool has_work() const;
+  // They wait for no more of their kind.
+  void gather_no_more() { gather_until_ = kNever; }
   // Of the card's state as of the last batch that came back.
   bool proven() const { return proven_; }
   // A verified packet was told to come again later: that nothing was proven was our doing.

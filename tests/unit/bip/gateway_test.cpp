@@ -412,6 +412,52 @@ BOOST_AUTO_TEST_CASE(of_two_channels_of_one_card_the_older_ends_when_the_newer_p
   BOOST_TEST(rig.gateway->health().proven == 1u);
 }
 
+// Somebody sends what he has overheard while the card's own channel has not been served for it yet.
+// It is newer than all that was served; the copy is judged again when the card's own is through.
+BOOST_AUTO_TEST_CASE(a_copy_of_a_packet_that_waits_closes_nobody_but_its_sender) {
+  Rig rig;
+  const base::Bytes image = image_of(1400);
+  Loopback own = rig.identified();
+  BOOST_TEST((result_of(rig.ask(own, rig.card.store_begin(image, 1))) == CardResult::done));
+  // Not served at once: no answer is wanted, and the clock stands.
+  const base::Bytes waits = rig.card.packet(rig.card.store_data(image, 1, 0, 700), 0x1A);
+  BOOST_REQUIRE(own.send(waits));
+  BOOST_REQUIRE(!own.readable(100));
+  Loopback thief = rig.identified();
+  BOOST_REQUIRE(thief.send(waits));
+  thief.shut_down_sending();  // so that it is served at once
+  base::Bytes refusal = thief.receive_packet();
+  const auto answer = rig.card.take_answer(refusal);
+  BOOST_REQUIRE(answer);
+  BOOST_TEST((answer->status == PacketStatus::counter_low));
+  BOOST_TEST(
+      (result_of(rig.ask(own, rig.card.store_data(image, 1, 700, 700))) == CardResult::done));
+  BOOST_TEST((result_of(rig.ask(own, rig.card.plain(Ins::store_end, 1))) == CardResult::done));
+  BOOST_TEST(rig.counted("bip.superseded") == 0);
+  BOOST_TEST(rig.gateway->health().proven == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_of_a_packet_under_way_closes_nobody_but_its_sender) {
+  Rig rig;
+  Loopback own = rig.identified();
+  BOOST_TEST((result_of(rig.ask(own, rig.card.message(Ins::status))) == CardResult::done));
+  const base::Bytes packet = rig.card.packet(rig.card.message(Ins::status));
+  rig.gate.set_open(false);
+  BOOST_REQUIRE(own.send(packet));
+  BOOST_REQUIRE(until([&] { return rig.gate.inside() == 1; }));
+  Loopback thief = rig.identified();
+  BOOST_REQUIRE(thief.send(packet));
+  BOOST_REQUIRE(until([&] { return rig.gate.inside() == 2; }));
+  rig.gate.set_open(true);
+  BOOST_TEST((result_of(rig.answer(own, rig.card)) == CardResult::done));
+  base::Bytes refusal = thief.receive_packet();
+  const auto answer = rig.card.take_answer(refusal);
+  BOOST_REQUIRE(answer);
+  BOOST_TEST((answer->status == PacketStatus::counter_low));
+  BOOST_TEST((result_of(rig.ask(own, rig.card.message(Ins::status))) == CardResult::done));
+  BOOST_TEST(rig.counted("bip.superseded") == 0);
+}
+
 BOOST_AUTO_TEST_CASE(the_session_limit_makes_newcomers_wait) {
   Rig rig([](Settings& s) { s.sessions = 2; });
   Loopback one = rig.identified();
