@@ -203,13 +203,14 @@ base::Result<std::optional<base::Secret>> HostPskSource::get(std::string_view id
   });
   std::optional<base::Secret> psk;
   const bool usable = out.size >= BV_PSK_LEAST && out.size <= BV_PSK_MOST;
+  const std::string_view card = identity.substr(0, identity.find('@'));  // the rest is anybody's
   if (status == BV_OK && usable) {
     psk.emplace(base::View(room, out.size));
   } else if (status == BV_OK) {
     log_.error("plugin.key_service",
-               base::cat("bv.psk/1 gave ", out.size, " octets for ", identity));
+               base::cat("bv.psk/1 gave ", out.size, " octets for card ", card));
   } else if (status != BV_E_NOT_FOUND) {
-    log_.error("plugin.key_service", base::cat("bv.psk/1 answered ", status, " for ", identity));
+    log_.error("plugin.key_service", base::cat("bv.psk/1 answered ", status, " for card ", card));
   }
   base::wipe(room, sizeof room);
   if (!psk && status != BV_E_NOT_FOUND) return base::Error{"bv.psk/1 failed"};
