@@ -26,7 +26,8 @@ Terminal::Terminal(Uicc& uicc, Phone& phone, TerminalSettings settings, Trace* t
       trace_(trace),
       report_(std::move(report)) {}
 
-// What this terminal can do, by octet and bit of clause 5.2.
+// What this terminal can do, by octet and bit of clause 5.2; terminal_profile_test.cpp holds it
+// against what it does.
 base::Bytes Terminal::profile() {
   struct Bit {
     std::size_t octet;

@@ -15,6 +15,11 @@ std::uint8_t capped(std::size_t count) {
   return static_cast<std::uint8_t>(std::min<std::size_t>(count, 0xFF));
 }
 
+// The network's packet bearer, and the default one, which is the same here (clause 8.52).
+bool has_bearer(base::View bearer) {
+  return !bearer.empty() && (bearer[0] == 0x02 || bearer[0] == 0x03);
+}
+
 // Destination of OPEN CHANNEL: the last other address object; the one before would be the local.
 std::optional<ServerAddress> destination(const Command& command) {
   const auto transport = command.objects.find(tag::kTransport);
@@ -41,6 +46,7 @@ void Terminal::open_channel(const Command& command) {
   ObjectList tail;
   tail.add(tag::kBearer, *bearer);
   tail.add(tag::kBufferSize, base::Writer().u16(static_cast<std::uint16_t>(granted)).view());
+  if (!has_bearer(*bearer)) return finish(General::beyond_capabilities, std::move(tail));
   if (channel_) return finish(General::bip_error, std::move(tail), {bip_cause::kNoChannel});
   const std::uint8_t protocol = level && level->size() == 3 ? (*level)[0] : 0x00;
   if (protocol != transport::kTcpClient && protocol != transport::kUdpClient) {
