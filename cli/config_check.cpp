@@ -8,6 +8,15 @@
 
 namespace cli {
 
+void warn_of_lacking_keys(const Tool& tool, const config::Config& config) {
+  const auto keys = db::FileKeyRing::load(config.keys);
+  if (!keys) return;
+  for (const db::KeyId& id : db::lacking_keys(config.store, **keys)) {
+    tool.fail(kDone, base::cat("warning: ", db::lacks_text(config.keys, id),
+                               ": copy it from the host that has it, and restart"));
+  }
+}
+
 namespace {
 
 using Problems = std::vector<config::Problem>;
@@ -43,7 +52,8 @@ void add_foreign_keys(const config::Config& config, const std::string& path, Pro
 
 // `no_listener`: cards could come in through a platform that carries channels only; whether there
 // is one, the platform knows (bipvault-host --check).
-Problems problems_of(const std::string& path, bool& no_listener) {
+Problems problems_of(const Tool& tool, bool& no_listener) {
+  const std::string path = tool.config_path();
   Problems problems;
   auto loaded = config::load(path);
   if (auto* found = std::get_if<Problems>(&loaded)) {
@@ -54,6 +64,7 @@ Problems problems_of(const std::string& path, bool& no_listener) {
   if (const auto* config = std::get_if<config::Config>(&loaded)) {
     add_key_faults(*config, path, problems);
     if (problems.empty()) add_foreign_keys(*config, path, problems);
+    if (problems.empty()) warn_of_lacking_keys(tool, *config);
     no_listener = !config->has_listener();
   }
   return problems;
@@ -76,7 +87,7 @@ Poco::JSON::Array problems_json(const Problems& problems) {
 
 int config_check(Tool& tool) {
   bool no_listener = false;
-  const Problems problems = problems_of(tool.config_path(), no_listener);
+  const Problems problems = problems_of(tool, no_listener);
   if (no_listener) {
     tool.fail(kDone,
               "warning: [bip] tcp, tls_psk and cat_tp are all empty: only a platform that carries "

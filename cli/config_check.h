@@ -6,5 +6,7 @@
 namespace cli {
 
 int config_check(Tool& tool);
+// Says so where the database knows a newer key than these files hold: another host's, made there.
+void warn_of_lacking_keys(const Tool& tool, const config::Config& config);
 
 }  // namespace cli

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/db_check.h"
 #include "cli/instance_view.h"
+#include "cli/keys_new.h"
 #include "cli/progress.h"
 #include "db/key_file_edit.h"
 #include "db/key_rotation.h"
@@ -26,67 +27,6 @@ using Counts = std::map<std::uint32_t, std::uint64_t>;
 
 constexpr std::int64_t kDefaultBatch = 500;
 constexpr std::int64_t kMostBatch = 10'000;
-
-constexpr const char* kKinds = "KIND must be master or pepper";
-
-bool is_kind(const std::string& kind) { return kind == "master" || kind == "pepper"; }
-
-const std::string& file_of(const config::Config& config, const std::string& kind) {
-  return kind == "master" ? config.keys.master_key_file : config.keys.pepper_file;
-}
-
-int report_new(const Tool& tool, const char* kind, const std::string& where, std::uint32_t number,
-               const std::string& then) {
-  if (tool.json()) {
-    JsonObject out = json_object();
-    out.set(kind, where);
-    out.set("number", number);
-    tool.print(out);
-  } else {
-    tool.print(then);
-  }
-  return kDone;
-}
-
-int add_to_token(Tool& tool, const config::Config& config, std::uint32_t number) {
-  const auto token = db::TokenKeys::open(config.keys.token);
-  if (!token) return tool.fail(kFailed, token.error());
-  if (const base::Status made = (*token)->create(number); !made) {
-    return tool.fail(kFailed, made.error());
-  }
-  return report_new(tool, "token", config.keys.token.token, number,
-                    cat("master key ", number, " is in HSM token '", config.keys.token.token,
-                        "'. Restart the instances, all of which must reach it.\n"));
-}
-
-int add(Tool& tool) {
-  const std::string& kind = tool.line().arguments[0];
-  std::string where = tool.line().get("in");
-  if (!is_kind(kind)) return tool.fail(kUsage, kKinds);
-  if (tool.line().has("in") && where != "file" && where != "hsm") {
-    return tool.fail(kUsage, "--in must be file or hsm");
-  }
-  const config::Config* const config = tool.config(false);
-  if (config == nullptr) return tool.code();
-  const std::string& file = file_of(*config, kind);
-  const bool token = kind == "master" && !config->keys.token.module.empty();
-  if (where.empty()) where = token ? "hsm" : "file";
-  if (where == "hsm" && !token) return tool.fail(kFailed, "no HSM is configured for this kind");
-  if (where == "file" && file.empty()) return tool.fail(kFailed, "no key file is configured");
-  std::uint32_t above = 0;  // what both places have, one after the other
-  if (token) {
-    const auto ring = db::FileKeyRing::load(config->keys);
-    if (!ring) return tool.fail(kBadConfig, ring.error());
-    above = (*ring)->master_keys().newest();
-  }
-  if (where == "hsm") return add_to_token(tool, *config, above + 1);
-  const auto number = db::add_key(file, above);
-  if (!number) return tool.fail(kFailed, number.error());
-  return report_new(tool, "file", file, *number,
-                    cat("key ", *number, " is in ", file,
-                        ". Copy the file to every instance and to "
-                        "the safe place, then restart the instances.\n"));
-}
 
 // Instances that run and would not know the key; empty: none.
 base::Result<std::string> strangers(Tool& tool, vault::Store& store, std::uint32_t newest) {
@@ -268,13 +208,13 @@ int destroy(Tool& tool, std::uint32_t number) {
 int drop(Tool& tool) {
   const std::string& kind = tool.line().arguments[0];
   const auto number = base::parse_integer(tool.line().arguments[1]);
-  if (!is_kind(kind)) return tool.fail(kUsage, kKinds);
+  if (!is_key_kind(kind)) return tool.fail(kUsage, kKeyKinds);
   if (!number || *number < 1 || *number > std::int64_t{db::kHighestKeyNumber}) {
     return tool.fail(kUsage, "NUMBER must be the number of a key");
   }
   vault::Store* const store = tool.store();
   if (store == nullptr) return tool.code();
-  const std::string& file = file_of(*tool.config(false), kind);
+  const std::string& file = key_file_of(*tool.config(false), kind);
   // Who has not loaded the newest key may write under an old one at any time.
   const auto behind = strangers(tool, *store, tool.keys().master_keys().newest());
   if (!behind) return tool.fail(kUnavailable, behind.error());
@@ -311,24 +251,7 @@ int drop(Tool& tool) {
 
 std::vector<CommandSpec> key_commands() {
   return {
-      {"keys new",
-       "KIND",
-       1,
-       1,
-       "add a new key to a key file",
-       "Adds a random key under the next number to the file of KIND: master or pepper. What is "
-       "new\n"
-       "is made with it by every program that has read the file since; the old keys stay. Copy "
-       "the\n"
-       "file to every instance and restart them. Subscribers' keys come under a new pepper as "
-       "they\n"
-       "are next given; stored content comes under a new master key by keys rotate.\n"
-       "\n"
-       "Where an HSM is configured ([keys] pkcs11_module) a new master key is made there and\n"
-       "never leaves it; with --in file the key file gets it, which is the way back. Both places "
-       "share\n"
-       "one sequence of numbers.",
-       {{"in", "PLACE", "file or hsm (default: the HSM where one is configured)"}}},
+      keys_new_command(),
       {"keys rotate",
        "",
        0,
@@ -373,7 +296,7 @@ bool is_key_command(const std::string& name) {
 
 int run_key_ops(Tool& tool) {
   const std::string& name = tool.line().command->name;
-  if (name == "keys new") return add(tool);
+  if (name == "keys new") return keys_new(tool);
   if (name == "keys rotate") return rotate(tool);
   if (name == "keys status") return status(tool);
   return drop(tool);

@@ -259,6 +259,7 @@ int tell_foreign_keys(const Tool& tool, const config::Config& config) {
   for (const db::KeyFault& fault : db::foreign_keys(config.store, config.keys)) {
     code = tool.fail(kFailed, fault.text);
   }
+  if (code == kDone) warn_of_lacking_keys(tool, config);
   return code;
 }
 

@@ -42,6 +42,14 @@ std::map<KeyId, base::Bytes> kept_values(SqlConnection& use) {
   return values;
 }
 
+// Where such a key lies: the key of section [keys], and for people.
+std::pair<const char*, std::string> place_of(const KeyFiles& files, KeyKind kind, bool token) {
+  if (token) return {"pkcs11_token", "HSM token '" + files.token.token + "'"};
+  if (kind == KeyKind::master) return {"master_key_file", "key file " + files.master_key_file};
+  if (kind == KeyKind::pepper) return {"pepper_file", "key file " + files.pepper_file};
+  return {"audit_key_file", "key file " + files.audit_key_file};
+}
+
 void insert(SqlConnection& use, const std::map<KeyId, base::Bytes>& values) {
   use.begin();
   try {
@@ -194,15 +202,8 @@ base::Bytes KeyChecks::value_of(const KeyId& id) const {
 }
 
 KeyFault KeyChecks::fault_of(const KeyId& id) const {
-  const KeyFiles& files = keys_.files();
   const bool token = id.kind == KeyKind::master && keys_.master_keys().in_token(id.number);
-  const auto& [key, place] =
-      token ? std::pair{"pkcs11_token", "HSM token '" + files.token.token + "'"}
-      : id.kind == KeyKind::master
-          ? std::pair{"master_key_file", "key file " + files.master_key_file}
-      : id.kind == KeyKind::pepper
-          ? std::pair{"pepper_file", "key file " + files.pepper_file}
-          : std::pair{"audit_key_file", "key file " + files.audit_key_file};
+  const auto& [key, place] = place_of(keys_.files(), id.kind, token);
   return {key, cat(place, " does not belong to this database: ", name_of(id.kind), " ", id.number,
                    " is another key than the one used before; bring the right ",
                    token ? "token" : "file", " back")};
@@ -219,6 +220,39 @@ std::vector<KeyFault> foreign_keys(const Settings& settings, const FileKeyRing& 
 std::vector<KeyFault> foreign_keys(const Settings& settings, const KeyFiles& files) {
   const auto keys = FileKeyRing::load(files);
   return keys ? foreign_keys(settings, **keys) : std::vector<KeyFault>();
+}
+
+std::vector<KeyId> lacking_keys(const Settings& settings, const FileKeyRing& keys) {
+  std::vector<KeyId> lacking;
+  try {
+    const std::map<KeyId, base::Bytes> kept =
+        kept_values(*open_current(settings, SqliteMode::read));
+    const auto look = [&](KeyKind kind, std::uint32_t newest) {
+      const auto above = kept.upper_bound({kind, kHighestKeyNumber});
+      if (above == kept.begin()) return;
+      const KeyId last = std::prev(above)->first;
+      if (last.kind == kind && last.number > newest) lacking.push_back(last);
+    };
+    look(KeyKind::master, keys.master_keys().newest());
+    look(KeyKind::pepper, keys.newest_pepper());
+  } catch (const SqlError&) {
+  }
+  return lacking;
+}
+
+std::string lacks_text(const KeyFiles& files, const KeyId& id) {
+  const bool token = id.kind == KeyKind::master && !files.token.module.empty();
+  return cat(place_of(files, id.kind, token).second, " lacks ", name_of(id.kind), " ", id.number,
+             ", which the database knows");
+}
+
+base::Status record_keys(const Settings& settings, const FileKeyRing& keys) {
+  try {
+    KeyChecks(keys).record(*open_current(settings, SqliteMode::write));
+    return {};
+  } catch (const SqlError& error) {
+    return base::Error{error.text()};
+  }
 }
 
 base::Result<FirstNumbers> unused_numbers(const Settings& settings) {

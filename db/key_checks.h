@@ -77,6 +77,13 @@ class KeyChecks {
 std::vector<KeyFault> foreign_keys(const Settings& settings, const FileKeyRing& keys);
 // Where there are keys; whether there are is not asked here.
 std::vector<KeyFault> foreign_keys(const Settings& settings, const KeyFiles& files);
+// Of each kind the newest key that has a value, where it is newer than all at hand: another host's,
+// whose file was not copied. Nothing where the store cannot be reached.
+std::vector<KeyId> lacking_keys(const Settings& settings, const FileKeyRing& keys);
+std::string lacks_text(const KeyFiles& files, const KeyId& id);
+// Keeps the values of keys that nothing was made with yet, so that nobody else gives their numbers.
+// Nothing is kept where the store has another schema.
+base::Status record_keys(const Settings& settings, const FileKeyRing& keys);
 // Above all numbers that the database has seen: what was made with a lost key must not be taken for
 // made with the one that comes in its place.
 base::Result<FirstNumbers> unused_numbers(const Settings& settings);

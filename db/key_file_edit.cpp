@@ -45,9 +45,10 @@ std::uint32_t number_of(std::string_view line) {
 
 }  // namespace
 
-base::Result<std::uint32_t> add_key(const std::string& path, std::uint32_t above) {
+base::Result<std::uint32_t> add_key(const std::string& path, std::uint32_t above,
+                                    bool may_be_empty) {
   if (const base::Status right = editable(path); !right) return base::Error{right.error()};
-  const auto keys = read_key_file(path, above > 0);
+  const auto keys = read_key_file(path, may_be_empty);
   if (!keys) return base::Error{keys.error()};
   const std::uint32_t number = std::max(above, keys->empty() ? 0 : keys->rbegin()->first) + 1;
   if (number > kHighestKeyNumber) return base::Error{path + ": there is no higher number left"};

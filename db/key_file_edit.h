@@ -11,7 +11,8 @@
 namespace db {
 
 // The number of the new key: higher than those of the file and than `above`, which others have.
-base::Result<std::uint32_t> add_key(const std::string& path, std::uint32_t above = 0);
+base::Result<std::uint32_t> add_key(const std::string& path, std::uint32_t above = 0,
+                                    bool may_be_empty = false);
 // Refuses the highest number, unless a higher one is elsewhere (`above`), and one that is not
 // there.
 base::Status drop_key(const std::string& path, std::uint32_t number, std::uint32_t above = 0);

@@ -49,3 +49,57 @@ BOOST_AUTO_TEST_CASE(key_that_is_missing) {
   BOOST_TEST(contains(lab.ops({"--json", "keys", "status"}), "\"in_file\": false"));
   BOOST_TEST(contains(lab.ops({"db", "check"}), "pepper 7 is not in the key file"));
 }
+
+// Proves that two hosts cannot give one number to two keys: a new one is known to the database at
+// once, and a file that lacks one is not counted on from - not even above it, unless it is lost.
+BOOST_AUTO_TEST_CASE(one_number_one_key) {
+  const Laboratory lab;
+  lab.set_up();
+  for (const std::string kind : {"master", "pepper"}) {
+    const fs::path file = lab.path / (kind + ".keys");
+    const fs::path of_other_host = lab.path / "copy";
+    fs::copy_file(file, of_other_host, fs::copy_options::overwrite_existing);
+    BOOST_TEST(contains(lab.ops({"keys", "new", kind}), "key 2 is in"));
+    BOOST_TEST(lab.ops({"db", "status"}).output.find("warning") == std::string::npos);
+    fs::copy_file(of_other_host, file, fs::copy_options::overwrite_existing);
+    const std::string lacks = "key file " + file.string() + " lacks ";
+    const std::string missing = (kind == "master" ? "master key 2" : "pepper 2") +
+                                std::string(", which the database knows");
+    for (const Arguments& looked : {Arguments{"db", "status"}, Arguments{"config", "check"}}) {
+      const Ended told = lab.ops(looked);
+      BOOST_TEST(told.code == 0);
+      BOOST_TEST(contains(told, "warning: " + lacks + missing), told.output);
+    }
+    const Ended refused = lab.ops({"keys", "new", kind});
+    BOOST_TEST(refused.code == 1);
+    BOOST_TEST(contains(refused, lacks + missing), refused.output);
+    BOOST_TEST(contains(lab.ops({"keys", "new", kind, "--force"}), "key 3 is in"));
+    BOOST_TEST(contains(lab.ops({"keys", "new", kind}), "key 4 is in"));
+  }
+}
+
+// Proves that what is stored counts as well as what was noted of keys.
+BOOST_AUTO_TEST_CASE(number_that_is_in_use) {
+  const Laboratory lab;
+  lab.set_up();
+  db::SqliteConnection(lab.path / "bipvault.db", db::SqliteMode::write, 5000)
+      .run("UPDATE records SET key_state = 2, pepper = 7");
+  BOOST_TEST(contains(lab.ops({"keys", "new", "pepper"}), "lacks pepper 7"));
+  BOOST_TEST(contains(lab.ops({"keys", "new", "pepper", "--force"}), "key 8 is in"));
+}
+
+// Proves that nothing is made where the database cannot be asked, or knows other keys.
+BOOST_AUTO_TEST_CASE(new_key_without_the_database) {
+  const Laboratory lab;
+  lab.set_up();
+  fs::rename(lab.path / "bipvault.db", lab.path / "away");
+  const Ended refused = lab.ops({"keys", "new", "master"});
+  BOOST_TEST(refused.code == 4);
+  BOOST_TEST(contains(refused, "which knows the numbers that were given"), refused.output);
+  BOOST_TEST(contains(lab.ops({"keys", "new", "master", "--force"}), "key 2 is in"));
+  fs::rename(lab.path / "away", lab.path / "bipvault.db");
+  std::ofstream(lab.path / "pepper.keys") << "1 " << std::string(64, 'a') << "\n";
+  const Ended foreign = lab.ops({"keys", "new", "pepper"});
+  BOOST_TEST(foreign.code == 3);
+  BOOST_TEST(contains(foreign, "does not belong to this database"), foreign.output);
+}
