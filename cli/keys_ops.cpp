@@ -28,14 +28,21 @@ using Counts = std::map<std::uint32_t, std::uint64_t>;
 constexpr std::int64_t kDefaultBatch = 500;
 constexpr std::int64_t kMostBatch = 10'000;
 
-// Instances that run and would not know the key; empty: none.
-base::Result<std::string> strangers(Tool& tool, vault::Store& store, std::uint32_t newest) {
+// After what silence an instance is gone for good: one that the database cannot hear may still run.
+constexpr std::int64_t kGone = base::kHourMs;
+
+constexpr const char* kIfGone = "; one that has stopped counts until it was silent for an hour";
+
+// Instances that may run and have not loaded the newest key of that kind; empty: none.
+base::Result<std::string> strangers(Tool& tool, vault::Store& store, const std::string& kind) {
   const auto instances = vault::running_instances(store, tool.now());
   if (!instances) return base::Error{instances.error()};
+  const db::FileKeyRing& keys = tool.keys();
+  const std::int64_t newest = kind == "master" ? keys.master_keys().newest() : keys.newest_pepper();
   std::string names;
   for (const vault::Running& one : *instances) {
-    const auto loaded = instance_figure(one.row, "keys.master");
-    if (!one.alive || (loaded && *loaded >= std::int64_t{newest})) continue;
+    const auto loaded = instance_figure(one.row, "keys." + kind);
+    if (tool.now().utc_ms - one.row.seen_at >= kGone || (loaded && *loaded >= newest)) continue;
     names += (names.empty() ? "" : ", ") + one.row.name;
   }
   return names;
@@ -86,12 +93,13 @@ int rotate(Tool& tool) {
   vault::Store* const store = tool.store();
   if (store == nullptr) return tool.code();
   const std::uint32_t newest = tool.keys().master_keys().newest();
-  const auto behind = strangers(tool, *store, newest);
+  const auto behind = strangers(tool, *store, "master");
   if (!behind) return tool.fail(kUnavailable, behind.error());
   if (!behind->empty() && !tool.line().has("force")) {
     return tool.fail(kFailed, cat("has not loaded master key ", newest, ": ", *behind,
                                   ". Give it the key file and restart it first: it could not "
-                                  "read what is wrapped anew"));
+                                  "read what is wrapped anew",
+                                  kIfGone, "; or: --force"));
   }
   const auto rotation = db::KeyRotation::open(tool.config(false)->store, tool.keys());
   if (!rotation) return tool.fail(kUnavailable, rotation.error());
@@ -149,7 +157,7 @@ int status(Tool& tool) {
   if (store == nullptr) return tool.code();
   const auto use = count_use(tool);
   if (!use) return tool.fail(kUnavailable, use.error());
-  const auto behind = strangers(tool, *store, tool.keys().master_keys().newest());
+  const auto behind = strangers(tool, *store, "master");
   if (!behind) return tool.fail(kUnavailable, behind.error());
   std::string text;
   Poco::JSON::Array master;
@@ -216,10 +224,11 @@ int drop(Tool& tool) {
   if (store == nullptr) return tool.code();
   const std::string& file = key_file_of(*tool.config(false), kind);
   // Who has not loaded the newest key may write under an old one at any time.
-  const auto behind = strangers(tool, *store, tool.keys().master_keys().newest());
+  const auto behind = strangers(tool, *store, kind);
   if (!behind) return tool.fail(kUnavailable, behind.error());
   if (!behind->empty()) {
-    return tool.fail(kFailed, "the newest master key is not loaded by: " + *behind);
+    return tool.fail(kFailed, cat("the newest ", kind == "master" ? "master key" : "pepper",
+                                  " is not loaded by: ", *behind, kIfGone));
   }
   const auto use = count_use(tool);
   if (!use) return tool.fail(kUnavailable, use.error());
@@ -260,8 +269,9 @@ std::vector<CommandSpec> key_commands() {
        "Wraps every data key anew that is not under the newest master key, batch by batch, each "
        "in\n"
        "a transaction of its own, while the vault goes on working. After an interruption call it\n"
-       "again: what is done stays done. Refused while an instance runs that has not loaded the\n"
-       "newest key. Exit code 1: refused, or some keys could not be unwrapped; they are named.",
+       "again: what is done stays done. Refused while an instance that was heard of within the\n"
+       "last hour has not loaded the newest key. Exit code 1: refused, or some\n"
+       "keys could not be unwrapped; they are named.",
        {{"batch", "N", "data keys per transaction, 1 to 10000 (default: 500)"},
         {"pause", "TIME", "rest after each batch, at most 1m (default: none)"},
         {"force", "", "though an instance has not loaded the newest key"}}},
@@ -282,8 +292,9 @@ std::vector<CommandSpec> key_commands() {
        "take an old key out of a key file",
        "Takes the key NUMBER out of the file of KIND (master or pepper). Refused while anything "
        "in\n"
-       "the store needs it, and for the newest. Back-ups of the database from before still need\n"
-       "it: keep its copy with them. A key in an HSM is destroyed there, for ever.",
+       "the store needs it, while an instance that was heard of within the last hour has not\n"
+       "loaded the newest of its kind, and for the newest. Back-ups of the database from before\n"
+       "still need it: keep its copy with them. A key in an HSM is destroyed there, for ever.",
        {{"destroy", "", "though the key is in an HSM"}}},
   };
 }

@@ -103,3 +103,47 @@ BOOST_AUTO_TEST_CASE(new_key_without_the_database) {
   BOOST_TEST(foreign.code == 3);
   BOOST_TEST(contains(foreign, "does not belong to this database"), foreign.output);
 }
+
+namespace {
+
+// An instance as it has written itself, so long ago.
+void put_instance(const Laboratory& lab, const std::string& health, std::int64_t silent_s) {
+  const std::string seen = std::to_string((std::time(nullptr) - silent_s) * 1000);
+  db::SqliteConnection(lab.path / "bipvault.db", db::SqliteMode::write, 5000)
+      .run("REPLACE INTO instances VALUES ('vault1', 1, '0', 0, " + seen + ", '" + health + "')");
+}
+
+}  // namespace
+
+// Proves that a pepper stays while an instance has not loaded the newest pepper, whatever its
+// master key is, and the other way round.
+BOOST_AUTO_TEST_CASE(instances_are_asked_for_the_kind) {
+  const Laboratory lab;
+  lab.set_up();
+  for (const char* kind : {"master", "pepper"})
+    BOOST_TEST(lab.ops({"keys", "new", kind}).code == 0);
+  put_instance(lab, "keys.master 2\nkeys.pepper 1\n", 0);
+  const Ended pepper = lab.ops({"keys", "drop", "pepper", "1"});
+  BOOST_TEST(pepper.code == 1);
+  BOOST_TEST(contains(pepper, "the newest pepper is not loaded by: vault1"), pepper.output);
+  put_instance(lab, "keys.master 1\nkeys.pepper 2\n", 0);
+  BOOST_TEST(lab.ops({"keys", "drop", "pepper", "1"}).code == 0);
+  const Ended master = lab.ops({"keys", "drop", "master", "1"});
+  BOOST_TEST(contains(master, "the newest master key is not loaded by: vault1"), master.output);
+}
+
+// Proves that an instance that has been silent for less than an hour may still run.
+BOOST_AUTO_TEST_CASE(silent_instances) {
+  const Laboratory lab;
+  lab.set_up();
+  BOOST_TEST(lab.ops({"keys", "new", "master"}).code == 0);
+  put_instance(lab, "keys.master 1\nkeys.pepper 1\n", 59 * 60);
+  const Ended rotate = lab.ops({"keys", "rotate"});
+  BOOST_TEST(rotate.code == 1);
+  BOOST_TEST(contains(rotate, "has not loaded master key 2: vault1"), rotate.output);
+  BOOST_TEST(lab.ops({"keys", "drop", "master", "1"}).code == 1);
+  BOOST_TEST(contains(lab.ops({"keys", "status"}), "not loaded by: vault1"));
+  put_instance(lab, "keys.master 1\nkeys.pepper 1\n", 61 * 60);
+  BOOST_TEST(lab.ops({"keys", "rotate"}).code == 0);
+  BOOST_TEST(lab.ops({"keys", "drop", "master", "1"}).code == 0);
+}
