@@ -126,17 +126,20 @@ std::vector<KeyFault> KeyChecks::compare(SqlConnection& use, std::vector<KeyId>&
     return value.first.kind == KeyKind::master;
   });
   State state = State::recorded;
+  const auto gone = [&](const KeyId& id) {
+    return id.kind == KeyKind::master && keys_.master_keys().gone(id.number);
+  };
   for (const KeyId& id : ids_) {
     try {
       const auto value = kept.find(id);
-      if (value == kept.end()) missing.push_back(id);
+      if (value == kept.end() && !gone(id)) missing.push_back(id);
       const bool provable = id.kind == KeyKind::master && !any_master;
       const bool wrong =
           value != kept.end() ? !fits(id, value->second) : provable && disproved(use, id.number);
       if (wrong) found.push_back(fault_of(id));
     } catch (const SqlError& error) {
       if (error.kind() != Kind::keys) throw;
-      state = State::pending;
+      if (!gone(id)) state = State::pending;
     }
   }
   if (state == State::recorded) token_generation_ = generation;

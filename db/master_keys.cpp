@@ -27,6 +27,10 @@ bool MasterKeys::contains(std::uint32_t number) const {
   return file_.contains(number) || in_token(number);
 }
 
+bool MasterKeys::gone(std::uint32_t number) const {
+  return in_token(number) && !token_->holds(number);
+}
+
 std::uint64_t MasterKeys::token_generation() const {
   return token_ == nullptr ? 0 : token_->generation();
 }

@@ -31,6 +31,9 @@ class MasterKeys {
   std::set<std::uint32_t> numbers() const;
   bool in_token(std::uint32_t number) const { return in_token_.contains(number); }
 
+  // It was in the HSM at the start, and has been destroyed there since.
+  bool gone(std::uint32_t number) const;
+
   bool has_token() const { return token_ != nullptr; }
   // TokenKeys::generation(); without a token always the same.
   std::uint64_t token_generation() const;

@@ -123,6 +123,8 @@ base::Result<std::unique_ptr<TokenKeys>> TokenKeys::open(const TokenSettings& se
 
 std::set<std::uint32_t> TokenKeys::numbers() const { return parts_->session.numbers(); }
 
+bool TokenKeys::holds(std::uint32_t number) const { return parts_->session.holds(number); }
+
 std::uint64_t TokenKeys::generation() const { return parts_->session.generation(); }
 
 base::Bytes TokenKeys::seal(std::uint32_t number, base::View plain, base::View associated) const {

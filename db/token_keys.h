@@ -30,6 +30,8 @@ class TokenKeys {
 
   // Those that were there when it was opened, and those made since by this object.
   std::set<std::uint32_t> numbers() const;
+  // False: that key was no longer there when the HSM was reached last.
+  bool holds(std::uint32_t number) const;
   // Another one whenever the HSM was lost: what is there afterwards may be another token.
   std::uint64_t generation() const;
 

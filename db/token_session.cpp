@@ -63,6 +63,11 @@ std::set<std::uint32_t> TokenSession::numbers() const {
   return known_;
 }
 
+bool TokenSession::holds(std::uint32_t number) const {
+  const std::lock_guard lock(mutex_);
+  return keys_.contains(number);
+}
+
 std::uint64_t TokenSession::generation() const {
   const std::lock_guard lock(mutex_);
   return generation_;
@@ -278,8 +283,9 @@ std::string TokenSession::find_keys(CK_SESSION_HANDLE session) {
   });
   if (done != CKR_OK) return named("looking for keys: " + pkcs11_text(done));
   if (!fault.empty()) return named(fault);
-  for (const std::uint32_t number : known_) {
-    if (!found.contains(number)) return named(cat("holds no master key ", number, " any more"));
+  // An old one may have been destroyed since: nothing needs it. Without the newest it is not ours.
+  if (!known_.empty() && !found.contains(*known_.rbegin())) {
+    return named(cat("holds no master key ", *known_.rbegin(), " any more"));
   }
   // What others have made since counts from the next start on, as with a key file.
   if (opened_) std::erase_if(found, [&](const auto& key) { return !known_.contains(key.first); });

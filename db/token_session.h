@@ -33,6 +33,7 @@ class TokenSession {
   // way.
   void release();
   std::set<std::uint32_t> numbers() const;
+  bool holds(std::uint32_t number) const;
   // Another one whenever the token was lost: what is reached then may be another token.
   std::uint64_t generation() const;
 
@@ -78,7 +79,7 @@ class TokenSession {
   std::uint64_t generation_ = 0;  // of the sessions; those of an earlier one are of no use
   std::vector<CK_SESSION_HANDLE> idle_;
   std::map<std::uint32_t, CK_OBJECT_HANDLE> keys_;
-  std::set<std::uint32_t> known_;  // must be there whenever it is reached anew
+  std::set<std::uint32_t> known_;  // the newest must be there whenever it is reached anew
   bool opened_ = false;
   std::string fault_;
   std::string pin_refused_;  // not empty: why no PIN is given any more

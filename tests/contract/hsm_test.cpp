@@ -2,6 +2,7 @@
 // away an update that stores content changes nothing and is `unavailable`, one without content
 // goes on; content of a key file comes under the HSM's key, and stays readable when the way ends
 // half-way.
+#include "db/connect.h"
 #include "db/key_rotation.h"
 #include "db/store_check.h"
 #include "db/token_keys.h"
@@ -119,6 +120,36 @@ BOOST_AUTO_TEST_CASE(another_comes_back) {
   BOOST_TEST(images(iccid(1)).size() == 1u);
   hsm.bring_back();
   BOOST_TEST(support::until([&] { return add(1, random_content(300)) == Outcome::committed; }));
+}
+
+// Proves that an instance that still knows an old key goes on when that is destroyed: nothing is
+// held up by it after the HSM was lost, and the newest key is compared as ever.
+BOOST_AUTO_TEST_CASE(old_key_destroyed) {
+  auto tool = db::TokenKeys::open(hsm.settings()).take();
+  BOOST_REQUIRE(tool->create(3).ok());
+  db::KeyFiles files = key_files();
+  files.token = hsm.settings();
+  ring = db::FileKeyRing::load(files).take();
+  use_hsm();
+  create(iccid(1));
+  BOOST_TEST((add(1, random_content(300)) == Outcome::committed));
+  BOOST_REQUIRE(tool->destroy(2).ok());
+  tool.reset();  // the module is initialised anew only by its last user
+  hsm.take_away();
+  BOOST_TEST((add(1, random_content(300)) == Outcome::unavailable));
+  hsm.bring_back();
+  const base::Bytes content_after = random_content(300);
+  BOOST_TEST(support::until([&] { return add(1, content_after) == Outcome::committed; }));
+  BOOST_TEST((content(1) == content_after));
+  BOOST_TEST(store->check().ok());
+  db::KeyChecks checks(*ring);
+  BOOST_TEST(checks.fault(*db::open_connection(database.settings(), db::SqliteMode::read)) == "");
+  BOOST_TEST(checks.recorded());  // not compared again for each content
+  raw("UPDATE key_checks SET check_value = X'0011' WHERE kind = 1 AND key_number = 3");
+  hsm.take_away();
+  BOOST_TEST((add(1, random_content(300)) == Outcome::unavailable));
+  hsm.bring_back();
+  BOOST_TEST(support::until([&] { return !store->check().ok(); }));
 }
 
 BOOST_AUTO_TEST_CASE(from_the_key_file) {

@@ -196,6 +196,29 @@ BOOST_AUTO_TEST_CASE(away_and_back) {
   BOOST_TEST(opens(*keys, 1, sealed));
 }
 
+// Proves that an old key that was destroyed meanwhile is missed alone: what the newest does goes on
+// when the token is reached anew, and without the newest nothing does.
+BOOST_AUTO_TEST_CASE(old_key_destroyed) {
+  const auto tool = open();
+  BOOST_REQUIRE(tool->create(1).ok());
+  BOOST_REQUIRE(tool->create(2).ok());
+  const auto keys = open();
+  const auto old = keys->seal(1, kPlain, kPlace);
+  const auto sealed = keys->seal(2, kPlain, kPlace);
+  BOOST_TEST(keys->holds(1));
+  BOOST_REQUIRE(tool->destroy(1).ok());
+  keys->release();
+  BOOST_TEST(keys->check().ok());
+  BOOST_TEST(opens(*keys, 2, sealed));
+  BOOST_TEST(!opens(*keys, 1, old));
+  BOOST_TEST(!sealed_by(*keys, 1).has_value());
+  BOOST_TEST(!keys->holds(1));
+  BOOST_TEST(opens(*keys, 2, sealed));
+  BOOST_REQUIRE(tool->destroy(2).ok());
+  keys->release();
+  BOOST_TEST(contains(keys->check().error(), "holds no master key 2 any more"));
+}
+
 // Proves that a PIN that was refused is not tried again, whatever is asked.
 BOOST_AUTO_TEST_CASE(wrong_pin_once) {
   const auto keys = open();
