@@ -2,6 +2,7 @@
 
 #include <Poco/JSON/Array.h>
 
+#include "cli/care_view.h"
 #include "cli/progress.h"
 #include "db/suspended_scan.h"
 #include "vault/retention.h"
@@ -93,6 +94,9 @@ CommandSpec retention_command() {
 }
 
 int run_retention(Tool& tool) {
+  if (const auto fault = vault::operator_fault(operator_name(tool))) {
+    return report_failure(tool, *fault);
+  }
   vault::Store* const store = tool.store();
   if (store == nullptr) return tool.code();
   const auto scan = db::SuspendedScan::open(tool.config(false)->store);

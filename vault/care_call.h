@@ -17,7 +17,6 @@ CareFailure moved_on(const Iccid& former, const Record& record, const std::strin
 inline constexpr char kNameThatCard[] = "name that card if it is meant";
 // Text that goes into the history: valid UTF-8, no control characters, no unbounded length.
 std::string tidy(std::string text);
-std::optional<CareFailure> operator_fault(const std::string& name);
 // What is missing of a call: all of it, without the document, of the name alone.
 std::optional<CareFailure> call_fault(const CareCall& call);
 std::optional<CareFailure> agent_fault(const CareCall& call);

@@ -58,6 +58,9 @@ struct CareFailure {
   std::vector<std::string> candidates;  // ICCIDs
 };
 
+// What is wrong with the name of an operator, who stands in the history; nothing: it will do.
+std::optional<CareFailure> operator_fault(const std::string& name);
+
 // Keys that were given for another card's record. They cost no attempt of a card's own.
 struct ForeignKeys {
   int given = 0;         // wrong ones by this card, until customer care resets them

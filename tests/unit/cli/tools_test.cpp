@@ -72,6 +72,25 @@ BOOST_AUTO_TEST_CASE(imports) {
   BOOST_TEST(lab.ops({"import", file, "--batch", "0"}).code == 2);
 }
 
+// Proves that every command that writes a name into the history refuses one that is none.
+BOOST_AUTO_TEST_CASE(names_of_operators) {
+  const Laboratory lab;
+  lab.set_up();
+  const Arguments calls[] = {{"import", "-"},
+                             {"retention"},
+                             {"reminders", "run"},
+                             {"smsc", "send-test", "+8613800000001"},
+                             {"wake", "8986001234567890120"},
+                             {"swap", "8986001234567890120", "8986001234567890138"}};
+  for (Arguments call : calls) {
+    call.insert(call.end(), {"--operator", "eve; by ops:bob"});
+    const Ended refused = lab.ops(call, "iccid\n8986001234567890146\n");
+    BOOST_TEST(refused.code == 2, call.front() + ": " + refused.output);
+    BOOST_TEST(contains(refused, "the operator's name is missing or holds other"), refused.output);
+  }
+  BOOST_TEST(!contains(lab.care({"audit"}), "eve"));
+}
+
 // Proves that care finds a card by number and by ICCID, that every call is in the history, and that
 // the document's number is nowhere: not in an answer, not in the database.
 BOOST_AUTO_TEST_CASE(care_calls) {
