@@ -112,8 +112,11 @@ int run(Tool& tool, const Plan& plan, db::StoreCheck& check) {
     if (!kept) return tool.fail(kFailed, kept.error());
   } while (!state.done && !time_is_up());
   bar.clear();
-  if (state.done && !plan.state_file.empty()) ::unlink(plan.state_file.c_str());
-  return report(tool, state);
+  const int code = report(tool, state);
+  // Who has not seen the report gets it once more.
+  const bool told = tool.out().good();
+  if (told && state.done && !plan.state_file.empty()) ::unlink(plan.state_file.c_str());
+  return code;
 }
 
 }  // namespace

@@ -16,8 +16,18 @@ using base::cat;
 struct Swept {
   std::uint64_t seen = 0;
   std::uint64_t due = 0;  // suspended for long enough; some may hold nothing any more
-  std::vector<vault::ErasureReceipt> erased;
+  std::uint64_t erased = 0;
+  Poco::JSON::Array receipts;  // with --json, else they are printed as they are made
 };
+
+JsonObject receipt_json(const Tool& tool, const vault::ErasureReceipt& one) {
+  JsonObject item = json_object();
+  item.set("iccid", one.iccid.digits());
+  item.set("versions", one.versions);
+  item.set("octets", one.octets);
+  item.set("receipt", vault::receipt_line(tool.keys(), one));
+  return item;
+}
 
 // Nothing: done. Else why it ended before.
 std::optional<std::string> sweep(Tool& tool, vault::Store& store, db::SuspendedScan& scan,
@@ -38,7 +48,14 @@ std::optional<std::string> sweep(Tool& tool, vault::Store& store, db::SuspendedS
       const auto receipt =
           vault::erase_after_retention(store, tool.keys(), policy, id, actor, tool.now());
       if (!receipt) return receipt.error();
-      if (*receipt) swept.erased.push_back(**receipt);
+      if (!*receipt) continue;
+      ++swept.erased;
+      if (tool.json()) {
+        swept.receipts.add(receipt_json(tool, **receipt));
+      } else {
+        bar.clear();
+        tool.print(vault::receipt_line(tool.keys(), **receipt) + "\n");
+      }
     }
     after = page->after;
     done = page->done;
@@ -52,26 +69,14 @@ void print_swept(Tool& tool, const Swept& swept, bool dry_run) {
     out.set("dry_run", dry_run);
     out.set("seen", swept.seen);
     out.set("due", swept.due);
-    Poco::JSON::Array list;
-    for (const vault::ErasureReceipt& one : swept.erased) {
-      JsonObject item = json_object();
-      item.set("iccid", one.iccid.digits());
-      item.set("versions", one.versions);
-      item.set("octets", one.octets);
-      item.set("receipt", vault::receipt_line(tool.keys(), one));
-      list.add(item);
-    }
-    out.set("erased", list);
+    out.set("erased", swept.receipts);
     tool.print(out);
     return;
   }
-  for (const vault::ErasureReceipt& one : swept.erased) {
-    tool.print(vault::receipt_line(tool.keys(), one) + "\n");
-  }
-  tool.print(cat(
-      "looked at ", with_commas(swept.seen), " records: ", with_commas(swept.due),
-      " suspended for longer than [vault] retention, ",
-      dry_run ? "none touched (dry run)" : with_commas(swept.erased.size()) + " erased now", "\n"));
+  tool.print(cat("looked at ", with_commas(swept.seen), " records: ", with_commas(swept.due),
+                 " suspended for longer than [vault] retention, ",
+                 dry_run ? "none touched (dry run)" : with_commas(swept.erased) + " erased now",
+                 "\n"));
 }
 
 }  // namespace
@@ -86,7 +91,8 @@ CommandSpec retention_command() {
       "Erases for good what is kept of every card whose service ended longer ago than [vault]\n"
       "retention: content, numbers, customer, key, reminder. The card stays suspended, its\n"
       "history stays. Each erasure is a transaction and an entry of its own, and prints its\n"
-      "receipt. Repeating it is safe. No subscriber is told.\n"
+      "receipt at once (with --json: all at the end). Repeating it is safe. No subscriber is "
+      "told.\n"
       "\n"
       "The instances do the same once a day, without receipts ([vault] retention_hour). Call it\n"
       "after a back-up was restored, or where the receipts are wanted.",

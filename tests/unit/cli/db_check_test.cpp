@@ -96,6 +96,10 @@ BOOST_AUTO_TEST_CASE(in_portions) {
   BOOST_TEST(contains(first, "checked so far 200 records"), first.output);
   BOOST_TEST(fs::exists(file));
   BOOST_TEST(lab.ops(portion).code == 6);
+  const Ended unseen =
+      run("bipvault-ops", {"--config", lab.ini, "db", "check", "--state", file}, "", "/dev/full");
+  BOOST_TEST(unseen.code == 1);
+  BOOST_TEST(fs::exists(file));  // the report can be had again
   const Ended last = lab.ops(portion);
   BOOST_TEST(last.code == 0);
   BOOST_TEST(contains(last, "checked 502 records"), last.output);
