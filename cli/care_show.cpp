@@ -3,6 +3,7 @@
 
 #include "cli/care_view.h"
 #include "cli/imei.h"
+#include "cli/progress.h"
 
 namespace cli {
 
@@ -110,6 +111,11 @@ void set_foreign(JsonObject& out, const vault::ForeignKeys& keys) {
   set_text(out, "claim_barred_until", date(keys.claim_barred_until));
 }
 
+// Entries are numbered from 1 and never deleted.
+std::uint64_t older_entries(const vault::CareView& view) {
+  return view.history.empty() ? 0 : view.history.front().seq - 1;
+}
+
 }  // namespace
 
 JsonObject view_json(const vault::CareView& view) {
@@ -164,6 +170,7 @@ JsonObject view_json(const vault::CareView& view) {
   Poco::JSON::Array history;
   for (const vault::HistoryEntry& entry : view.history) history.add(entry_json(entry));
   out.set("history", history);
+  if (const auto older = older_entries(view); older > 0) out.set("older_entries", older);
   out.set("advice", view.advice);
   return out;
 }
@@ -203,6 +210,10 @@ std::string view_text(const vault::CareView& view) {
   add_versions(out, view);
   add_moves(out, view);
   out += "\nHistory\n";
+  if (const std::uint64_t older = older_entries(view); older > 0) {
+    out +=
+        cat("  (", with_commas(older), " older entries are left out: audit by day shows them)\n");
+  }
   for (const vault::HistoryEntry& entry : view.history) out += "  " + entry_text(entry) + "\n";
   return out + "\n" + view.advice + "\n";
 }

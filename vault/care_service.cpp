@@ -144,9 +144,11 @@ CareResult<CareView> CareService::Call::view(const CareCall& call, const Record&
   if (failure) return *failure;
   HistoryQuery query;
   query.record = view->record.id;
+  query.newest_first = true;
   auto history = service_.store_.history(query);
   if (!history) return fail(CareError::unavailable, history.error());
   view->history = history.take();
+  std::reverse(view->history.begin(), view->history.end());
   const Policy& policy = service_.policy_;
   std::erase_if(view->moves, [&](const PendingMove& m) { return move_expired(m, policy, now); });
   const bool claims = std::any_of(view->moves.begin(), view->moves.end(), [&](const auto& move) {

@@ -78,8 +78,8 @@ struct CareView {
   int attempts_left = 0;
   std::vector<ImageInfo> versions;
   std::vector<PendingMove> moves;
-  std::vector<HistoryEntry> history;
-  std::string advice;  // what to tell the customer
+  std::vector<HistoryEntry> history;  // oldest first; of a very long one the newest entries
+  std::string advice;                 // what to tell the customer
   Reminder reminder;
   std::optional<WakeUpRow> wake_up;  // of the card, if it was ever to be woken
   // The card that was asked for, when the record has moved on from it (Record::moved_at).

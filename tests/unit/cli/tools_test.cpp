@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/imei.h"
+#include "db/sqlite_connection.h"
 
 using namespace tools;
 
@@ -400,4 +401,27 @@ BOOST_AUTO_TEST_CASE(imei_of_a_handset) {
   BOOST_TEST(imei("3365390853468390") == "", "an IMEISV, or nothing");
   BOOST_TEST(imei("3A6539085346839F") == "", "no digit");
   BOOST_TEST(imei("FFFFFFFFFFFFFFFF") == "");
+}
+
+// Proves that of a history of more entries than are shown the newest are there, and that the others
+// are counted.
+BOOST_AUTO_TEST_CASE(long_history) {
+  const Laboratory lab;
+  lab.set_up();
+  const std::string card = "8986001234567890120";
+  BOOST_TEST(!contains(lab.care(proven({"show", card})), "older entries"));
+  db::SqliteConnection database(lab.path / "bipvault.db", db::SqliteMode::write, 5000);
+  database.run(
+      "WITH RECURSIVE n (seq) AS (SELECT 3 UNION ALL SELECT seq + 1 FROM n WHERE seq < 10010) "
+      "INSERT INTO history SELECT h.record_id, n.seq, h.at, h.op, 'restored', 'card', 'entry ' || "
+      "n.seq, h.mac FROM n, history h JOIN records r ON r.id = h.record_id "
+      "WHERE h.seq = 1 AND r.iccid = '" +
+      card + "'");
+  database.run("UPDATE records SET history_count = 10010 WHERE iccid = '" + card + "'");
+  const Ended shown = lab.care(proven({"show", card}));
+  BOOST_TEST(contains(shown, "(11 older entries are left out"), shown.output.substr(0, 2000));
+  BOOST_TEST(contains(shown, "entry 10010"));
+  BOOST_TEST(contains(shown, "entry 12\n"));
+  BOOST_TEST(!contains(shown, "entry 11\n"));
+  BOOST_TEST(contains(lab.care(proven({"--json", "show", card})), "\"older_entries\": 12"));
 }
