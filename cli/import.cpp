@@ -10,6 +10,8 @@ namespace cli {
 
 namespace {
 
+using base::cat;
+
 constexpr std::uint64_t kProgressLines = 1000;
 
 class Importer {
@@ -27,7 +29,12 @@ class Importer {
     for (;;) {
       const ImportReader::Got got = reader.next();
       if (got == ImportReader::Got::end) break;
-      if (got == ImportReader::Got::failed) return failed("the file cannot be read");
+      if (got == ImportReader::Got::failed) {
+        return failed(cat("the file cannot be read to its end: ",
+                          whole ? "nothing was imported"
+                                : "the last cards that were read are not imported; what was stays, "
+                                  "repeating is safe"));
+      }
       take(reader, got);
       if ((report_.cards + report_.bad) % kProgressLines == 0) progress(lines, report_);
       if (!whole && batch_.size() >= options_.batch && !store(0, batch_.size())) return report_;

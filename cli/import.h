@@ -37,8 +37,8 @@ struct ImportReport {
   vault::ImportResult stored;
   std::vector<Note> bad_lines;
   std::vector<Note> warned_lines;
-  std::string error;         // why it ended early; empty: it did not
-  bool unavailable = false;  // the error is the store's: what has been imported stays
+  std::string error;         // why it ended early; what was stored stays
+  bool unavailable = false;  // the error is the store's
 };
 
 // Called now and then with octets read and lines seen.

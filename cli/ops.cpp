@@ -61,7 +61,8 @@ void print_notes(const ImportReport& report) {
 void print_counts(const Tool& tool, const ImportReport& report, bool dry_run) {
   const vault::ImportResult& s = report.stored;
   // Of a file that was refused nothing was stored.
-  if (!report.error.empty() && !report.unavailable) return;
+  const bool none = s.created + s.updated + s.unchanged == 0;
+  if (!report.error.empty() && !report.unavailable && none) return;
   tool.print(cat(dry_run ? "dry run, nothing is stored: would have " : "", "created ", s.created,
                  ", updated ", s.updated, ", unchanged ", s.unchanged, ", bad ", report.bad, "\n"));
 }

@@ -73,6 +73,36 @@ BOOST_AUTO_TEST_CASE(imports) {
   BOOST_TEST(lab.ops({"import", file, "--batch", "0"}).code == 2);
 }
 
+// Proves that an import whose input cannot be read to its end tells what it has stored.
+BOOST_AUTO_TEST_CASE(import_that_breaks_off) {
+  const Laboratory lab;
+  lab.set_up();
+  std::string rows = "iccid\n";
+  for (int i = 0; i < 5; ++i) rows += "898600000000001000" + std::to_string(i) + "\n";
+  int in[2];
+  int out[2];
+  BOOST_REQUIRE((::pipe(in) == 0 && ::pipe(out) == 0));
+  ::fcntl(in[0], F_SETFL, O_NONBLOCK);  // what comes behind the rows is an error, not the end
+  BOOST_REQUIRE(::write(in[1], rows.data(), rows.size()) == static_cast<ssize_t>(rows.size()));
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::dup2(in[0], STDIN_FILENO);
+    ::dup2(out[1], STDOUT_FILENO);
+    ::dup2(out[1], STDERR_FILENO);
+    ::close(out[1]);
+    execute("bipvault-ops", {"--config", lab.ini, "import", "-", "--batch", "2"});
+  }
+  ::close(out[1]);
+  Ended ended;
+  while (read_more(out[0], ended.output)) {
+  }
+  ended.code = code_of(pid);
+  for (int end : {in[0], in[1], out[0]}) ::close(end);
+  BOOST_TEST(ended.code == 1);
+  BOOST_TEST(contains(ended, "created 4, updated 0, unchanged 0, bad 0"), ended.output);
+  BOOST_TEST(contains(ended, "the last cards that were read are not imported"), ended.output);
+}
+
 // Proves that every command that writes a name into the history refuses one that is none.
 BOOST_AUTO_TEST_CASE(names_of_operators) {
   const Laboratory lab;
