@@ -337,6 +337,7 @@ int run_ops(Tool& tool) {
   if (name == "swap") return swap(tool);
   if (name == "ended") return ended(tool);
   if (is_sms_command(name)) return run_sms_ops(tool);
+  if (tool.json()) return tool.fail(kUsage, name + " prints a file: without --json");
   tool.print(name == "config defaults" ? config::defaults_ini() : config::reference_markdown());
   return kDone;
 }

@@ -73,6 +73,16 @@ BOOST_AUTO_TEST_CASE(imports) {
   BOOST_TEST(lab.ops({"import", file, "--batch", "0"}).code == 2);
 }
 
+// Proves that what is not data is not given as JSON, and that this is said.
+BOOST_AUTO_TEST_CASE(no_json_of_a_file) {
+  for (const char* what : {"defaults", "reference"}) {
+    const Ended refused = run("bipvault-ops", {"config", what, "--json"});
+    BOOST_TEST(refused.code == 2);
+    BOOST_TEST(refused.output ==
+               std::string("bipvault-ops: config ") + what + " prints a file: without --json\n");
+  }
+}
+
 // Proves that an import whose input cannot be read to its end tells what it has stored.
 BOOST_AUTO_TEST_CASE(import_that_breaks_off) {
   const Laboratory lab;
