@@ -261,7 +261,7 @@ std::string schema_text(const db::SchemaStatus& status, const char* done) {
 int tell_foreign_keys(const Tool& tool, const config::Config& config) {
   int code = kDone;
   for (const db::KeyFault& fault : db::foreign_keys(config.store, config.keys)) {
-    code = tool.fail(kFailed, fault.text);
+    code = tool.fail(kBadConfig, fault.text);
   }
   if (code == kDone) warn_of_lacking_keys(tool, config);
   return code;

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/standard_output.h"
+#include "db/key_checks.h"
 
 namespace cli {
 
@@ -125,7 +126,8 @@ vault::Store* Tool::store() {
   const base::Status status = store_->check();
   log_.quiet_about_store(false);
   if (status) return store_.get();
-  code_ = static_cast<ExitCode>(fail(kUnavailable, status.error()));
+  const bool wrong_keys = !db::foreign_keys(config_->store, *keys_).empty();
+  code_ = static_cast<ExitCode>(fail(wrong_keys ? kBadConfig : kUnavailable, status.error()));
   return nullptr;
 }
 
