@@ -47,7 +47,7 @@ int count(Tool& tool, const config::Config& config, Wanted& wanted) {
   if (!wanted.with_database) {
     if (force) return kDone;
     return tool.fail(kUnavailable,
-                     cat(!unused ? unused.error() : config.store.path + ": no database there",
+                     cat(!unused ? unused.error() : db::no_database(config.store.path),
                          "; keys new needs the database, which knows the numbers that were given; "
                          "where there is none yet: --force"));
   }

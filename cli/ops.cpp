@@ -275,9 +275,7 @@ int schema(Tool& tool, Schema what) {
   const auto before = db::schema_status(config->store);
   if (!before) return tool.fail(kUnavailable, before.error());
   if (before->no_file && what != Schema::init) {
-    return tool.fail(
-        kUnavailable,
-        config->store.path + ": no database there; run: bipvault-ops --config FILE db init");
+    return tool.fail(kUnavailable, db::no_database(config->store.path));
   }
   const bool nothing = what == Schema::upgrade && before->found == before->code;
   const auto after = what == Schema::init                  ? db::schema_init(config->store)

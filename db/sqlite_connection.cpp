@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "db/sqlite_log.h"
+#include "db/stores.h"
 
 namespace db {
 
@@ -144,13 +145,18 @@ struct SqliteConnection::Cache {
   }
 };
 
+std::string no_database(const std::string& path) {
+  return path +
+         ": no database there; is its disk mounted, and [store] path right? Only for a new vault: "
+         "bipvault-ops --config FILE db init";
+}
+
 SqliteConnection::SqliteConnection(const std::string& path, SqliteMode mode,
                                    std::int64_t busy_timeout_ms) {
   if (mode == SqliteMode::create) {
     create_file(path);
   } else if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
-    throw SqlError(Kind::misfit, 0,
-                   path + ": no database there; run: bipvault-ops --config FILE db init");
+    throw SqlError(Kind::misfit, 0, no_database(path));
   }
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
   if (sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr) != SQLITE_OK) {

@@ -28,6 +28,8 @@ struct SchemaStatus {
   int found = 0;         // 0: no schema yet
   bool no_file = false;  // sqlite: not even a database
 };
+// What to do about that, for people.
+std::string no_database(const std::string& path);
 base::Result<SchemaStatus> schema_status(const Settings& settings);
 base::Result<SchemaStatus> schema_init(const Settings& settings);     // refuses unless found == 0
 base::Result<SchemaStatus> schema_upgrade(const Settings& settings);  // runs the missing steps

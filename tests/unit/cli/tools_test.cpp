@@ -22,13 +22,17 @@ BOOST_AUTO_TEST_CASE(first_steps) {
   BOOST_TEST(contains(lab.ops({"keys", "init"}), "created"));
   BOOST_TEST(contains(lab.ops({"keys", "init"}), "exist already"));
   BOOST_TEST(lab.ops({"config", "check"}).code == 0);
-  const std::string init = "run: bipvault-ops --config " + lab.ini + " db init\n";
+  const std::string init = "bipvault-ops --config " + lab.ini + " db init\n";
   for (const Arguments& asked : {Arguments{"db", "status"}, Arguments{"db", "upgrade"},
                                  Arguments{"db", "check"}, Arguments{"status"}}) {
     const Ended no_file = lab.ops(asked);
     BOOST_TEST(no_file.code == 4, asked.back());
-    BOOST_TEST(no_file.output ==
-               "bipvault-ops: " + lab.path.string() + "/bipvault.db: no database there; " + init);
+    BOOST_TEST(
+        no_file.output ==
+        "bipvault-ops: " + lab.path.string() +
+            "/bipvault.db: no database there; is its disk mounted, and [store] path right? Only "
+            "for a new vault: " +
+            init);
   }
   const Ended no_schema = lab.ops({"import", "-"}, "iccid\n8986001234567890120\n");
   BOOST_TEST(no_schema.code == 4);
