@@ -79,9 +79,10 @@ SecretFileState check_secret_file(const std::string& path) {
   }
   if (!S_ISREG(info.st_mode)) return {SecretFile::bad, path + " is not a regular file"};
   if (info.st_uid != ::geteuid()) {
-    return {SecretFile::bad,
-            cat(path, " belongs to user ", info.st_uid, ", not to this process's ", ::geteuid(),
-                ": run this as its owner, or chown ", ::geteuid(), " ", path)};
+    return {SecretFile::bad, cat(path, " belongs to user ", info.st_uid, ", not to this process's ",
+                                 ::geteuid(), ": run this as its owner",
+                                 ::geteuid() == 0 ? " (runuser -u OWNER -- ...)"
+                                                  : cat(", or chown ", ::geteuid(), " ", path))};
   }
   const unsigned mode = info.st_mode & 07777;
   if (mode != 0600 && mode != 0400) {

@@ -172,6 +172,15 @@ BOOST_AUTO_TEST_CASE(one_audit_key_only) {
   BOOST_TEST(contains(error(), "exactly one key"));
 }
 
+// Root is not told to make somebody's key file its own: the service could not read it any more.
+BOOST_AUTO_TEST_CASE(root_is_told_to_be_the_owner) {
+  if (::geteuid() != 0) return;
+  write_all();
+  BOOST_REQUIRE(::chown(files.pepper_file.c_str(), 65534, 65534) == 0);
+  BOOST_TEST(contains(error(), "run this as its owner (runuser -u OWNER -- ...)"));
+  BOOST_TEST(!contains(error(), "chown"));
+}
+
 // A password file gives what it holds without the line end.
 BOOST_AUTO_TEST_CASE(secret_without_line_end) {
   const std::string file = path + "/password";
