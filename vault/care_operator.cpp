@@ -84,11 +84,13 @@ CareResult<CareService::Ended> CareService::set_ended(const std::string& operato
   auto target = care.resolve(card);
   if (auto* failure = std::get_if<CareFailure>(&target)) return *failure;
   const Record& meant = std::get<Record>(target);
+  if (const auto former = former_card(card, meant)) {
+    return moved_on(*former, meant, kNameThatCard);
+  }
   const std::vector<Iccid> spellings = iccid_spellings(card);
   if (std::find(spellings.begin(), spellings.end(), meant.iccid) == spellings.end()) {
     return fail(CareError::wrong_state,
-                "not by a number, nor by a card whose record has moved on: this is the record of " +
-                    meant.iccid.digits());
+                "not by a number: this is the record of " + meant.iccid.digits());
   }
   Ended done{meant.iccid, false};
   const std::string actor = "ops:" + operator_name;

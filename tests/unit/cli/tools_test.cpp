@@ -241,6 +241,10 @@ BOOST_AUTO_TEST_CASE(ended_by_order) {
   BOOST_TEST(lab.ops({"ended", "8986001234567890999"}).code == 5);
   BOOST_TEST(lab.ops({"ended", "+8613800000001"}).code == 1);
   BOOST_TEST(lab.ops({"ended", card, "--operator", "no name"}).code == 2);
+  BOOST_TEST(lab.ops({"swap", card, "8986001234567890138"}).code == 0);
+  const Ended moved = lab.ops({"ended", card});
+  BOOST_TEST(moved.code == 5);
+  BOOST_TEST(contains(moved, "belongs to card 8986001234567890138 since"), moved.output);
 }
 
 // Proves that reading and verifying the history leave entries of their own.
