@@ -149,11 +149,15 @@ int import(Tool& tool) {
   vault::Store* const store = tool.store();
   if (store == nullptr) return tool.code();
   ProgressBar bar;
-  const ImportReport report = import_cards(
+  ImportReport report = import_cards(
       *lines, options, *store, tool.now(), [&](const base::Lines& at, const ImportReport& so_far) {
         bar.show(at.position(), at.size(), so_far.cards + so_far.bad);
       });
   bar.clear();
+  const bool no_card = report.cards + report.bad == 0 && !report.error.empty();
+  if (no_card && path == "-" && !tool.line().has("format")) {
+    report.error += "; a card vendor's file on standard input needs --format vendor";
+  }
   return report_import(tool, report, options.dry_run);
 }
 

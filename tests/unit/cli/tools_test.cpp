@@ -74,6 +74,10 @@ BOOST_AUTO_TEST_CASE(imports) {
   const Ended json = lab.ops({"--json", "import", file});
   BOOST_TEST(contains(json, "\"unchanged\": 2"));
   BOOST_TEST(lab.ops({"import", "/nonexistent"}).code == 1);
+  const Ended vendor = lab.ops({"import", "-"}, "Quantity: 1\n8986001234567890146\n");
+  BOOST_TEST(vendor.code == 1);
+  BOOST_TEST(contains(vendor, "on standard input needs --format vendor"), vendor.output);
+  BOOST_TEST(!contains(lab.ops({"import", "-", "--format", "csv"}, "x\n"), "--format vendor"));
   BOOST_TEST(lab.ops({"import", file, "--batch", "0"}).code == 2);
 }
 
