@@ -119,8 +119,8 @@ void print_head(const char* date, const std::string& name, const char* section,
                 const std::string& what) {
   std::string upper = name;
   for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  std::printf(".Dd %s\n.Dt %s %s\n.Os\n.Sh NAME\n.Nm %s\n.Nd %s\n", date, upper.c_str(),
-              section, name.c_str(), what.c_str());
+  std::printf(".Dd %s\n.Dt %s %s\n.Os\n.Sh NAME\n.Nm %s\n.Nd %s\n", date, upper.c_str(), section,
+              name.c_str(), what.c_str());
 }
 
 // A summary's first sentence, as a name's description: without capital and full stop.
@@ -147,9 +147,10 @@ void print_tool(const char* date, const cli::ProgramSpec& program, const char* s
     print_text(command.text);
     print_options(command.options);
   }
-  std::printf(".Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/bipvault/bipvault.ini\n"
-              "The configuration, as installed.\n.El\n"
-              ".Sh EXIT STATUS\n.Bl -tag -width Ds\n");
+  std::printf(
+      ".Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/bipvault/bipvault.ini\n"
+      "The configuration, as installed.\n.El\n"
+      ".Sh EXIT STATUS\n.Bl -tag -width Ds\n");
   const std::pair<int, const char*> codes[] = {
       {cli::kDone, "Done."},
       {cli::kFailed, "Refused or failed, or the output cannot be written."},
@@ -158,7 +159,9 @@ void print_tool(const char* date, const cli::ProgramSpec& program, const char* s
       {cli::kUnavailable, "The store is not available; repeating is safe."},
       {cli::kNotFound, "No record fits, or several do."},
       {cli::kLimit, "A limit is reached."}};
-  for (const auto& [code, text] : codes) std::printf(".It %d\n%s\n", code, text);
+  for (const auto& [code, text] : codes) {
+    if (code <= program.last_code) std::printf(".It %d\n%s\n", code, text);
+  }
   std::printf(".El\n.Sh SEE ALSO\n.Xr bipvault.ini 5 ,\n.Xr bipvault-host 8\n");
 }
 
@@ -224,10 +227,10 @@ int main(int count, char** arguments) {
       ".Pp\nCheck a file with\n.Dl bipvault-ops --config file config check\n"
       "The plugin reads it at start and when its platform reloads it; a file with an\n"
       "error is refused whole, and the old configuration stays.\n";
-  const std::string host_intro =
-      std::string("The configuration of\n.Xr bipvault-host 8 .\n") + kIniSyntax +
-      ".Pp\nCheck a file with\n.Dl bipvault-host --config file --check\n"
-      "A change needs a restart of the host.\n";
+  const std::string host_intro = std::string("The configuration of\n.Xr bipvault-host 8 .\n") +
+                                 kIniSyntax +
+                                 ".Pp\nCheck a file with\n.Dl bipvault-host --config file --check\n"
+                                 "A change needs a restart of the host.\n";
   if (page == "bipvault-ops.8") {
     print_tool(date, cli::ops_program(), "8");
   } else if (page == "bipvault-care.1") {
@@ -235,12 +238,19 @@ int main(int count, char** arguments) {
   } else if (page == "bipvault-cared.8") {
     print_tool(date, cli::cared_program(), "8");
   } else if (page == "bipvault.ini.5") {
-    print_keys(date, {"bipvault.ini", "configuration of the Bipvault plugin", plugin_intro,
-                      {config::table(), config::smsc_table()}, true,
+    print_keys(date, {"bipvault.ini",
+                      "configuration of the Bipvault plugin",
+                      plugin_intro,
+                      {config::table(), config::smsc_table()},
+                      true,
                       ".Xr bipvault-care 1 ,\n.Xr bipvault-host 8 ,\n.Xr bipvault-ops 8\n"});
   } else if (page == "host.ini.5") {
-    print_keys(date, {"host.ini", "configuration of bipvault-host", host_intro, {host::table()},
-                      false, ".Xr bipvault.ini 5 ,\n.Xr bipvault-host 8\n"});
+    print_keys(date, {"host.ini",
+                      "configuration of bipvault-host",
+                      host_intro,
+                      {host::table()},
+                      false,
+                      ".Xr bipvault.ini 5 ,\n.Xr bipvault-host 8\n"});
   } else {
     std::fprintf(stderr, "usage: bipvault-manual PAGE.SECTION DATE\n");
     return 2;

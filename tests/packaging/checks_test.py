@@ -56,6 +56,16 @@ def pages(unpacked):
         # The pages that are referred to are not installed here.
         left = [line for line in out.splitlines() if "referenced manual not found" not in line]
         check(f"mandoc -T lint {os.path.basename(plain)}", not left, "\n".join(left))
+    for page in glob.glob(unpacked + "/usr/share/man/man*/bipvault-*.gz"):
+        name = os.path.basename(page).split(".", maxsplit=1)[0]
+        _, shown = run([f"{unpacked}/usr/bin/{name}", "--help"])
+        if "Exit codes:" not in shown:
+            continue
+        with gzip.open(page, "rt") as text:
+            listed = text.read().partition("EXIT STATUS")[2]
+        check(f"{name}: its page lists the exit codes of --help",
+              re.findall(r"^\.It (\d)$", listed, re.M) ==
+              re.findall(r"^  (\d)  ", shown.partition("Exit codes:")[2], re.M), shown)
 
 
 def pages_tell_all(unpacked):
