@@ -200,7 +200,7 @@ int run_cared(Tool& tool) {
   ::close(nothing);
   const auto listener = listen_at(access.socket);
   if (!listener) return tool.fail(kFailed, listener.error());
-  tool.fail(kDone, base::cat("listens at ", access.socket));
+  tool.fail(kDone, base::with_id(base::cat("listens at ", access.socket), "care.listens"));
   Service(tool, access, *listener).run();
   ::unlink(access.socket.c_str());
   return kDone;

@@ -36,8 +36,10 @@ CareAnswer serve_request(Tool& service, ::uid_t user, std::string_view text) {
   const config::CareAccess* access = service.care_access();
   if (access == nullptr) return refused(kBadConfig, "the service's configuration is wrong");
   const auto no = admit(*access, user, line);
-  service.fail(kDone, base::cat("user ", user, ", ", line.get("agent"), line.get("operator"), ": ",
-                                request.command, no ? ": refused" : ""));
+  const std::string name = line.get("agent") + line.get("operator");
+  service.fail(kDone, base::with_id(base::cat("user ", user, name.empty() ? "" : ", ", name, ": ",
+                                              request.command, no ? ": refused" : ""),
+                                    "care.called"));
   if (no) return refused(kFailed, *no);
 
   const vault::CareCall call = call_of(request, line);

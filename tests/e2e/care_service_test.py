@@ -275,6 +275,9 @@ def care(report, lab, desk):
         strangers(report, desk)
         strange_requests(report, desk, service)
         log = service.log()
+        report.true("each line of the log has its identifier",
+                    "[care.called]" in log and "[care.listens]" in log and
+                    not [line for line in log.splitlines() if not line.endswith("]")], log, show="")
         report.true("no number of a document, no card in the log",
                     DOCUMENT not in log and card.iccid not in log, log, show="")
         report.equal("audit verify", lab.care("audit", "verify").out.strip(),
