@@ -52,6 +52,18 @@ bool is_broker(const config::CareAccess& access, ::uid_t user) {
   return among(access.brokers, user);
 }
 
+std::vector<std::string> unknown_users(const config::CareAccess& access) {
+  std::vector<std::string> all;
+  for (const std::string& entry : access.agents) all.push_back(entry.substr(0, entry.find('=')));
+  for (const auto* list : {&access.brokers, &access.auditors}) {
+    all.insert(all.end(), list->begin(), list->end());
+  }
+  std::erase_if(all, [](const std::string& user) {
+    return base::parse_integer(user) || ::getpwnam(user.c_str()) != nullptr;
+  });
+  return all;
+}
+
 std::optional<std::string> admit(const config::CareAccess& access, ::uid_t user,
                                  CommandLine& line) {
   const std::string login = login_of(user);

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/command_line.h"
 #include "config/config.h"
@@ -19,6 +20,8 @@ bool is_auditors_call(const std::string& command);
 bool is_caller(const config::CareAccess& access, ::uid_t user);
 // A desk's own program: it calls for many agents.
 bool is_broker(const config::CareAccess& access, ::uid_t user);
+// Those whom [care] names and this machine does not know.
+std::vector<std::string> unknown_users(const config::CareAccess& access);
 // Admits a call of that user and sets who it is in the line: agent, or operator. What the line says
 // itself of either is believed of brokers only. The string says why the call is refused.
 std::optional<std::string> admit(const config::CareAccess& access, ::uid_t user, CommandLine& line);

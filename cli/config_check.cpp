@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cli/care_access.h"
 #include "db/key_checks.h"
 
 namespace cli {
@@ -66,6 +67,9 @@ Problems problems_of(const Tool& tool, bool& no_listener) {
     if (problems.empty()) add_foreign_keys(*config, path, problems);
     if (problems.empty()) warn_of_lacking_keys(tool, *config);
     no_listener = !config->has_listener();
+    for (const std::string& user : unknown_users(config->care)) {
+      tool.fail(kDone, "warning: [care] names a user whom this machine does not know: " + user);
+    }
   }
   return problems;
 }

@@ -122,3 +122,23 @@ BOOST_AUTO_TEST_CASE(no_listener) {
   BOOST_TEST(told.code == 0, told.output);
   BOOST_TEST(contains(told, warning), told.output);
 }
+
+// Proves that users of [care] whom the machine does not know are told: nobody could call as them.
+BOOST_AUTO_TEST_CASE(unknown_users_of_care) {
+  const Laboratory lab;
+  lab.set_up();
+  std::ifstream in(lab.ini);
+  std::string ini(std::istreambuf_iterator<char>(in), {});
+  for (const auto& [key, users] :
+       {std::pair<std::string, std::string>{"\nagents =", " root=ann no.such.user=li 64004=mei"},
+        {"\nauditors =", " chief.of.nobody root"}}) {
+    ini.insert(ini.find(key) + key.size(), users);
+  }
+  std::ofstream(lab.ini) << ini;
+  const Ended told = lab.ops({"config", "check"});
+  BOOST_TEST(told.code == 0);
+  for (const char* user : {"no.such.user", "chief.of.nobody"}) {
+    BOOST_TEST(contains(told, std::string("whom this machine does not know: ") + user + "\n"));
+  }
+  BOOST_TEST(count(told, "does not know") == 2u, told.output);
+}
