@@ -81,6 +81,33 @@ BOOST_AUTO_TEST_CASE(imports) {
   BOOST_TEST(lab.ops({"import", file, "--batch", "0"}).code == 2);
 }
 
+// Proves that the progress bar is there on a terminal, and gone before the result is printed.
+BOOST_AUTO_TEST_CASE(progress_on_a_terminal) {
+  const Laboratory lab;
+  lab.set_up();
+  const std::string file = lab.path / "cards.csv";
+  std::ofstream rows(file);
+  rows << "iccid\n";
+  for (int i = 0; i < 2'000; ++i) rows << "89860000000000" << 10'000 + i << "\n";
+  rows.close();
+  int terminal = -1;
+  const pid_t pid = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+  BOOST_REQUIRE(pid >= 0);
+  if (pid == 0) execute("bipvault-ops", {"--config", lab.ini, "import", file, "--batch", "1000"});
+  Ended ended;
+  while (read_more(terminal, ended.output)) {
+  }
+  ::close(terminal);
+  ended.code = code_of(pid);
+  BOOST_TEST(ended.code == 0);
+  const std::size_t bar = ended.output.find("\r[");
+  const std::size_t cleared = ended.output.find("\r\x1b[K", bar);
+  BOOST_TEST(bar != std::string::npos);
+  BOOST_TEST(contains(ended, " %  1,000 lines"), ended.output);
+  BOOST_TEST(cleared < ended.output.find("created 2000"));
+  BOOST_TEST(!contains(lab.ops({"import", file}), "\x1b["));
+}
+
 // Proves that what is not data is not given as JSON, and that this is said.
 BOOST_AUTO_TEST_CASE(no_json_of_a_file) {
   for (const char* what : {"defaults", "reference"}) {
