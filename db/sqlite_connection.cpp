@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -145,6 +146,18 @@ struct SqliteConnection::Cache {
   }
 };
 
+namespace {
+
+std::string no_permission(const std::string& path) {
+  struct stat info {};
+  const bool seen = ::stat(path.c_str(), &info) == 0;
+  return base::cat(path, ": no permission to read and write it",
+                   seen ? base::cat("; it belongs to user ", info.st_uid) : "",
+                   ", and this process is user ", ::geteuid(), ": run this as its owner");
+}
+
+}  // namespace
+
 std::string no_database(const std::string& path) {
   return path +
          ": no database there; is its disk mounted, and [store] path right? Only for a new vault: "
@@ -157,6 +170,9 @@ SqliteConnection::SqliteConnection(const std::string& path, SqliteMode mode,
     create_file(path);
   } else if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
     throw SqlError(Kind::misfit, 0, no_database(path));
+  }
+  if (::access(path.c_str(), R_OK | W_OK) != 0 && errno == EACCES) {
+    throw SqlError(Kind::lost, 0, no_permission(path));
   }
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
   if (sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr) != SQLITE_OK) {
