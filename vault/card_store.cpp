@@ -270,6 +270,7 @@ std::uint8_t CardService::Case::keep_new_image(RecordTx& tx, Record& record, bas
 // A book that comes and goes must not fill the store: the fullest kPinsAtOnce are kept, of equally
 // full ones the newest. What a change of card has pinned is not counted. True: `before` is pinned.
 bool CardService::Case::pin_before(RecordTx& tx, const Record& record) {
+  if (policy_.pin == 0) return false;
   ImageInfo before = *record.image;
   before.pinned_until = std::max(before.pinned_until, now_.utc_ms + policy_.pin);
   tx.update_image(record, before);
