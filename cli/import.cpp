@@ -1,6 +1,7 @@
 #include "cli/import.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -37,7 +38,8 @@ class Importer {
       }
       take(reader, got);
       if ((report_.cards + report_.bad) % kProgressLines == 0) progress(lines, report_);
-      if (!whole && batch_.size() >= options_.batch && !store(0, batch_.size())) return report_;
+      if (whole || batch_.size() < options_.batch) continue;
+      if (!look_for_check_digits() || !store(0, batch_.size())) return report_;
     }
     if (const auto quantity = reader.quantity()) {
       const std::uint64_t found = report_.cards + report_.bad;
@@ -46,6 +48,7 @@ class Importer {
                                 ": nothing was imported"));
       }
     }
+    if (!look_for_check_digits()) return report_;
     if (options_.all_or_nothing && report_.bad > 0) {
       return failed(base::cat(report_.bad, " bad lines: nothing was imported"));
     }
@@ -71,6 +74,7 @@ class Importer {
       report_.first_without_plus = reader.line();
     }
     batch_.push_back(reader.take());
+    batch_lines_.push_back(reader.line());
     for (const std::string& odd : repeats_.take(reader.line(), batch_.back())) {
       warn(reader.line(), odd);
     }
@@ -84,6 +88,69 @@ class Importer {
   static void note(std::vector<ImportReport::Note>& notes, std::uint64_t line,
                    const std::string& text) {
     if (notes.size() < ImportReport::kMostNotes) notes.push_back({line, text});
+  }
+
+  // A card that the store knows with its check digit and the file without it, or the other way
+  // round, is one card. False: the store is away.
+  bool look_for_check_digits() {
+    std::vector<vault::ImportLine> lines;
+    std::vector<std::uint64_t> numbers;
+    for (std::size_t first = 0; first < batch_.size(); first += options_.batch) {
+      const std::size_t end = std::min(first + options_.batch, batch_.size());
+      std::vector<vault::Iccid> asked;
+      for (std::size_t i = first; i < end; ++i) asked.push_back(batch_[i].iccid);
+      CardSet known;
+      if (!ask(asked, known)) return false;
+      asked.clear();
+      for (std::size_t i = first; i < end; ++i) {
+        if (known.contains(batch_[i].iccid.digits())) continue;
+        for (vault::Iccid& other : other_check_digit(batch_[i].iccid)) asked.push_back(other);
+      }
+      CardSet others;
+      if (!ask(asked, others)) return false;
+      for (std::size_t i = first; i < end; ++i) {
+        const bool as_written = known.contains(batch_[i].iccid.digits());
+        if (!as_written && !take_other(batch_[i], batch_lines_[i], others)) continue;
+        lines.push_back(std::move(batch_[i]));
+        numbers.push_back(batch_lines_[i]);
+      }
+    }
+    batch_ = std::move(lines);
+    batch_lines_ = std::move(numbers);
+    return true;
+  }
+
+  using CardSet = std::unordered_set<std::string>;
+
+  bool ask(const std::vector<vault::Iccid>& cards, CardSet& into) {
+    if (cards.empty()) return true;
+    const auto known = store_.known(cards);
+    if (!known) {
+      report_.error = known.error();
+      report_.unavailable = true;
+      return false;
+    }
+    for (const vault::Iccid& card : *known) into.insert(card.digits());
+    return true;
+  }
+
+  // False: several cards may be meant, and the line is a bad one.
+  bool take_other(vault::ImportLine& line, std::uint64_t number, const CardSet& known) {
+    std::vector<vault::Iccid> fit = other_check_digit(line.iccid);
+    std::erase_if(fit, [&](const vault::Iccid& one) { return !known.contains(one.digits()); });
+    if (fit.empty()) return true;  // a new card
+    if (fit.size() > 1) {
+      --report_.cards;
+      ++report_.bad;
+      note(report_.bad_lines, number,
+           cat("ICCID ", line.iccid.digits(), " fits several cards: ", fit[0].digits(), ", ",
+               fit[1].digits(), "; write it as the card has it"));
+      return false;
+    }
+    warn(number, cat("ICCID ", line.iccid.digits(), " is taken for card ", fit[0].digits(),
+                     ", which differs by the check digit"));
+    line.iccid = fit[0];
+    return true;
   }
 
   // Stores `size` cards from `first` on. With the whole of batch_ it is emptied.
@@ -106,7 +173,10 @@ class Importer {
     report_.stored.created += result->created;
     report_.stored.updated += result->updated;
     report_.stored.unchanged += result->unchanged;
-    if (all) batch_.clear();
+    if (all) {
+      batch_.clear();
+      batch_lines_.clear();
+    }
     return true;
   }
 
@@ -125,6 +195,7 @@ class Importer {
   base::Now now_;
   ImportReport report_;
   std::vector<vault::ImportLine> batch_;
+  std::vector<std::uint64_t> batch_lines_;  // where in the file they stand
   ImportRepeats repeats_;
   ImportForecast forecast_;
 };

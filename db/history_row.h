@@ -1,5 +1,7 @@
-// A row of table history. Private to db.
+// Table history: its rows, and the query for them. Private to db.
 #pragma once
+
+#include <vector>
 
 #include "db/sql_tx_entry.h"
 #include "vault/ports.h"
@@ -19,5 +21,9 @@ inline vault::HistoryEntry read_history(const Row& row) {
   (void)take_octets(entry.mac, row.blob(7));
   return entry;
 }
+
+// As Store::history. Throws SqlError.
+std::vector<vault::HistoryEntry> history_entries(SqlConnection& use,
+                                                 const vault::HistoryQuery& query);
 
 }  // namespace db

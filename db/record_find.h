@@ -18,4 +18,7 @@ std::vector<vault::Record> records_by_card(SqlConnection& use,
 std::vector<vault::Record> records_by_customer(SqlConnection& use, const std::string& customer,
                                                std::size_t limit);
 
+// As Store::known.
+std::vector<vault::Iccid> known_iccids(SqlConnection& use, const std::vector<vault::Iccid>& iccids);
+
 }  // namespace db

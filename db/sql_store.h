@@ -50,6 +50,7 @@ class SqlStore : public vault::Store {
   base::Result<vault::StagedPage> staged_before(std::int64_t utc_ms,
                                                 const std::array<std::uint8_t, 16>& from,
                                                 std::size_t limit) override;
+  base::Result<std::vector<vault::Iccid>> known(const std::vector<vault::Iccid>& iccids) override;
   base::Result<vault::ImportResult> import(base::Now now,
                                            const std::vector<vault::ImportLine>& lines,
                                            const std::string& actor) override;

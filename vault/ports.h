@@ -168,6 +168,8 @@ class Store {
   virtual base::Result<StagedPage> staged_before(std::int64_t utc_ms,
                                                  const std::array<std::uint8_t, 16>& from,
                                                  std::size_t limit) = 0;
+  // Those of the ICCIDs that have a record, each once, in no order.
+  virtual base::Result<std::vector<Iccid>> known(const std::vector<Iccid>& iccids) = 0;
   // Creates EMPTY records or completes what provisioning knows; one transaction for the batch.
   virtual base::Result<ImportResult> import(base::Now now, const std::vector<ImportLine>& lines,
                                             const std::string& actor) = 0;

@@ -1,4 +1,5 @@
 // Import: creates what is new, completes what provisioning knows, and can be repeated.
+#include <algorithm>
 #include <thread>
 
 #include "tests/contract/fixture.h"
@@ -52,6 +53,24 @@ BOOST_AUTO_TEST_CASE(changed_fields) {
   BOOST_TEST(record.language == "de");
   BOOST_TEST(record.epoch == 7u);
   BOOST_TEST(record.history_count == 2u);
+}
+
+// Which of many there are: for cards whose check digit the file has left out.
+BOOST_AUTO_TEST_CASE(known_cards) {
+  std::vector<ImportLine> lines;
+  std::vector<vault::Iccid> asked;
+  for (unsigned i = 0; i < 120; ++i) {
+    asked.push_back(iccid(i));
+    if (i % 3 == 0) lines.push_back({iccid(i), std::nullopt, "", ""});
+  }
+  BOOST_REQUIRE(store->import(now, lines, "ops:test").ok());
+  auto found = store->known(asked);
+  BOOST_REQUIRE(found.ok());
+  BOOST_REQUIRE(found->size() == lines.size());
+  for (const ImportLine& line : lines) {
+    BOOST_TEST(std::count(found->begin(), found->end(), line.iccid) == 1);
+  }
+  BOOST_TEST(store->known({})->empty());
 }
 
 // The same card twice in one batch is one record; the last line wins.

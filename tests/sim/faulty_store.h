@@ -61,6 +61,9 @@ class FaultyStore : public vault::Store {
                                                 std::size_t limit) override {
     return real_->staged_before(utc_ms, from, limit);
   }
+  base::Result<std::vector<vault::Iccid>> known(const std::vector<vault::Iccid>& iccids) override {
+    return real_->known(iccids);
+  }
   base::Result<vault::ImportResult> import(base::Now now,
                                            const std::vector<vault::ImportLine>& lines,
                                            const std::string& actor) override {

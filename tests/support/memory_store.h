@@ -223,6 +223,9 @@ class MemoryStore : public vault::Store, public vault::MessageScan {
                                                 std::size_t) override {
     return vault::StagedPage{};
   }
+  base::Result<std::vector<vault::Iccid>> known(const std::vector<vault::Iccid>&) override {
+    return std::vector<vault::Iccid>{};
+  }
   base::Result<vault::ImportResult> import(base::Now, const std::vector<vault::ImportLine>&,
                                            const std::string&) override {
     return vault::ImportResult{};

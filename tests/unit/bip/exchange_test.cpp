@@ -92,6 +92,9 @@ class Away : public vault::Store {
                                                 std::size_t) override {
     return away();
   }
+  base::Result<std::vector<vault::Iccid>> known(const std::vector<vault::Iccid>&) override {
+    return away();
+  }
   base::Result<vault::ImportResult> import(base::Now, const std::vector<vault::ImportLine>&,
                                            const std::string&) override {
     return away();

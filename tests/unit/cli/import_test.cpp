@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <random>
+#include <set>
 #include <stdexcept>
 
 #include "cli/import.h"
@@ -40,6 +41,13 @@ class FakeStore : public vault::Store {
                                                 std::size_t) override {
     return base::Error{"no"};
   }
+  base::Result<std::vector<vault::Iccid>> known(const std::vector<vault::Iccid>& iccids) override {
+    std::vector<vault::Iccid> found;
+    for (const vault::Iccid& iccid : iccids) {
+      if (held.contains(iccid.digits())) found.push_back(iccid);
+    }
+    return found;
+  }
   base::Result<vault::ImportResult> import(base::Now, const std::vector<vault::ImportLine>& lines,
                                            const std::string& actor) override {
     if (batches.size() == fail_at) return base::Error{"the store is gone"};
@@ -52,6 +60,7 @@ class FakeStore : public vault::Store {
   std::string write_fault() override { return {}; }
   vault::MessageScan& messages() override { throw std::logic_error("no messages here"); }
 
+  std::set<std::string> held;
   std::vector<std::size_t> batches;
   std::vector<std::string> cards;
   std::size_t fail_at = SIZE_MAX;
@@ -82,9 +91,11 @@ struct Run {
   FakeStore store;
 };
 
-Run run(std::string_view text, cli::ImportOptions options, std::size_t fail_at = SIZE_MAX) {
+Run run(std::string_view text, cli::ImportOptions options, std::size_t fail_at = SIZE_MAX,
+        std::set<std::string> held = {}) {
   Run run;
   run.store.fail_at = fail_at;
+  run.store.held = std::move(held);
   options.actor = "ops:test";
   base::Lines lines(text);
   run.report = cli::import_cards(lines, options, run.store, base::Now{},
@@ -253,6 +264,37 @@ BOOST_AUTO_TEST_CASE(repeats) {
              "3 number +8613800000001 belongs to another card in line 2: care would find two "
              "records for it\n");
   BOOST_TEST(notes(kCard1 + ",,C1\n" + kCard2 + ",,C1\n") == "", "no number is no number");
+}
+
+// Proves that a card that the store has is completed, and no second one made, where the file leaves
+// its check digit out or adds it; that what fits two cards is a bad line; and that the card with
+// exactly those digits goes before all.
+BOOST_AUTO_TEST_CASE(check_digits_that_the_file_or_the_store_leaves_out) {
+  const auto cut = [](const std::string& card) { return card.substr(0, card.size() - 1); };
+  const std::string text = "iccid\n" + cut(kCard1) + "\n" + kCard2 + "\n" + kCard3 + "\n";
+  const cli::ImportOptions csv{.format = ImportFormat::csv, .batch = 2};
+  const Run found = run(text, csv, SIZE_MAX, {kCard1, cut(kCard2)});
+  BOOST_TEST(found.store.cards == (std::vector<std::string>{kCard1, cut(kCard2), kCard3}),
+             boost::test_tools::per_element());
+  BOOST_REQUIRE(found.report.warned_lines.size() >= 2u);
+  BOOST_TEST(found.report.warned_lines.back().line == 3u);
+  BOOST_TEST(found.report.warned_lines.back().text == "ICCID " + kCard2 + " is taken for card " +
+                                                          cut(kCard2) +
+                                                          ", which differs by the check digit");
+
+  const std::string both = kCard1 + "4";  // its check digit once more
+  const Run unclear = run(text, csv, SIZE_MAX, {both, cut(kCard1)});
+  BOOST_TEST(unclear.store.cards.at(0) == cut(kCard1));
+  const std::string card1 = "iccid\n" + kCard1 + "\n";
+  const Run bad = run(card1, csv, SIZE_MAX, {both, cut(kCard1)});
+  BOOST_TEST(bad.store.cards.empty());
+  BOOST_REQUIRE(bad.report.bad == 1u);
+  BOOST_TEST(bad.report.cards == 0u);
+  BOOST_TEST(bad.report.bad_lines.at(0).text.find("fits several cards: ") != std::string::npos);
+  BOOST_TEST(run(card1, {.all_or_nothing = true, .format = ImportFormat::csv}, SIZE_MAX,
+                 {both, cut(kCard1)})
+                 .report.error == "1 bad lines: nothing was imported");
+  BOOST_TEST(run(card1, csv, SIZE_MAX, {both, kCard1}).store.cards.at(0) == kCard1);
 }
 
 // Proves that the format is seen in the first line.
