@@ -31,22 +31,27 @@ std::vector<vault::Record> records_by_card(SqlConnection& use,
   return found;
 }
 
-std::vector<vault::Iccid> known_iccids(SqlConnection& use,
-                                       const std::vector<vault::Iccid>& iccids) {
+void query_by_iccid(SqlConnection& use, std::string select, const std::vector<vault::Iccid>& iccids,
+                    const Visit& each) {
   constexpr std::size_t kChunk = 50;
-  std::string sql = "SELECT iccid FROM records WHERE iccid IN (?";
-  for (std::size_t i = 1; i < kChunk; ++i) sql += ", ?";
-  sql += ")";
-  std::vector<vault::Iccid> found;
+  select += " WHERE iccid IN (?";
+  for (std::size_t i = 1; i < kChunk; ++i) select += ", ?";
+  select += ")";
   for (std::size_t at = 0; at < iccids.size(); at += kChunk) {
     std::vector<Param> params;  // the last chunk is filled up with its last
     for (std::size_t i = at; i < at + kChunk; ++i) {
       params.emplace_back(std::string_view(iccids[std::min(i, iccids.size() - 1)].digits()));
     }
-    use.query(sql, params, [&](const Row& row) {
-      if (auto iccid = vault::Iccid::from_digits(row.text(0))) found.push_back(std::move(*iccid));
-    });
+    use.query(select, params, each);
   }
+}
+
+std::vector<vault::Iccid> known_iccids(SqlConnection& use,
+                                       const std::vector<vault::Iccid>& iccids) {
+  std::vector<vault::Iccid> found;
+  query_by_iccid(use, "SELECT iccid FROM records", iccids, [&](const Row& row) {
+    if (auto iccid = vault::Iccid::from_digits(row.text(0))) found.push_back(std::move(*iccid));
+  });
   return found;
 }
 

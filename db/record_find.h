@@ -18,6 +18,9 @@ std::vector<vault::Record> records_by_card(SqlConnection& use,
 std::vector<vault::Record> records_by_customer(SqlConnection& use, const std::string& customer,
                                                std::size_t limit);
 
+// Calls `each` for every row that `select` gives of the records with these ICCIDs, some at a time.
+void query_by_iccid(SqlConnection& use, std::string select, const std::vector<vault::Iccid>& iccids,
+                    const Visit& each);
 // As Store::known.
 std::vector<vault::Iccid> known_iccids(SqlConnection& use, const std::vector<vault::Iccid>& iccids);
 

@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "db/record_find.h"
 #include "db/record_row.h"
 #include "vault/history.h"
 
@@ -14,12 +15,6 @@ using vault::ImageInfo;
 using vault::PendingMove;
 using vault::Record;
 using vault::RecordId;
-
-namespace {
-
-std::string where_sql(const char* where) { return record_sql().select + where; }
-
-}  // namespace
 
 SqlTx::SqlTx(SqlConnection& connection, const FindRecord& find, const Sealer& sealer,
              const vault::KeyRing& keys, base::Now now, const vault::OpId& op, RecordMemory* memory,
@@ -122,7 +117,7 @@ std::vector<Record*> SqlTx::find_by_number(const vault::Msisdn& provisioned) {
   std::vector<Record*> found;
   fault_.guarded([&] {
     std::vector<StoredRecord> loaded;
-    connection_.query(where_sql(" WHERE msisdn_provisioned = ? LIMIT 10"),
+    connection_.query(record_sql().select + " WHERE msisdn_provisioned = ? LIMIT 10",
                       {std::string_view(provisioned.digits())},
                       [&](const Row& row) { loaded.push_back(read_record(row)); });
     for (StoredRecord& record : loaded) adopt(std::move(record));
@@ -146,21 +141,10 @@ Record* SqlTx::find_moved_from(const Iccid& old_iccid) {
 }
 
 void SqlTx::prefetch(const std::vector<Iccid>& iccids) {
-  constexpr std::size_t kChunk = 50;
-  std::string sql = where_sql(" WHERE iccid IN (?");
-  for (std::size_t i = 1; i < kChunk; ++i) sql += ", ?";
-  sql += ")";
-  for (std::size_t at = 0; at < iccids.size(); at += kChunk) {
-    std::vector<Param> params;
-    for (std::size_t i = at; i < at + kChunk; ++i) {
-      params.emplace_back(std::string_view(iccids[std::min(i, iccids.size() - 1)].digits()));
-    }
-    fault_.guarded([&] {
-      std::vector<StoredRecord> loaded;
-      connection_.query(sql, params, [&](const Row& row) { loaded.push_back(read_record(row)); });
-      for (StoredRecord& record : loaded) adopt(std::move(record));
-    });
-  }
+  fault_.guarded([&] {
+    query_by_iccid(connection_, record_sql().select, iccids,
+                   [&](const Row& row) { adopt(read_record(row)); });
+  });
   for (const Iccid& iccid : iccids) by_iccid_.try_emplace(iccid.digits(), nullptr);
 }
 
