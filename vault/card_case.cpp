@@ -174,8 +174,10 @@ UserKey CardService::Case::issue_key(RecordTx& tx, Record& record,
   UserKey key = UserKey::generate(policy_.key_digits);
   record.pepper = service_.keys_.newest_pepper();
   record.key_mac = *service_.keys_.key_mac(record.pepper, record.id, key.ascii());
-  // The window in which a fetch needs no key begins with the first key that nobody confirmed.
-  if (record.key_state != KeyState::issued) record.key_issued_at = now_.utc_ms;
+  // The window in which a fetch needs no key begins with the first key that nobody confirmed, and
+  // anew with one that care has granted.
+  const bool granted = now_.utc_ms < record.reset_until;
+  if (record.key_state != KeyState::issued || granted) record.key_issued_at = now_.utc_ms;
   record.key_state = KeyState::issued;
   record.epoch += 1;  // what began under the old key cannot end
   record.key_transaction = transaction;

@@ -33,7 +33,11 @@ std::optional<CardAnswer> CardService::Case::move_wanted(RecordTx& tx, Record& o
                                                          const std::optional<Iccid>& previous,
                                                          const UserKey* key) {
   const bool named = previous && *previous != own.iccid && own.moved_from != *previous;
-  Record* const same_number = own.image ? nullptr : found_by_number(tx, own);
+  const Record* const before = named ? tx.find(*previous) : nullptr;
+  const bool vouched_for = before != nullptr && key == nullptr &&
+                           state_of(*before, now_) == RecordState::held &&
+                           stands_without_key(own, *before);
+  Record* const same_number = own.image || vouched_for ? nullptr : found_by_number(tx, own);
   if (same_number == nullptr) {
     if (!named) return std::nullopt;
     return try_move(tx, own, *previous, key);

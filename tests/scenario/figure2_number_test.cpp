@@ -89,6 +89,19 @@ BOOST_AUTO_TEST_CASE(a_number_given_again) {
   BOOST_TEST((other.restore(other.key) == others));
 }
 
+// What provisioning vouches for needs no key, whoever has the number.
+BOOST_AUTO_TEST_CASE(an_ended_card_of_the_customer_goes_first) {
+  lab.import(kOld, "", "customer-1");
+  lab.import(kNew, "+491721234599", "customer-1");
+  lab.import(kOther, "+491721234599");
+  other.back_up(others);
+  auto care = lab.care();
+  good(care.set_ended("provisioning", kOld, true, lab.now()));
+  new_card.fetch_begin("", kOld);
+  BOOST_TEST(!lab.known(kOld), "moved");
+  BOOST_TEST((new_card.restore(key) == image));
+}
+
 BOOST_AUTO_TEST_CASE(a_number_that_says_nothing) {
   lab.import(kNew, "+491721234599");
   BOOST_TEST((new_card.fetch_begin().result == CardResult::nothing_stored), "another number");

@@ -69,6 +69,25 @@ BOOST_AUTO_TEST_CASE(care_opens_it) {
   good(lab.care().unlock(lab.call(), kCard, true, lab.now()));
   BOOST_TEST((version(1) == CardResult::done));
   BOOST_TEST(advice().find("unlock --reset-key") == std::string::npos, advice());
+  lab.time_passes(2 * base::kDayMs, "what care has opened stays open");
+  BOOST_TEST((version(1) == CardResult::done));
+}
+
+// Also when the answer with the key that care has granted is lost, or nobody looks at that one.
+BOOST_AUTO_TEST_CASE(what_care_has_opened_is_not_closed_by_a_lost_answer) {
+  good(lab.care().unlock(lab.call(), kCard, true, lab.now()));
+  store(late, "", 2);
+  card.end(2);
+  store(example_image(58, 'm'), "", 3);
+  card.confirm(card.key, 3);
+  BOOST_TEST((version(1) == CardResult::done));
+  BOOST_TEST((version(2) == CardResult::done));
+}
+
+BOOST_AUTO_TEST_CASE(nor_is_the_way_to_fetch) {
+  good(lab.care().unlock(lab.call(), kCard, true, lab.now()));
+  BOOST_TEST((card.fetch_begin().result == CardResult::done));
+  BOOST_TEST((card.fetch_begin().result == CardResult::done), "the key did not come through");
 }
 
 // Who has kept the key has lost nothing.
