@@ -38,11 +38,13 @@ class Health {
   std::string misfit() const {
     return state_.with([](const State& state) { return state.misfit; });
   }
-  // Why something could not be written although the store is there: from then on until all has
-  // been well for a while, since a full disk takes a small transaction now and then. Empty: nothing
-  // of the kind.
+  // What stands in the way of writing: what failed, and nothing has gone through since; a full disk
+  // until all has been well for a while, since it takes a small transaction now and then. Empty:
+  // nothing of the kind.
   std::string write_fault() const {
-    return state_.with([](const State& state) { return state.write_fault; });
+    return state_.with([](const State& state) {
+      return state.trouble != Trouble::none ? state.fault : state.full;
+    });
   }
   // Something was committed.
   void writable() {
@@ -73,7 +75,8 @@ class Health {
     bool open = false;                // an episode is
     Episode episode;
     std::string misfit;
-    std::string write_fault;
+    std::string fault;  // of the trouble
+    std::string full;   // the last that was told of a full disk in this episode
   };
 
   static Trouble trouble_of(SqlError::Kind kind) {
@@ -97,7 +100,8 @@ class Health {
       if (!state.open) state.episode = {now, now, 0, {}};
       state.open = true;
       state.trouble = trouble;
-      if (trouble == Trouble::full || trouble == Trouble::broken) state.write_fault = text;
+      state.fault = text;
+      if (trouble == Trouble::full) state.full = text;
       state.episode.failures += 1;
       return !std::exchange(state.episode.told[static_cast<std::size_t>(trouble)], true);
     });
@@ -125,7 +129,7 @@ class Health {
                       now - episode.well_since >= settled_after_ms_;
     if (!over) return {};
     state.open = false;
-    state.write_fault.clear();
+    state.full.clear();
     return base::cat("store available again: trouble for ",
                      (episode.well_since - episode.began + 999) / 1000, " s, ", episode.failures,
                      " tries failed");

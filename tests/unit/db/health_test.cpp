@@ -91,15 +91,23 @@ BOOST_AUTO_TEST_CASE(written_now_and_then) {
   BOOST_TEST(health.write_fault() == "");
 }
 
-// Away is not the same: whoever reads sees that by himself, and when it is over.
-BOOST_AUTO_TEST_CASE(away_is_no_fault_of_writing) {
+// Anything else stands in the way only until something has gone through: a row that cannot be read
+// is no fault of a store that takes the next one, and a server that refuses to write says why.
+BOOST_AUTO_TEST_CASE(over_with_the_next_commit) {
   lost();
+  BOOST_TEST(health.write_fault().find("connect failed") != std::string::npos);
+  health.reachable();
+  BOOST_TEST(health.write_fault() == "");
+  health.failed(SqlError(SqlError::Kind::other, 0, "bad value of a column"));
+  BOOST_TEST(health.write_fault() == "bad value of a column");
+  health.writable();
   BOOST_TEST(health.write_fault() == "");
   full();
   clock.advance(1'000);
   health.writable();
   clock.advance(60'000);
   lost();  // nobody came in between: another trouble
+  health.reachable();
   BOOST_TEST(health.write_fault() == "");
 }
 
