@@ -226,7 +226,8 @@ void Gateway::Impl::challenge(const ClientPtr& client, const Batch::Rival& seen,
     client->held = true;
     other->challengers.push_back(client);
     other->session.gather_no_more();
-    pump(clients_.at(other), now);
+    const ClientPtr kept = clients_.at(other);  // it may end here
+    pump(kept, now);
   } else if (rival_of(*client) == seen) {
     finish_superseded(*other, now);
   }
