@@ -9,10 +9,9 @@
 
 namespace cli {
 
-void warn_of_lacking_keys(const Tool& tool, const config::Config& config) {
-  const auto keys = db::FileKeyRing::load(config.keys);
-  if (!keys) return;
-  for (const db::KeyId& id : db::lacking_keys(config.store, **keys)) {
+void warn_of_lacking_keys(const Tool& tool, const config::Config& config,
+                          const db::FileKeyRing& keys) {
+  for (const db::KeyId& id : db::lacking_keys(config.store, keys)) {
     tool.fail(kDone, base::cat("warning: ", db::lacks_text(config.keys, id),
                                ": copy it from the host that has it, and restart"));
   }
@@ -44,11 +43,15 @@ void add_key_faults(const config::Config& config, const std::string& path, Probl
 }
 
 // Keys that are well-formed and of another vault; a database that is not there is no fault here.
-void add_foreign_keys(const config::Config& config, const std::string& path, Problems& problems) {
-  for (const db::KeyFault& fault : db::foreign_keys(config.store, config.keys)) {
+void compare_with_database(const Tool& tool, const config::Config& config, const std::string& path,
+                           Problems& problems) {
+  const auto keys = db::FileKeyRing::load(config.keys);
+  if (!keys) return;
+  for (const db::KeyFault& fault : db::foreign_keys(config.store, **keys)) {
     problems.push_back(
         {path, 0, base::cat("keys.", fault.key), fault.text, config::Problem::Kind::wrong, "keys"});
   }
+  if (problems.empty()) warn_of_lacking_keys(tool, config, **keys);
 }
 
 // `no_listener`: cards could come in through a platform that carries channels only; whether there
@@ -64,8 +67,7 @@ Problems problems_of(const Tool& tool, bool& no_listener) {
   }
   if (const auto* config = std::get_if<config::Config>(&loaded)) {
     add_key_faults(*config, path, problems);
-    if (problems.empty()) add_foreign_keys(*config, path, problems);
-    if (problems.empty()) warn_of_lacking_keys(tool, *config);
+    if (problems.empty()) compare_with_database(tool, *config, path, problems);
     no_listener = !config->has_listener();
     for (const std::string& user : unknown_users(config->care)) {
       tool.fail(kDone, "warning: [care] names a user whom this machine does not know: " + user);

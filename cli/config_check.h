@@ -6,7 +6,8 @@
 namespace cli {
 
 int config_check(Tool& tool);
-// Says so where the database knows a newer key than these files hold: another host's, made there.
-void warn_of_lacking_keys(const Tool& tool, const config::Config& config);
+// Says so where the database knows a newer key than these: another host's, made there.
+void warn_of_lacking_keys(const Tool& tool, const config::Config& config,
+                          const db::FileKeyRing& keys);
 
 }  // namespace cli

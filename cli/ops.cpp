@@ -262,12 +262,14 @@ std::string schema_text(const db::SchemaStatus& status, const char* done) {
                                             : ": the database belongs to a newer version");
 }
 
-int tell_foreign_keys(const Tool& tool, const config::Config& config) {
+int compare_keys(const Tool& tool, const config::Config& config) {
+  const auto keys = db::FileKeyRing::load(config.keys);
+  if (!keys) return kDone;
   int code = kDone;
-  for (const db::KeyFault& fault : db::foreign_keys(config.store, config.keys)) {
+  for (const db::KeyFault& fault : db::foreign_keys(config.store, **keys)) {
     code = tool.fail(kBadConfig, fault.text);
   }
-  if (code == kDone) warn_of_lacking_keys(tool, config);
+  if (code == kDone) warn_of_lacking_keys(tool, config, **keys);
   return code;
 }
 
@@ -300,7 +302,7 @@ int schema(Tool& tool, Schema what) {
     tool.print(tool.with_config(schema_text(*after, done)) + "\n");
   }
   if (after->found != after->code) return kFailed;
-  return what == Schema::status ? tell_foreign_keys(tool, *config) : kDone;
+  return what == Schema::status ? compare_keys(tool, *config) : kDone;
 }
 
 int swap(Tool& tool) {

@@ -220,11 +220,6 @@ std::vector<KeyFault> foreign_keys(const Settings& settings, const FileKeyRing& 
   }
 }
 
-std::vector<KeyFault> foreign_keys(const Settings& settings, const KeyFiles& files) {
-  const auto keys = FileKeyRing::load(files);
-  return keys ? foreign_keys(settings, **keys) : std::vector<KeyFault>();
-}
-
 std::vector<KeyId> lacking_keys(const Settings& settings, const FileKeyRing& keys) {
   std::vector<KeyId> lacking;
   try {

@@ -75,8 +75,6 @@ class KeyChecks {
 
 // For tools. What faults() tells; nothing where the store cannot be reached or has another schema.
 std::vector<KeyFault> foreign_keys(const Settings& settings, const FileKeyRing& keys);
-// Where there are keys; whether there are is not asked here.
-std::vector<KeyFault> foreign_keys(const Settings& settings, const KeyFiles& files);
 // Of each kind the newest key that has a value, where it is newer than all at hand: another host's,
 // whose file was not copied. Nothing where the store cannot be reached.
 std::vector<KeyId> lacking_keys(const Settings& settings, const FileKeyRing& keys);

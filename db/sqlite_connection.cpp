@@ -158,12 +158,6 @@ std::string no_permission(const std::string& path) {
 
 }  // namespace
 
-std::string no_database(const std::string& path) {
-  return path +
-         ": no database there; is its disk mounted, and [store] path right? Only for a new vault: "
-         "bipvault-ops --config FILE db init";
-}
-
 SqliteConnection::SqliteConnection(const std::string& path, SqliteMode mode,
                                    std::int64_t busy_timeout_ms) {
   if (mode == SqliteMode::create) {

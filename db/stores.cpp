@@ -23,6 +23,12 @@ std::int64_t today() { return base::SystemClock().now().utc_ms; }
 
 }  // namespace
 
+std::string no_database(const std::string& path) {
+  return path +
+         ": no database there; is its disk mounted, and [store] path right? Only for a new vault: "
+         "bipvault-ops --config FILE db init";
+}
+
 std::unique_ptr<SqlConnection> open_connection(const Settings& settings, SqliteMode mode) {
   if (settings.engine == Engine::sqlite) {
     return std::make_unique<SqliteConnection>(settings.path, mode, settings.query_timeout_ms);

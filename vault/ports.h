@@ -175,8 +175,8 @@ class Store {
                                             const std::string& actor) = 0;
   // Reachable and of the right schema; the error says what to run.
   virtual base::Status check() = 0;
-  // What was wrong when something was last to be committed, although the store could be read; not
-  // told any more when commits have been well for a while. Empty: nothing.
+  // What stands in the way of writing: what failed last, if nothing has gone through since; a full
+  // disk until all has been well for a while. Empty: nothing.
   virtual std::string write_fault() = 0;
   // Looks for reminders, messages and wake-ups to work on (vault/sms_ports.h).
   virtual MessageScan& messages() = 0;
