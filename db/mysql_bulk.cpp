@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "db/mysql_connection.h"
+#include "db/mysql_rows.h"
 
 namespace db {
 
@@ -72,21 +73,6 @@ void merge(std::vector<Bulk>& into, std::vector<RecordedStatement>& statements) 
     found->rows.push_back(std::move(statement.params));
     at = static_cast<std::size_t>(found - into.begin()) + 1;
   }
-}
-
-constexpr const char* kScriptHead =
-    "BEGIN NOT ATOMIC DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END; ";
-// 1020 is the server's own "record has changed since last read".
-constexpr const char* kOneRow =
-    "IF ROW_COUNT() <> 1 THEN SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1020; END IF; ";
-constexpr const char* kScriptTail = "COMMIT; END";
-
-bool is_large(const RecordedStatement& statement) {
-  constexpr std::size_t kLarge = 1024;
-  return std::any_of(statement.params.begin(), statement.params.end(), [](const Param& param) {
-    const auto* const octets = std::get_if<base::View>(&param);
-    return octets != nullptr && octets->size() >= kLarge;
-  });
 }
 
 // Octets are bound as such: of a string the server looks at every character.
@@ -193,15 +179,6 @@ struct MySqlBulk::Session {
            mysql_stmt_execute(statement) == 0;
   }
 
-  void run_script(const std::string& text, std::vector<Param>&& params) {
-    MYSQL_STMT* const statement = prepare(text);
-    if (!send(statement, {std::move(params)}, false)) {
-      fail(mysql_stmt_errno(statement), "statement");
-    }
-    while (mysql_stmt_next_result(statement) == 0) {
-    }
-  }
-
   // All in one round trip, or none of them: false then.
   bool execute(const std::vector<Bulk>& all) {
     try {
@@ -216,6 +193,10 @@ struct MySqlBulk::Session {
     forget_if_many(all.size());
     std::vector<MYSQL_STMT*> statements;
     for (const Bulk& bulk : all) statements.push_back(prepare(bulk.sql));
+    constexpr std::string_view kBegin = "START TRANSACTION";
+    if (mysql_send_query(handle.get(), kBegin.data(), kBegin.size()) != 0) {
+      fail(mysql_errno(handle.get()), "sending");
+    }
     leave_answers(true);
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (send(statements[i], all[i].rows, true)) continue;
@@ -223,6 +204,7 @@ struct MySqlBulk::Session {
       throw SqlError(Kind::lost, code, base::cat("mysql: sending failed (", code, ")"));
     }
     leave_answers(false);
+    if (mysql_read_query_result(handle.get()) != 0) fail(mysql_errno(handle.get()), "statement");
     bool as_expected = true;
     unsigned failed = 0;
     for (const Bulk& bulk : all) {
@@ -253,6 +235,13 @@ struct MySqlBulk::Session {
   void leave_answers(bool leave) const {
     const my_bool value = leave ? 1 : 0;
     mysql_optionsv(handle.get(), MARIADB_OPT_SKIP_READ_RESPONSE, &value);
+  }
+
+  // With what other nodes have committed.
+  void catch_up() const {
+    run("SET SESSION wsrep_sync_wait = 1");
+    (void)is_on("wsrep_on");  // any read waits
+    run("SET SESSION wsrep_sync_wait = 0");
   }
 
   // Of a variable that the server need not know: false then.
@@ -305,8 +294,8 @@ MySqlBulk::MySqlBulk(const Settings& settings, const base::Secret& password)
   session_->run(base::cat("SET SESSION idle_transaction_timeout = ", 2 * query_timeout), false);
   // Who meets a locked row here is sent to wait by himself.
   session_->run("SET SESSION innodb_lock_wait_timeout = 1");
-  session_->run("SET SESSION autocommit = 0");
   clustered_ = session_->is_on("wsrep_on");
+  if (clustered_) session_->catch_up();
 }
 
 MySqlBulk::~MySqlBulk() = default;
@@ -318,36 +307,15 @@ bool MySqlBulk::able() const {
          (extended & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
 }
 
-bool MySqlBulk::commit(const ChangeSet& changes) {
-  Recorder recorder;
-  apply(recorder, changes);
-  std::vector<RecordedStatement>& all = recorder.statements;
-  const auto small = std::stable_partition(all.begin(), all.end(), is_large);
-  std::string script = kScriptHead;
-  std::vector<Param> params;
-  for (auto statement = small; statement != all.end(); ++statement) {
-    script.append(statement->sql).append("; ");
-    if (statement->one_row) script += kOneRow;
-    params.insert(params.end(), statement->params.begin(), statement->params.end());
+void MySqlBulk::query(const std::string& sql, const std::vector<Param>& params,
+                      const Visit& visit) {
+  session_->forget_if_many(1);
+  MYSQL_STMT* const statement = session_->prepare(sql);
+  if (!session_->send(statement, {params}, false)) {
+    session_->fail(mysql_stmt_errno(statement), "query");
   }
-  script += kScriptTail;
-  all.erase(small, all.end());
-  std::vector<Bulk> large;
-  merge(large, all);
-  if (!large.empty() && !session_->execute(large)) return false;
-  try {
-    session_->forget_if_many(1);
-    session_->prepare(script);
-  } catch (const SqlError& error) {
-    return session_->not_done(error);
-  }
-  try {
-    session_->run_script(script, std::move(params));
-  } catch (const SqlError& error) {
-    if (error.kind() != Kind::lost) return session_->not_done(error);
-    throw SqlError(Kind::unknown, error.code(), error.text());  // it may have been in the COMMIT
-  }
-  return true;
+  MySqlRows rows(statement);
+  if (!rows.visit(visit)) session_->fail(mysql_stmt_errno(statement), "query");
 }
 
 bool MySqlBulk::execute(const std::vector<const ChangeSet*>& changes) {

@@ -1,9 +1,7 @@
-// Transactions on a MariaDB server in few round trips. The changes of several stores share one, by
-// array binding: each statement is sent once, with a row of values for each store, and all are sent
-// before the first answer is read. Those of a single store are sent as one compound statement from
-// the first UPDATE to COMMIT; large values go before it, because the server copies the values of a
-// compound statement into its text. Library: libmariadb, on which Connector/C++ stands; the
-// connector cannot bind arrays. Used by one thread at a time.
+// Transactions and reads on a MariaDB server in few round trips. The changes of one or several
+// stores share a transaction, by array binding: each statement is sent once, with a row of values
+// for each store, and all are sent before the first answer is read. Library: libmariadb, on which
+// Connector/C++ stands; the connector cannot bind arrays. Used by one thread at a time.
 #pragma once
 
 #include <memory>
@@ -34,8 +32,8 @@ class MySqlBulk {
   // throw SqlError: `lost`, nothing was written; `unknown`, open fate. After an exception the
   // object is of no use.
 
-  // Durably, or not at all.
-  bool commit(const ChangeSet& changes);
+  // By itself, in no transaction.
+  void query(const std::string& sql, const std::vector<Param>& params, const Visit& visit);
   // All of them or none, in a transaction for which send_commit() is to be called next.
   bool execute(const std::vector<const ChangeSet*>& changes);
   // Does not wait for the answer; await_commit() is to be called next.

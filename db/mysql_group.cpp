@@ -1,7 +1,9 @@
 #include "db/mysql_group.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
+#include <string>
 
 namespace db {
 
@@ -12,10 +14,22 @@ namespace {
 // A leader that waits for a row of somebody else shall not hold up those who need other rows.
 constexpr std::chrono::milliseconds kPatience{100};
 
+// Few texts, each prepared once: for 1, 2, 4, 8, ... records.
+std::string select_of(const std::vector<std::string>& iccids, std::vector<Param>& params) {
+  const std::size_t count = std::bit_ceil(iccids.size());
+  std::string sql = record_sql().select + " WHERE iccid IN (?";
+  for (std::size_t i = 1; i < count; ++i) sql += ", ?";
+  for (std::size_t i = 0; i < count; ++i) {
+    params.emplace_back(std::string_view(iccids[std::min(i, iccids.size() - 1)]));
+  }
+  return sql + ")";
+}
+
 }  // namespace
 
 void MySqlGroup::commit(const ChangeSet& changes, const std::function<void()>& alone) {
-  Member own{&changes};
+  Wish own;
+  own.changes = &changes;
   const bool led = together_.join(own, kPatience, [this](Group& group) { lead(group); });
   if (!led || own.fate == Fate::alone) return alone();
   if (own.fate == Fate::unknown) {
@@ -23,24 +37,57 @@ void MySqlGroup::commit(const ChangeSet& changes, const std::function<void()>& a
   }
 }
 
-void MySqlGroup::settle(const vault::Iccid& iccid) {
-  if (!any_on_their_way_) return;
-  const bool waits = on_their_way_.with([&](const std::vector<vault::Iccid>& all) {
-    return std::find(all.begin(), all.end(), iccid) != all.end();
-  });
-  if (!waits) return;
-  Member own;
-  if (!together_.join(own, kPatience, [this](Group& group) { lead(group); })) {
+std::optional<StoredRecord> MySqlGroup::read(SqlConnection& use, const vault::Iccid& iccid) {
+  Wish own;
+  own.wanted = &iccid;
+  const bool led = together_.join(own, kPatience, [this](Group& group) { lead(group); });
+  if (led && own.fate == Fate::done) return std::move(own.found);
+  if (is_on_its_way(iccid)) {
     throw SqlError(Kind::conflict, 0, "mysql: a COMMIT is still on its way");
   }
+  return select_record(use, " WHERE iccid = ?", std::string_view(iccid.digits()));
 }
 
+bool MySqlGroup::is_on_its_way(const vault::Iccid& iccid) {
+  return any_on_their_way_ && on_their_way_.with([&](const std::vector<vault::Iccid>& all) {
+    return std::find(all.begin(), all.end(), iccid) != all.end();
+  });
+}
+
+// Readers first, and they go their way at once.
 void MySqlGroup::lead(Group& group) noexcept {
   wait_for_last();
-  group.release([](const Member& member) { return member.changes == nullptr; });
+  read_together(group);
   if (group.wishes().empty()) return;
   const Fate fate = commit_together(group);
-  for (Member* member : group.wishes()) member->fate = fate;
+  for (Wish* wish : group.wishes()) wish->fate = fate;
+}
+
+// What cannot be read so, each is sent to read by itself.
+void MySqlGroup::read_together(Group& group) noexcept {
+  const auto reads = [](const Wish& wish) { return wish.wanted != nullptr; };
+  try {
+    std::vector<Wish*> readers;
+    std::vector<std::string> iccids;
+    for (Wish* wish : group.wishes()) {
+      if (!reads(*wish)) continue;
+      readers.push_back(wish);
+      iccids.push_back(wish->wanted->digits());
+    }
+    if (readers.empty() || !connect()) return group.release(reads);
+    std::vector<Param> params;
+    const std::string sql = select_of(iccids, params);
+    bulk_->query(sql, params, [&](const Row& row) {
+      const StoredRecord record = read_record(row);
+      for (Wish* reader : readers) {
+        if (*reader->wanted == record.record.iccid) reader->found = record;
+      }
+    });
+    for (Wish* reader : readers) reader->fate = Fate::done;
+  } catch (...) {
+    drop();
+  }
+  group.release(reads);
 }
 
 // Whatever goes wrong before the COMMIT, each is sent to try by itself: one that asks for too much
@@ -50,13 +97,10 @@ MySqlGroup::Fate MySqlGroup::commit_together(Group& group) {
     if (!connect()) return Fate::alone;
     std::vector<const ChangeSet*> changes;
     std::vector<vault::Iccid> early;
-    for (const Member* member : group.wishes()) {
-      changes.push_back(member->changes);
-      if (member->changes->must_last() || !bulk_->commits_what_it_executed()) continue;
-      early.push_back(member->changes->records.front().record.iccid);
-    }
-    if (early.empty() && changes.size() == 1) {
-      return bulk_->commit(*changes.front()) ? Fate::done : Fate::alone;
+    for (const Wish* wish : group.wishes()) {
+      changes.push_back(wish->changes);
+      if (wish->changes->must_last() || !bulk_->commits_what_it_executed()) continue;
+      early.push_back(wish->changes->records.front().record.iccid);
     }
     if (!bulk_->execute(changes)) return Fate::alone;
     any_on_their_way_ = !early.empty();
@@ -88,10 +132,10 @@ bool MySqlGroup::connect() {
 }
 
 void MySqlGroup::release_early(Group& group) {
-  for (Member* member : group.wishes()) {
-    if (!member->changes->must_last()) member->fate = Fate::done;
+  for (Wish* wish : group.wishes()) {
+    if (!wish->changes->must_last()) wish->fate = Fate::done;
   }
-  group.release([](const Member& member) { return !member.changes->must_last(); });
+  group.release([](const Wish& wish) { return !wish.changes->must_last(); });
 }
 
 // When it has failed, what was on its way has not happened, and the versions of the records tell

@@ -1,9 +1,13 @@
-// Group commit: changes of stores that wait at the same moment share one transaction.
+// Group commit and group read: changes of stores that wait at the same moment share one
+// transaction, the records that they want one statement, and both one connection. Of a small read
+// the server's work is mostly the statement, not the row; and two connections that take turns cost
+// more than either, since each wakes another of the server's threads.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/guarded.h"
@@ -12,6 +16,7 @@
 #include "db/change_set.h"
 #include "db/mysql_bulk.h"
 #include "db/mysql_servers.h"
+#include "db/record_row.h"
 #include "vault/types.h"
 
 namespace db {
@@ -30,20 +35,26 @@ class MySqlGroup {
   // because `alone` has done it, which is called when they could not be committed by the leader or
   // the leader takes too long. Throws SqlError `unknown`, and what `alone` throws.
   void commit(const ChangeSet& changes, const std::function<void()>& alone);
-  // Returns when what commit() has written to the record is seen by everybody. Throws SqlError
-  // `conflict` when that takes too long: to be tried again.
-  void settle(const vault::Iccid& iccid);
+  // The record as committed at some moment of the call, and not before what commit() has written to
+  // it; over `use` when no leader has done it. Throws SqlError: of `use`, or `conflict` when a
+  // COMMIT of the record takes too long, to be tried again.
+  std::optional<StoredRecord> read(SqlConnection& use, const vault::Iccid& iccid);
 
  private:
   enum class Fate { done, alone, unknown };
-  struct Member {
-    const ChangeSet* changes = nullptr;  // null: waits for what is on its way
+  // One of both.
+  struct Wish {
+    const ChangeSet* changes = nullptr;
+    const vault::Iccid* wanted = nullptr;
+    std::optional<StoredRecord> found;
     Fate fate = Fate::alone;
   };
-  using Group = base::Together<Member>::Group;
+  using Group = base::Together<Wish>::Group;
 
   void lead(Group& group) noexcept;
+  void read_together(Group& group) noexcept;
   Fate commit_together(Group& group);
+  bool is_on_its_way(const vault::Iccid& iccid);
   // False: not with array binding.
   bool connect();
   void release_early(Group& group);
@@ -58,7 +69,7 @@ class MySqlGroup {
   // A COMMIT was sent whose answer nobody has read yet, and somebody did not wait for it.
   std::atomic<bool> any_on_their_way_ = false;
   base::Guarded<std::vector<vault::Iccid>> on_their_way_;  // theirs
-  base::Together<Member> together_{64};
+  base::Together<Wish> together_{64};
 };
 
 }  // namespace db

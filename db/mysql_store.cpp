@@ -89,8 +89,7 @@ void MySqlStore::write_statements(const ChangeSet& changes) {
 }
 
 std::optional<StoredRecord> MySqlStore::find_record(SqlConnection& use, const vault::Iccid& iccid) {
-  group_.settle(iccid);
-  return reads_.read(use, iccid);
+  return group_.read(use, iccid);
 }
 
 Fate MySqlStore::look_up(const RecordWrite& write, const vault::OpId& op) {

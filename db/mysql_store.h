@@ -9,7 +9,6 @@
 #include "db/health.h"
 #include "db/mysql_connection.h"
 #include "db/mysql_group.h"
-#include "db/mysql_reads.h"
 #include "db/mysql_servers.h"
 #include "db/sql_store.h"
 
@@ -20,12 +19,11 @@ class MySqlStore : public SqlStore {
   // All but the settings are shared by the factory's stores.
   MySqlStore(const Settings& settings, MySqlServers& servers, const base::Secret& password,
              const FileKeyRing& keys, KeyChecks& key_checks, Health& health, RecordMemory& memory,
-             StagedTotal& staged_total, MySqlGroup& group, MySqlReads& reads)
+             StagedTotal& staged_total, MySqlGroup& group)
       : SqlStore(settings, keys, key_checks, health, memory, staged_total),
         servers_(servers),
         password_(password),
-        group_(group),
-        reads_(reads) {}
+        group_(group) {}
 
  protected:
   std::shared_ptr<SqlConnection> connection() override;
@@ -44,7 +42,6 @@ class MySqlStore : public SqlStore {
   MySqlServers& servers_;
   const base::Secret& password_;
   MySqlGroup& group_;
-  MySqlReads& reads_;
   std::shared_ptr<MySqlConnection> connection_;
   std::size_t server_ = 0;  // that it leads to
   bool connected_before_ = false;
@@ -64,7 +61,7 @@ class MySqlStoreFactory : public vault::StoreFactory {
 
   std::unique_ptr<vault::Store> open() override {
     return std::make_unique<MySqlStore>(settings_, servers_, password_, keys_, key_checks_, health_,
-                                        memory_, staged_total_, group_, reads_);
+                                        memory_, staged_total_, group_);
   }
 
  private:
@@ -78,7 +75,6 @@ class MySqlStoreFactory : public vault::StoreFactory {
   RecordMemory memory_;
   StagedTotal staged_total_;
   MySqlGroup group_{servers_, password_};
-  MySqlReads reads_;
 };
 
 }  // namespace db

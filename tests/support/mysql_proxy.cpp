@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
-#include <set>
 #include <stdexcept>
 #include <string_view>
 #include <vector>
@@ -18,9 +17,7 @@ namespace support {
 struct MySqlProxy::Pair {
   int client = -1;
   int server = -1;
-  std::vector<char> pending;      // of the client, not yet a whole packet
-  bool preparing = false;         // a statement that ends in COMMIT is being prepared
-  std::set<std::string> commits;  // numbers of those statements, as they go over the wire
+  std::vector<char> pending;  // of the client, not yet a whole packet
   std::thread thread;
 };
 
@@ -41,6 +38,13 @@ bool send_all(int socket, const char* data, std::size_t size) {
     size -= static_cast<std::size_t>(sent);
   }
   return true;
+}
+
+// COM_QUERY with COMMIT.
+bool is_commit(std::string_view payload) {
+  return payload ==
+         "\x03"
+         "COMMIT";
 }
 
 void shut(int socket) { ::shutdown(socket, SHUT_RDWR); }
@@ -107,9 +111,6 @@ void MySqlProxy::carry(Pair& pair) {
     if (ends[0].revents != 0 && !from_client(pair)) break;
     if (ends[1].revents != 0) {
       const ssize_t got = ::recv(pair.server, buffer, sizeof buffer, 0);
-      // 4 octets of packet head, 00 for good, 4 octets of the statement's number
-      if (pair.preparing && got >= 9 && buffer[4] == 0) pair.commits.emplace(buffer + 5, 4);
-      pair.preparing = false;
       if (got <= 0 || !send_all(pair.client, buffer, static_cast<std::size_t>(got))) break;
     }
   }
@@ -132,21 +133,10 @@ bool MySqlProxy::from_client(Pair& pair) {
         4 + (octet(0) | std::size_t{octet(1)} << 8 | std::size_t{octet(2)} << 16);
     if (pending.size() < size) return true;
     const std::string_view payload(pending.data() + 4, size - 4);
-    if (commits(pair, payload) && !on_commit(pair)) return false;
+    if (is_commit(payload) && !on_commit(pair)) return false;
     if (!send_all(pair.server, pending.data(), size)) return false;
     pending.erase(pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(size));
   }
-}
-
-// COM_QUERY with COMMIT, or COM_STMT_EXECUTE of a compound statement that commits.
-bool MySqlProxy::commits(Pair& pair, std::string_view payload) {
-  if (payload ==
-      "\x03"
-      "COMMIT") {
-    return true;
-  }
-  pair.preparing = payload.starts_with('\x16') && payload.ends_with("COMMIT; END");
-  return payload.starts_with('\x17') && pair.commits.contains(std::string(payload.substr(1, 4)));
 }
 
 // False: the connection ends here.

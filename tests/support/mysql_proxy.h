@@ -6,7 +6,6 @@
 #include <list>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <thread>
 
 namespace support {
@@ -41,7 +40,6 @@ class MySqlProxy {
   void accept_all();
   void carry(Pair& pair);
   bool from_client(Pair& pair);
-  static bool commits(Pair& pair, std::string_view payload);
   bool on_commit(Pair& pair);
 
   std::string listen_path_;
