@@ -1,5 +1,6 @@
 #include "db/mysql_bulk.h"
 
+#include <fcntl.h>
 #include <mysql.h>
 
 #include <algorithm>
@@ -287,6 +288,8 @@ MySqlBulk::MySqlBulk(const Settings& settings, const base::Secret& password)
     throw SqlError(Kind::lost, static_cast<int>(code),
                    base::cat("mysql: connect failed (", code, ")"));
   }
+  // A process that the host starts shall not keep it.
+  ::fcntl(mysql_get_socket(handle), F_SETFD, FD_CLOEXEC);
   if (!settings.tls_ca.empty() && mysql_get_ssl_cipher(handle) == nullptr) {
     throw SqlError(Kind::lost, 0, "mysql: the connection is not encrypted");
   }
