@@ -166,6 +166,8 @@ std::size_t Session::room() const {
   const std::size_t most = std::size_t{settings_->session_input} + settings_->max_packet;
   // Thrown away; reading goes on to see when the card has gone.
   if (phase_ == Phase::closing || broken_ != End::none) return most;
+  // The beginning of a packet alone can be over half of a small limit.
+  if (packets_ == 0) return most - input_.size();
   const std::size_t limit =
       reading_stopped_ ? settings_->session_input / 2 : std::size_t{settings_->session_input};
   return input_.size() >= limit ? 0 : most - input_.size();

@@ -1,6 +1,6 @@
 // Whatever octets come in whatever pieces and at whatever times: a session hands over whole packets
 // only, the same ones as if all had come at once, stays within its limits, and always has either
-// an end, a deadline or somebody else to wait for.
+// an end, somebody else to wait for, or a deadline and room for more.
 //
 // Input: pieces, each a control octet (size 0..63 in its low bits; b7: time passes before, b8: a
 // batch comes back late) and so many octets.
@@ -58,6 +58,7 @@ struct Channel {
       return;
     }
     check(session.deadline() != Session::kNever);
+    check(session.room() > 0);
   }
 
   std::shared_ptr<const bip::Settings> settings;

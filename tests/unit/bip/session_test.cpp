@@ -399,6 +399,22 @@ BOOST_AUTO_TEST_CASE(a_full_input_stops_reading_until_half_is_free) {
   BOOST_TEST(small.room() > settings->session_input / 2 + settings->max_packet);
 }
 
+// Else its end would never be read.
+BOOST_AUTO_TEST_CASE(the_beginning_of_a_packet_alone_never_stops_reading) {
+  auto settings = std::make_shared<Settings>();
+  settings->session_input = 256;
+  settings->max_packet = 200;
+  Session session = identified(settings);
+  const base::Bytes last = packet(190);
+  const base::View beginning = base::View(last).first(150);
+  session.feed(packet(150) + base::Bytes(beginning.begin(), beginning.end()), at(1));
+  BOOST_TEST(session.room() == 0u);
+  answer(session, session.next_batch(at(2)), {}, 2);
+  BOOST_TEST(session.room() >= 50u);
+  session.feed(base::View(last).subspan(150), at(3));
+  BOOST_TEST(session.ready());
+}
+
 BOOST_AUTO_TEST_CASE(a_card_that_does_not_fetch_gets_no_new_batch) {
   auto settings = std::make_shared<Settings>();
   settings->session_output = 1000;
