@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <utility>
 
 #include "bip/framing.h"
 #include "bip/session.h"
@@ -45,11 +46,14 @@ struct Channel {
   // Packets that want no answer wait for more of them, as long as kGather: nothing more comes.
   void finish() {
     give_back();
-    if (!session.ready()) {
+    for (bool waited = false; session.ready() || !std::exchange(waited, true);) {
+      for (; session.ready(); give_back()) {
+        take();
+        waited = false;
+      }
       now.mono_ms += Session::kGather;
       session.on_deadline(now);
     }
-    for (; session.ready(); give_back()) take();
   }
   void invariants() {
     check(session.room() <= settings->session_input + settings->max_packet);
