@@ -1,10 +1,11 @@
 #include "cli/import.h"
 
 #include <algorithm>
-#include <unordered_set>
+#include <span>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/import_check_digit.h"
 #include "cli/import_repeats.h"
 
 namespace cli {
@@ -96,23 +97,13 @@ class Importer {
     std::vector<vault::ImportLine> lines;
     std::vector<std::uint64_t> numbers;
     for (std::size_t first = 0; first < batch_.size(); first += options_.batch) {
-      const std::size_t end = std::min(first + options_.batch, batch_.size());
-      std::vector<vault::Iccid> asked;
-      for (std::size_t i = first; i < end; ++i) asked.push_back(batch_[i].iccid);
-      CardSet known;
-      if (!ask(asked, known)) return false;
-      asked.clear();
-      for (std::size_t i = first; i < end; ++i) {
-        if (known.contains(batch_[i].iccid.digits())) continue;
-        for (vault::Iccid& other : other_check_digit(batch_[i].iccid)) asked.push_back(other);
-      }
-      CardSet others;
-      if (!ask(asked, others)) return false;
-      for (std::size_t i = first; i < end; ++i) {
-        const bool as_written = known.contains(batch_[i].iccid.digits());
-        if (!as_written && !take_other(batch_[i], batch_lines_[i], others)) continue;
-        lines.push_back(std::move(batch_[i]));
-        numbers.push_back(batch_lines_[i]);
+      const std::size_t size = std::min(options_.batch, batch_.size() - first);
+      const auto others = other_cards(store_, std::span(batch_).subspan(first, size));
+      if (!others) return unavailable(others.error());
+      for (std::size_t i = 0; i < size; ++i) {
+        if (!take_for(batch_[first + i], batch_lines_[first + i], (*others)[i])) continue;
+        lines.push_back(std::move(batch_[first + i]));
+        numbers.push_back(batch_lines_[first + i]);
       }
     }
     batch_ = std::move(lines);
@@ -120,37 +111,28 @@ class Importer {
     return true;
   }
 
-  using CardSet = std::unordered_set<std::string>;
-
-  bool ask(const std::vector<vault::Iccid>& cards, CardSet& into) {
-    if (cards.empty()) return true;
-    const auto known = store_.known(cards);
-    if (!known) {
-      report_.error = known.error();
-      report_.unavailable = true;
-      return false;
-    }
-    for (const vault::Iccid& card : *known) into.insert(card.digits());
-    return true;
-  }
-
   // False: several cards may be meant, and the line is a bad one.
-  bool take_other(vault::ImportLine& line, std::uint64_t number, const CardSet& known) {
-    std::vector<vault::Iccid> fit = other_check_digit(line.iccid);
-    std::erase_if(fit, [&](const vault::Iccid& one) { return !known.contains(one.digits()); });
-    if (fit.empty()) return true;  // a new card
-    if (fit.size() > 1) {
+  bool take_for(vault::ImportLine& line, std::uint64_t number,
+                const std::vector<vault::Iccid>& others) {
+    if (others.empty()) return true;
+    if (others.size() > 1) {
       --report_.cards;
       ++report_.bad;
       note(report_.bad_lines, number,
-           cat("ICCID ", line.iccid.digits(), " fits several cards: ", fit[0].digits(), ", ",
-               fit[1].digits(), "; write it as the card has it"));
+           cat("ICCID ", line.iccid.digits(), " fits several cards: ", others[0].digits(), ", ",
+               others[1].digits(), "; write it as the card has it"));
       return false;
     }
-    warn(number, cat("ICCID ", line.iccid.digits(), " is taken for card ", fit[0].digits(),
+    warn(number, cat("ICCID ", line.iccid.digits(), " is taken for card ", others[0].digits(),
                      ", which differs by the check digit"));
-    line.iccid = fit[0];
+    line.iccid = others[0];
     return true;
+  }
+
+  bool unavailable(const std::string& why) {
+    report_.error = why;
+    report_.unavailable = true;
+    return false;
   }
 
   // Stores `size` cards from `first` on. With the whole of batch_ it is emptied.
@@ -165,11 +147,7 @@ class Importer {
     const std::vector<vault::ImportLine>& lines = all ? batch_ : part;
     const auto result = options_.dry_run ? forecast_.look(store_, now_, lines)
                                          : store_.import(now_, lines, options_.actor);
-    if (!result) {
-      report_.error = result.error();
-      report_.unavailable = true;
-      return false;
-    }
+    if (!result) return unavailable(result.error());
     report_.stored.created += result->created;
     report_.stored.updated += result->updated;
     report_.stored.unchanged += result->unchanged;

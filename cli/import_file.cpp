@@ -65,16 +65,6 @@ class CsvImport : public ImportReader {
 
 }  // namespace
 
-std::vector<vault::Iccid> other_check_digit(const vault::Iccid& iccid) {
-  std::vector<vault::Iccid> others = vault::iccid_spellings(iccid.digits());
-  std::erase_if(others, [&](const vault::Iccid& one) {
-    const std::string& digits = one.digits();
-    return digits == iccid.digits() ||
-           !(digits.starts_with(iccid.digits()) || iccid.digits().starts_with(digits));
-  });
-  return others;
-}
-
 std::optional<vault::Iccid> import_iccid(std::string_view typed) {
   if (auto literal = vault::Iccid::from_digits(typed); literal && typed.starts_with("89")) {
     return literal;

@@ -35,8 +35,6 @@ enum class ImportFormat { automatic, csv, vendor };
 // ICCID as typed in any spelling: as written, but where only the nibble-swapped form begins with
 // 89 (telecommunication, ITU-T E.118) that one.
 std::optional<vault::Iccid> import_iccid(std::string_view typed);
-// With its check digit, and without the one that the last digit may be: what else may be meant.
-std::vector<vault::Iccid> other_check_digit(const vault::Iccid& iccid);
 
 class ImportReader {
  public:
