@@ -68,7 +68,8 @@ class Session {
   void broken_off(base::Now now);
   // A newer channel of the card has proved itself: as broken_off().
   void superseded(base::Now now);
-  // How much may be fed now; 0: stop reading. Reading resumes when half of the limit is free.
+  // How much may be fed now; 0: stop reading. Reading resumes when half of the
+  // limit is free, or no whole packet is left.
   std::size_t room() const;
 
   // Complete packets are due, no batch is under way and the output has room. Packets that want no

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "base/log.h"
 #include "db/mysql_connection.h"
@@ -129,6 +131,8 @@ struct CloseStatement {
   void operator()(MYSQL_STMT* statement) const { mysql_stmt_close(statement); }
 };
 
+constexpr unsigned kUnknownVariable = 1193;
+
 unsigned whole_seconds(std::int64_t ms) {
   return static_cast<unsigned>(std::max<std::int64_t>(1, (ms + 999) / 1000));
 }
@@ -139,6 +143,8 @@ struct MySqlBulk::Session {
   std::unique_ptr<MYSQL, CloseHandle> handle;
   std::map<std::string, std::unique_ptr<MYSQL_STMT, CloseStatement>, std::less<>> prepared;
 
+  bool ends_a_read = false;  // a ROLLBACK was sent whose answer nobody has read yet
+
   [[noreturn]] void fail(unsigned code, const char* what) const {
     const Kind kind = mysql_kind(static_cast<int>(code));
     throw SqlError(kind, static_cast<int>(code),
@@ -148,6 +154,19 @@ struct MySqlBulk::Session {
   void run(const std::string& sql, bool must = true) const {
     if (mysql_real_query(handle.get(), sql.data(), sql.size()) == 0 || !must) return;
     fail(mysql_errno(handle.get()), "statement");
+  }
+
+  // A read leaves its transaction open. Its end was sent; the answer is read when it is in the way.
+  void end_read() {
+    constexpr std::string_view kRollback = "ROLLBACK";
+    if (mysql_send_query(handle.get(), kRollback.data(), kRollback.size()) != 0) {
+      fail(mysql_errno(handle.get()), "sending");
+    }
+    ends_a_read = true;
+  }
+  void settle() {
+    if (!std::exchange(ends_a_read, false)) return;
+    if (mysql_read_query_result(handle.get()) != 0) fail(mysql_errno(handle.get()), "ROLLBACK");
   }
 
   // Before so many are prepared: of those none is forgotten again.
@@ -189,15 +208,13 @@ struct MySqlBulk::Session {
     }
   }
 
-  // When sending fails, the connection is of no use, whatever the reason: answers may be under way.
+  // When sending or reading an answer fails, the connection is of no use, whatever the reason:
+  // answers may be under way.
   bool change_as_expected(const std::vector<Bulk>& all) {
+    settle();
     forget_if_many(all.size());
     std::vector<MYSQL_STMT*> statements;
     for (const Bulk& bulk : all) statements.push_back(prepare(bulk.sql));
-    constexpr std::string_view kBegin = "START TRANSACTION";
-    if (mysql_send_query(handle.get(), kBegin.data(), kBegin.size()) != 0) {
-      fail(mysql_errno(handle.get()), "sending");
-    }
     leave_answers(true);
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (send(statements[i], all[i].rows, true)) continue;
@@ -205,7 +222,6 @@ struct MySqlBulk::Session {
       throw SqlError(Kind::lost, code, base::cat("mysql: sending failed (", code, ")"));
     }
     leave_answers(false);
-    if (mysql_read_query_result(handle.get()) != 0) fail(mysql_errno(handle.get()), "statement");
     bool as_expected = true;
     unsigned failed = 0;
     for (const Bulk& bulk : all) {
@@ -215,8 +231,9 @@ struct MySqlBulk::Session {
         continue;
       }
       const unsigned code = mysql_errno(handle.get());
-      if (failed == 0) failed = code;
-      if (mysql_kind(static_cast<int>(code)) == Kind::lost) break;
+      const bool lost = mysql_kind(static_cast<int>(code)) == Kind::lost;
+      if (failed == 0 || lost) failed = code;
+      if (lost) break;  // what else it has said stays unread
     }
     if (failed != 0) fail(failed, "statement");
     return as_expected;
@@ -238,21 +255,26 @@ struct MySqlBulk::Session {
     mysql_optionsv(handle.get(), MARIADB_OPT_SKIP_READ_RESPONSE, &value);
   }
 
+  // The first value of the first row; nothing for NULL, no row, or a variable that the server does
+  // not know.
+  std::optional<std::string> ask(const std::string& sql) const {
+    if (mysql_real_query(handle.get(), sql.data(), sql.size()) != 0) {
+      if (mysql_errno(handle.get()) == kUnknownVariable) return std::nullopt;
+      fail(mysql_errno(handle.get()), "query");
+    }
+    const std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> rows(
+        mysql_store_result(handle.get()), &mysql_free_result);
+    if (!rows) fail(mysql_errno(handle.get()), "query");
+    const MYSQL_ROW row = mysql_fetch_row(rows.get());
+    if (row == nullptr || row[0] == nullptr) return std::nullopt;
+    return row[0];
+  }
+
   // With what other nodes have committed.
   void catch_up() const {
     run("SET SESSION wsrep_sync_wait = 1");
-    (void)is_on("wsrep_on");  // any read waits
+    (void)ask("SELECT 1");
     run("SET SESSION wsrep_sync_wait = 0");
-  }
-
-  // Of a variable that the server need not know: false then.
-  bool is_on(const char* variable) const {
-    const std::string sql = base::cat("SELECT @@", variable);
-    if (mysql_real_query(handle.get(), sql.data(), sql.size()) != 0) return false;
-    const std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> rows(
-        mysql_store_result(handle.get()), &mysql_free_result);
-    const MYSQL_ROW row = rows ? mysql_fetch_row(rows.get()) : nullptr;
-    return row == nullptr || row[0] == nullptr || std::string_view(row[0]) != "0";
   }
 };
 
@@ -297,8 +319,11 @@ MySqlBulk::MySqlBulk(const Settings& settings, const base::Secret& password)
   session_->run(base::cat("SET SESSION idle_transaction_timeout = ", 2 * query_timeout), false);
   // Who meets a locked row here is sent to wait by himself.
   session_->run("SET SESSION innodb_lock_wait_timeout = 1");
-  clustered_ = session_->is_on("wsrep_on");
+  clustered_ = session_->ask("SELECT @@wsrep_on").value_or("0") != "0";
   if (clustered_) session_->catch_up();
+  // The statements of a group are sent together. Where one of them ends the transaction, those
+  // behind it begin one of their own, which is rolled back: none may commit by itself.
+  session_->run("SET SESSION autocommit = 0");
 }
 
 MySqlBulk::~MySqlBulk() = default;
@@ -312,13 +337,17 @@ bool MySqlBulk::able() const {
 
 void MySqlBulk::query(const std::string& sql, const std::vector<Param>& params,
                       const Visit& visit) {
+  session_->settle();
   session_->forget_if_many(1);
   MYSQL_STMT* const statement = session_->prepare(sql);
   if (!session_->send(statement, {params}, false)) {
     session_->fail(mysql_stmt_errno(statement), "query");
   }
-  MySqlRows rows(statement);
-  if (!rows.visit(visit)) session_->fail(mysql_stmt_errno(statement), "query");
+  {
+    MySqlRows rows(statement);
+    if (!rows.visit(visit)) session_->fail(mysql_stmt_errno(statement), "query");
+  }
+  session_->end_read();
 }
 
 bool MySqlBulk::execute(const std::vector<const ChangeSet*>& changes) {

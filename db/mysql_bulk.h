@@ -28,12 +28,14 @@ class MySqlBulk {
   // does: on a cluster it can, for the other nodes are asked only then.
   bool commits_what_it_executed() const { return !clustered_; }
 
+  // As committed at some moment of the call. Throws SqlError of the server or of the visit; after
+  // `lost` the object is of no use.
+  void query(const std::string& sql, const std::vector<Param>& params, const Visit& visit);
+
   // Of these, false: one of the changes meets a conflict or an error, nothing was written. They
   // throw SqlError: `lost`, nothing was written; `unknown`, open fate. After an exception the
   // object is of no use.
 
-  // By itself, in no transaction.
-  void query(const std::string& sql, const std::vector<Param>& params, const Visit& visit);
   // All of them or none, in a transaction for which send_commit() is to be called next.
   bool execute(const std::vector<const ChangeSet*>& changes);
   // Does not wait for the answer; await_commit() is to be called next.

@@ -5,9 +5,11 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/guarded.h"
@@ -27,9 +29,11 @@ namespace db {
 // whoever leads next.
 class MySqlGroup {
  public:
-  // Both outlive the group.
-  MySqlGroup(const MySqlServers& servers, const base::Secret& password)
-      : servers_(servers), password_(password) {}
+  // What throws SqlError where a fresh connection leads to a database that does not fit.
+  using MustFit = std::function<void(SqlConnection&)>;
+  // Servers and password outlive the group.
+  MySqlGroup(const MySqlServers& servers, const base::Secret& password, MustFit must_fit)
+      : servers_(servers), password_(password), must_fit_(std::move(must_fit)) {}
 
   // Returns when the changes are durable, or, if they need not be, on their way: by a leader, or
   // because `alone` has done it, which is called when they could not be committed by the leader or
@@ -52,20 +56,24 @@ class MySqlGroup {
   using Group = base::Together<Wish>::Group;
 
   void lead(Group& group) noexcept;
-  void read_together(Group& group) noexcept;
+  // False: the connection was lost.
+  bool read_together(Group& group) noexcept;
+  void read_all(const std::vector<Wish*>& readers);
   Fate commit_together(Group& group);
   bool is_on_its_way(const vault::Iccid& iccid);
-  // False: not with array binding.
+  // False: not with array binding, or not yet again.
   bool connect();
   void release_early(Group& group);
-  void wait_for_last() noexcept;
+  bool wait_for_last() noexcept;
   void drop() noexcept;
 
   const MySqlServers& servers_;
   const base::Secret& password_;
+  const MustFit must_fit_;
   std::unique_ptr<MySqlBulk> bulk_;  // the leader's alone
   std::size_t server_ = 0;           // that it leads to
   bool unable_ = false;              // the leader's alone: the server does not know array binding
+  std::chrono::steady_clock::time_point not_before_{};  // after a failure: no new one until then
   // A COMMIT was sent whose answer nobody has read yet, and somebody did not wait for it.
   std::atomic<bool> any_on_their_way_ = false;
   base::Guarded<std::vector<vault::Iccid>> on_their_way_;  // theirs

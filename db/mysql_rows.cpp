@@ -8,7 +8,7 @@ namespace db {
 namespace {
 
 // Room for what a column holds in nearly every row; what is longer is fetched once more.
-constexpr std::size_t kUsualSize = 256;
+constexpr std::size_t kUsualSize = 512;
 
 }  // namespace
 

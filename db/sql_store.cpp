@@ -76,6 +76,11 @@ class SqlStore::Retry {
   bool reconnected_ = false;
 };
 
+std::string misfit(SqlConnection& use, KeyChecks& key_checks) {
+  const std::string fault = schema_fault(read_schema(use));
+  return fault.empty() ? key_checks.fault(use) : fault;
+}
+
 SqlStore::SqlStore(const Settings& settings, const FileKeyRing& keys, KeyChecks& key_checks,
                    Health& health, RecordMemory& memory, StagedTotal& staged_total)
     : settings_(settings),
@@ -344,22 +349,18 @@ base::Result<vault::StagedPage> SqlStore::staged_before(std::int64_t utc_ms,
 }
 
 base::Status SqlStore::check() {
-  const auto fault = reading<std::string>([&](SqlConnection& use) { return misfit(use); });
+  const auto fault =
+      reading<std::string>([&](SqlConnection& use) { return misfit(use, key_checks_); });
   if (!fault) return base::Error{fault.error()};
   health_.misfit_seen(*fault);
   if (!fault->empty()) return base::Error{*fault};
   return {};
 }
 
-std::string SqlStore::misfit(SqlConnection& use) {
-  const std::string fault = schema_fault(read_schema(use));
-  return fault.empty() ? key_checks_.fault(use) : fault;
-}
-
 // A connection is not used before its schema has been looked at, and the keys have been compared
 // with what this database knows of them.
 void SqlStore::must_fit(SqlConnection& fresh) {
-  const std::string fault = misfit(fresh);
+  const std::string fault = misfit(fresh, key_checks_);
   health_.misfit_seen(fault);
   if (!fault.empty()) throw SqlError(Kind::misfit, 0, fault);
 }

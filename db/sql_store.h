@@ -29,6 +29,10 @@ class SqlTx;
 // What became of an update whose COMMIT was cut off.
 enum class Fate { committed, not_committed, unknown };
 
+// What keeps a database from being used: another schema, or other keys than those at hand. Empty:
+// nothing.
+std::string misfit(SqlConnection& use, KeyChecks& key_checks);
+
 class SqlStore : public vault::Store {
  public:
   // All referenced objects outlive the store.
@@ -98,7 +102,6 @@ class SqlStore : public vault::Store {
 
   std::optional<vault::Outcome> attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
                                         Retry& retry);
-  std::string misfit(SqlConnection& use);
   void keys_must_fit(SqlConnection& use);
   void remember(ChangeSet& changes);
   vault::Outcome broken(const char* why) noexcept;

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <utility>
 
 #include "bip/framing.h"
 #include "bip/session.h"
@@ -46,14 +45,13 @@ struct Channel {
   // Packets that want no answer wait for more of them, as long as kGather: nothing more comes.
   void finish() {
     give_back();
-    for (bool waited = false; session.ready() || !std::exchange(waited, true);) {
-      for (; session.ready(); give_back()) {
-        take();
-        waited = false;
-      }
-      now.mono_ms += Session::kGather;
-      session.on_deadline(now);
-    }
+    serve();
+    now.mono_ms += Session::kGather;
+    session.on_deadline(now);
+    serve();
+  }
+  void serve() {
+    for (; session.ready(); give_back()) take();
   }
   void invariants() {
     check(session.room() <= settings->session_input + settings->max_packet);

@@ -103,6 +103,7 @@ void MariaDb::start() {
                                  "--innodb-flush-log-at-trx-commit=1",
                                  "--innodb-buffer-pool-size=512M",
                                  "--innodb-log-file-size=256M",
+                                 "--innodb-rollback-on-timeout=ON",  // as operations.md advises
                                  "--max-connections=300"};
   if (::geteuid() == 0) words.push_back("--user=root");
   pid_ = spawn(words, directory_ + "/server.log");
