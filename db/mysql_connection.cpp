@@ -264,6 +264,7 @@ void MySqlConnection::rollback() noexcept {
 }
 
 std::uint64_t MySqlConnection::execute(std::string_view sql, Params params) {
+  used_at_ = std::chrono::steady_clock::now();
   try {
     return static_cast<std::uint64_t>(session_->bound(sql, params).executeUpdate());
   } catch (const sql::SQLException& error) {
@@ -272,6 +273,7 @@ std::uint64_t MySqlConnection::execute(std::string_view sql, Params params) {
 }
 
 void MySqlConnection::query(std::string_view sql, Params params, const Visit& visit) {
+  used_at_ = std::chrono::steady_clock::now();
   try {
     const std::unique_ptr<sql::ResultSet> result(session_->bound(sql, params).executeQuery());
     const MySqlRow row(*result);
@@ -293,6 +295,19 @@ void MySqlConnection::catch_up() {
   try_run("SET SESSION wsrep_sync_wait = 1");
   query("SELECT 1", {}, [](const Row&) {});
   try_run("SET SESSION wsrep_sync_wait = 0");
+}
+
+std::chrono::steady_clock::duration MySqlConnection::idle() const {
+  return std::chrono::steady_clock::now() - used_at_;
+}
+
+bool MySqlConnection::alive() noexcept {
+  try {
+    query("SELECT 1", {}, [](const Row&) {});
+    return true;
+  } catch (...) {
+    return false;
+  }
 }
 
 void MySqlConnection::try_run(const std::string& sql) {

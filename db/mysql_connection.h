@@ -1,6 +1,7 @@
 // SqlConnection on MySQL Connector/C++ 1.1 (over libmariadb): MariaDB and MySQL servers.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,6 +43,10 @@ class MySqlConnection : public SqlConnection {
   void run(const std::string& sql) override;
   // On a cluster: returns when what was committed anywhere before the call can be seen here.
   void catch_up();
+  // How long ago it was last used.
+  std::chrono::steady_clock::duration idle() const;
+  // It still leads to the server. Asks it.
+  bool alive() noexcept;
   // For settings that not every server knows.
   void try_run(const std::string& sql);
 
@@ -51,6 +56,7 @@ class MySqlConnection : public SqlConnection {
   void prepare_session(const Settings& settings);
 
   std::unique_ptr<Session> session_;
+  std::chrono::steady_clock::time_point used_at_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace db

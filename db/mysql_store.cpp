@@ -18,6 +18,10 @@ constexpr std::uint32_t kLookUpPauseMs = 50;
 
 std::shared_ptr<SqlConnection> MySqlStore::connection() {
   if (connection_ && server_ != servers_.current()) connection_.reset();  // the others have left
+  if (connection_ && closed_for_idleness()) {
+    connection_.reset();
+    connected_before_ = false;
+  }
   if (!connection_) {
     if (Clock::now() < not_before_) {
       throw *failure_;
@@ -25,6 +29,12 @@ std::shared_ptr<SqlConnection> MySqlStore::connection() {
     connect();
   }
   return connection_;
+}
+
+// By the server or what lies before it. Nothing was under way: the server is not lost for that.
+bool MySqlStore::closed_for_idleness() {
+  const std::chrono::milliseconds limit(settings().idle_check_ms);
+  return connection_->idle() >= limit && !connection_->alive();
 }
 
 void MySqlStore::connect() {

@@ -35,6 +35,7 @@ class MySqlStore : public SqlStore {
  private:
   using Clock = std::chrono::steady_clock;
 
+  bool closed_for_idleness();
   void connect();
   void write_statements(const ChangeSet& changes);
   Fate look_up_once(const RecordWrite& write, const vault::OpId& op);

@@ -28,6 +28,8 @@ struct Settings {
   std::int64_t commit_deadline_ms = 10'000;  // how long an unknown commit is looked up
   // Not a key: how long the store must have been well before the log says so.
   std::int64_t settled_after_ms = 10'000;
+  // Not a key: how long a connection may be unused until it is looked at before it is used.
+  std::int64_t idle_check_ms = 60'000;
 };
 
 struct ServerName {

@@ -1,10 +1,12 @@
 // MariaDB's group of reads and commits (db/mysql_group.h) when the server does not do all of what
-// it was sent.
+// it was sent, and the workers' connections, which are used seldom beside it.
 #include <string>
 
 #include "tests/contract/fixture.h"
+#include "tests/support/mariadb.h"
 
 using namespace contract;
+using support::MariaDb;
 using vault::Outcome;
 using vault::Record;
 using vault::RecordTx;
@@ -52,6 +54,22 @@ BOOST_FIXTURE_TEST_CASE(nothing_remains_of_what_was_rolled_back_half_way, Fixtur
   BOOST_TEST((store_image(*own) == Outcome::committed));
   BOOST_TEST(ask(rows) == "1 1 2");
   BOOST_TEST(images(iccid(1)).size() == 1u);
+}
+
+// A worker that only stores may not use its own connection for hours, until the server closes it
+// (wait_timeout). That is no loss of the server: on a cluster all would go to another node.
+BOOST_FIXTURE_TEST_CASE(a_connection_that_nobody_used_is_no_lost_server, Fixture) {
+  db::Settings settings = database.settings();
+  settings.idle_check_ms = 0;
+  const auto own_factory = db::make_store_factory(settings, keys(), log, counters).take();
+  const auto own = own_factory->open();
+  BOOST_REQUIRE(own->check().ok());
+  const std::string newest = "SELECT MAX(id) FROM information_schema.processlist WHERE db = 'used'";
+  const std::string id = MariaDb::running().ask(newest);
+  MariaDb::running().run("KILL " + id);
+  BOOST_TEST(own->check().ok());
+  BOOST_TEST(MariaDb::running().ask(newest) != id);
+  BOOST_TEST(counters.get("db.reconnects") == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
