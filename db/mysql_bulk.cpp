@@ -4,7 +4,6 @@
 #include <mysql.h>
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -189,9 +188,8 @@ struct MySqlBulk::Session {
   // Binds the rows and sends; `arrays` for statements that know them, else there is one row.
   bool send(MYSQL_STMT* statement, const Rows& rows, bool arrays) const {
     const std::size_t width = rows.front().size();
-    std::vector<MYSQL_BIND> binds(width);
+    std::vector<MYSQL_BIND> binds(width);  // all zero
     std::vector<Column> columns(width);
-    std::memset(binds.data(), 0, width * sizeof(MYSQL_BIND));
     for (std::size_t i = 0; i < width; ++i) columns[i].fill(rows, i, arrays, binds[i]);
     const auto count = static_cast<unsigned>(arrays ? rows.size() : 0);
     mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &count);
