@@ -75,11 +75,8 @@ class MySqlStoreFactory : public vault::StoreFactory {
   Health health_;
   RecordMemory memory_;
   StagedTotal staged_total_;
-  MySqlGroup group_{servers_, password_, [this](SqlConnection& fresh) {
-                      const std::string fault = misfit(fresh, key_checks_);
-                      health_.misfit_seen(fault);
-                      if (!fault.empty()) throw SqlError(SqlError::Kind::misfit, 0, fault);
-                    }};
+  MySqlGroup group_{servers_, password_,
+                    [this](SqlConnection& fresh) { must_fit(fresh, key_checks_, health_); }};
 };
 
 }  // namespace db

@@ -81,6 +81,12 @@ std::string misfit(SqlConnection& use, KeyChecks& key_checks) {
   return fault.empty() ? key_checks.fault(use) : fault;
 }
 
+void must_fit(SqlConnection& fresh, KeyChecks& key_checks, Health& health) {
+  const std::string fault = misfit(fresh, key_checks);
+  health.misfit_seen(fault);
+  if (!fault.empty()) throw SqlError(Kind::misfit, 0, fault);
+}
+
 SqlStore::SqlStore(const Settings& settings, const FileKeyRing& keys, KeyChecks& key_checks,
                    Health& health, RecordMemory& memory, StagedTotal& staged_total)
     : settings_(settings),
@@ -359,11 +365,7 @@ base::Status SqlStore::check() {
 
 // A connection is not used before its schema has been looked at, and the keys have been compared
 // with what this database knows of them.
-void SqlStore::must_fit(SqlConnection& fresh) {
-  const std::string fault = misfit(fresh, key_checks_);
-  health_.misfit_seen(fault);
-  if (!fault.empty()) throw SqlError(Kind::misfit, 0, fault);
-}
+void SqlStore::must_fit(SqlConnection& fresh) { db::must_fit(fresh, key_checks_, health_); }
 
 // Where the HSM was away when its keys were compared, or has been since, that is made up for. Only
 // for what needs content, which waits for the HSM anyway.

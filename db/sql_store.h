@@ -32,6 +32,8 @@ enum class Fate { committed, not_committed, unknown };
 // What keeps a database from being used: another schema, or other keys than those at hand. Empty:
 // nothing.
 std::string misfit(SqlConnection& use, KeyChecks& key_checks);
+// Throws SqlError `misfit` when there is something, and tells `health` either way.
+void must_fit(SqlConnection& fresh, KeyChecks& key_checks, Health& health);
 
 class SqlStore : public vault::Store {
  public:
