@@ -290,7 +290,7 @@ BOOST_AUTO_TEST_CASE(many_reads_at_once) {
 // SQLite's log begins anew while stores go on without a pause: it holds little more than what makes
 // a checkpoint due (16 MiB), however much goes through it (more than 100 MB here).
 BOOST_FIXTURE_TEST_CASE(the_log_begins_anew, FreshFixture,
-                        *boost::unit_test::precondition(only_sqlite)) {
+                        *kOnlySqlite) {
   constexpr unsigned kWriters = 4;
   constexpr int kStores = 1000;
   for (unsigned i = 0; i < kWriters; ++i) create(iccid(i));

@@ -17,8 +17,6 @@ using vault::RecordTx;
 
 namespace {
 
-const auto kOnlyMariaDb = boost::unit_test::precondition(only_mariadb);
-
 // While it lives no transaction on the server is committed; statements are carried out.
 class NoCommits {
  public:

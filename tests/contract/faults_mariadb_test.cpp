@@ -23,8 +23,6 @@ using Fault = MySqlProxy::Fault;
 
 namespace {
 
-const auto kOnlyMariaDb = boost::unit_test::precondition(only_mariadb);
-
 volatile std::sig_atomic_t broken_pipes = 0;
 
 // A store whose connection goes through a proxy.

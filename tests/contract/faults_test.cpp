@@ -40,8 +40,6 @@ struct SqliteFixture : Fixture {
   }
 };
 
-const auto kOnlySqlite = boost::unit_test::precondition(only_sqlite);
-
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(faults_sqlite, SqliteFixture, *kOnlySqlite)

@@ -22,9 +22,11 @@ namespace contract {
 bool on_sqlite();
 bool on_mariadb();
 
-// For BOOST_AUTO_TEST_CASE(..., *precondition(...)).
 boost::test_tools::assertion_result only_sqlite(boost::unit_test::test_unit_id);
 boost::test_tools::assertion_result only_mariadb(boost::unit_test::test_unit_id);
+// For BOOST_AUTO_TEST_CASE(..., *kOnlySqlite).
+inline const auto kOnlySqlite = boost::unit_test::precondition(only_sqlite);
+inline const auto kOnlyMariaDb = boost::unit_test::precondition(only_mariadb);
 
 std::unique_ptr<db::SqlConnection> connect(const db::Settings& settings);
 

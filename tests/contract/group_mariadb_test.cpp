@@ -11,12 +11,6 @@ using vault::Outcome;
 using vault::Record;
 using vault::RecordTx;
 
-namespace {
-
-const auto kOnlyMariaDb = boost::unit_test::precondition(only_mariadb);
-
-}  // namespace
-
 BOOST_AUTO_TEST_SUITE(group_mariadb, *kOnlyMariaDb)
 
 // A statement can take the whole transaction with it (a lock wait where innodb_rollback_on_timeout

@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(sweeps_in_batches) {
   BOOST_TEST(ask("SELECT COUNT(*) FROM staged") == "0");
 }
 
-BOOST_AUTO_TEST_CASE(found_by_index, *boost::unit_test::precondition(only_sqlite)) {
+BOOST_AUTO_TEST_CASE(found_by_index, *kOnlySqlite) {
   std::string plan;
   connect(database.settings())
       ->query(

@@ -278,7 +278,7 @@ BOOST_AUTO_TEST_CASE(staged_sum_is_kept) {
 }
 
 // Whatever is written, the database file never holds plain content: neither image nor part.
-BOOST_AUTO_TEST_CASE(file_holds_no_content, *boost::unit_test::precondition(only_sqlite)) {
+BOOST_AUTO_TEST_CASE(file_holds_no_content, *kOnlySqlite) {
   const Record record = create(iccid(1));
   const std::string marker = "BEGIN:VCARD Zhang-San-13800000001";
   std::string text = "head ";

@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(beside_the_vault) {
 // somebody else has it, a walk goes on over keys of which nothing is to be written, whether they
 // are under the newest one or cannot be wrapped anew.
 BOOST_AUTO_TEST_CASE(reads_and_wraps_without_the_lock,
-                     *boost::unit_test::precondition(only_sqlite)) {
+                     *kOnlySqlite) {
   const std::string id = base::to_hex(read(iccid(2))->id);
   raw("UPDATE data_keys SET wrapped = X'00112233' WHERE record_id = X'" + id + "' AND place = 1");
   const auto walk = rotation();
@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(reads_and_wraps_without_the_lock,
 
 // Proves that the vault comes to write all along while thousands of keys are wrapped anew, and that
 // the walk comes to its end beside it.
-BOOST_AUTO_TEST_CASE(others_come_to_write, *boost::unit_test::precondition(only_sqlite)) {
+BOOST_AUTO_TEST_CASE(others_come_to_write, *kOnlySqlite) {
   constexpr int kKeys = 10'000, kCommits = 50;
   const std::string id = base::to_hex(read(iccid(2))->id);
   for (const char* const rest :

@@ -30,7 +30,7 @@ struct LongFixture : FreshFixture {
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(long_statements_mariadb, LongFixture,
-                         *boost::unit_test::precondition(only_mariadb))
+                         *kOnlyMariaDb)
 
 // Proves that an upgrade waits for the index that it makes, and is done when its call returns.
 BOOST_AUTO_TEST_CASE(an_index_of_an_upgrade) {

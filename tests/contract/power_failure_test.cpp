@@ -71,8 +71,6 @@ struct PowerFixture : Disk, Fixture {
   }
 };
 
-const auto kOnlySqlite = boost::unit_test::precondition(only_sqlite);
-
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(power_failure, PowerFixture, *kOnlySqlite)

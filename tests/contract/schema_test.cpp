@@ -179,7 +179,7 @@ BOOST_FIXTURE_TEST_CASE(interrupted_init, Bare) {
 }
 
 // The database file is readable for its owner only, whatever the umask; so are its companions.
-BOOST_FIXTURE_TEST_CASE(file_mode, Fixture, *boost::unit_test::precondition(only_sqlite)) {
+BOOST_FIXTURE_TEST_CASE(file_mode, Fixture, *kOnlySqlite) {
   create(iccid(1));
   for (const char* end : {"", "-wal", "-shm"}) {
     struct stat info {};
@@ -190,7 +190,7 @@ BOOST_FIXTURE_TEST_CASE(file_mode, Fixture, *boost::unit_test::precondition(only
 
 // A path that cannot be used, or a file that is no database, is an error with the path or the
 // reason, and is left as it is.
-BOOST_AUTO_TEST_CASE(bad_files, *boost::unit_test::precondition(only_sqlite)) {
+BOOST_AUTO_TEST_CASE(bad_files, *kOnlySqlite) {
   Database database;
   db::Settings settings = database.settings();
   settings.path = "/nowhere/at/all.db";
