@@ -84,6 +84,12 @@ int report_failure(const Tool& tool, const vault::CareFailure& failure) {
   return code;
 }
 
+std::optional<int> operator_refused(const Tool& tool) {
+  const auto fault = vault::operator_fault(operator_name(tool));
+  if (!fault) return std::nullopt;
+  return report_failure(tool, *fault);
+}
+
 std::string unlocked_text(const vault::CareService::Unlocked& done) {
   std::string text = cat(done.iccid.digits(), done.was_locked ? " unlocked" : ": attempts reset");
   if (done.key_reset) {

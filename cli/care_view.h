@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@ namespace cli {
 
 // The exit code of a failure; text and candidates are printed.
 int report_failure(const Tool& tool, const vault::CareFailure& failure);
+// The same for an operator's name that cannot stand in the history; none if it can.
+std::optional<int> operator_refused(const Tool& tool);
 
 int report_view(const Tool& tool, const vault::CareView& view);
 int report_cards(const Tool& tool, const std::string& customer,

@@ -133,9 +133,7 @@ int import(Tool& tool) {
   ImportOptions options;
   std::string why;
   if (!import_options(tool, options, why)) return tool.fail(kUsage, why);
-  if (const auto fault = vault::operator_fault(operator_name(tool))) {
-    return report_failure(tool, *fault);
-  }
+  if (const auto refused = operator_refused(tool)) return *refused;
   const std::string& path = tool.line().arguments[0];
   if (options.format == ImportFormat::automatic) {
     options.format = ImportFormat::csv;

@@ -100,9 +100,7 @@ CommandSpec retention_command() {
 }
 
 int run_retention(Tool& tool) {
-  if (const auto fault = vault::operator_fault(operator_name(tool))) {
-    return report_failure(tool, *fault);
-  }
+  if (const auto refused = operator_refused(tool)) return *refused;
   vault::Store* const store = tool.store();
   if (store == nullptr) return tool.code();
   const auto scan = db::SuspendedScan::open(tool.config(false)->store);

@@ -120,9 +120,7 @@ bool good_wait(const Tool& tool) {
 }
 
 int ask(Tool& tool, vault::OutboxItem item) {
-  if (const auto fault = vault::operator_fault(operator_name(tool))) {
-    return report_failure(tool, *fault);
-  }
+  if (const auto refused = operator_refused(tool)) return *refused;
   vault::Store* const store = tool.store();
   if (store == nullptr) return tool.code();
   item.asked_by = "ops:" + operator_name(tool);
