@@ -5,8 +5,9 @@ them so many visits a second (STATUS and a complete store). Storage on a file sy
              [--seconds 60] [--size 2K] [--workers 24]
 
 Memory is the growth of the host's resident set since a warm-up of as many visits that come and go,
-without what the kernel holds for sockets. Prints JSON, the park's summary in it; ends with 1 when
-a visit has failed.
+without what the kernel holds for sockets. Prints JSON, the park's summary in it; ends with 1, and
+says why, when a channel did not open, a visit failed, did not end or did not begin, or an idle
+channel costs too much.
 """
 import argparse
 import json
@@ -22,6 +23,9 @@ from process import ProcessError, read_text, wait_until  # noqa: E402
 
 SOURCES = 200  # addresses from which the cards come
 CARDS_A_PROCESS = 18_000
+# What an idle channel may cost in octets. OpenSSL alone takes 14,000 for one of TLS.
+MOST_OCTETS = {"cat_tp": 4096, "tcp": 4096, "tls_psk": 20_000}
+ENOUGH = 10_000  # from so many on chance does not count
 
 
 def resident(pid):
@@ -46,6 +50,19 @@ def park_command(lab, how, cards_file):
             "--sources", str(SOURCES), "--processes", str(processes),
             # What the warm-up has used up of the cards' counters the next park must know.
             "--state", how.state]
+
+
+def visit_faults(opened, summary, how):
+    """What a park should have seen and has not."""
+    wrong = []
+    if opened["open"] != how.cards or opened["failed"]:
+        wrong.append(f"{opened['open']} of {how.cards} open, {opened['failed']} failed")
+    if summary["failures"] or summary["unended"]:
+        wrong.append(f"visits failed: {summary['failures']}, not ended: {summary['unended']}")
+    due = how.rate * how.seconds  # begun by chance, so many in the mean
+    if summary["visits"] < (0.95 if due >= ENOUGH else 0.5) * due:
+        wrong.append(f"{summary['visits']} visits of about {due:.0f}")
+    return wrong
 
 
 class Park:
@@ -111,16 +128,28 @@ def crowd(how, folder):
             park.kill()
             raise
         used = processor_seconds(lab.host.pid) - used
+        octets_each = round((idle - before) / max(1, health["sessions"]))
+        wrong = visit_faults(opened, summary, how)
+        if health["proven_sessions"] != how.cards:
+            wrong.append(f"{health['proven_sessions']} of {how.cards} proven")
+        if how.cards >= ENOUGH and octets_each > MOST_OCTETS[how.channel]:
+            wrong.append(f"{octets_each} octets for an idle channel")
         print(json.dumps({
             "channel": how.channel, "open": opened["open"], "proven": health["proven_sessions"],
             "failed_to_open": opened["failed"],
-            "octets_each": round((idle - before) / max(1, health["sessions"])),
+            "octets_each": octets_each,
             "resident_before": before, "resident_open": idle,
             "resident_after": resident(lab.host.pid),
             "host_cpu_share": round(used / (summary["seconds"] * os.cpu_count()), 3),
             "park": summary}, indent=1))
         lab.kill()
-        return code
+        return told(wrong) or code
+
+
+def told(wrong):
+    for line in wrong:
+        print("FAILED: " + line, file=sys.stderr)
+    return 1 if wrong else 0
 
 
 def in_memory(run, how):

@@ -4,7 +4,8 @@ its descriptors allow, and visits (STATUS and a complete store) at all of them a
     crowds.py --build DIR [--hosts 5] [--cards 18000] [--rate 100] [--seconds 60] [--workers 8]
 
 --cards and --rate are each host's. A private MariaDB server on a file system in memory. Prints
-JSON; ends with 1 when a channel did not open or a visit has failed.
+JSON; ends with 1, and says why, when a channel did not open, or a visit failed, did not
+end or did not begin.
 """
 import argparse
 import json
@@ -84,7 +85,9 @@ def crowds(how, folder):
             "failed_to_open": sum(one["failed"] for one in opened),
             "hosts_cpu_share": round(sum(used) / (how.seconds * os.cpu_count()), 3),
             "parks": summaries}, indent=1))
-        return 1 if any(codes) or any(one["failed"] for one in opened) else 0
+        wrong = [fault for one, summary in zip(opened, summaries)
+                 for fault in crowd.visit_faults(one, summary, how)]
+        return crowd.told(wrong) or max(codes)
 
 
 def main():

@@ -12,6 +12,8 @@ from process import wait_until
 from trace_test import COMPLAINT, tshark
 from udp_relay import Relay
 
+SYN, ACK, EACK = 0x80, 0x40, 0x20
+
 
 class CatTpSim:
     """A card over CAT_TP in one phone, behind a relay."""
@@ -60,7 +62,8 @@ def links(lab):
     return health["cat_tp_links"] + health["cat_tp_half_open"]
 
 
-def read_by_tshark(lab, report, relay):
+def read_by_tshark(lab, report, relay, wanted):
+    """`wanted`: kinds of PDU (TS 102 127 clause 5.4: the flags) that must be there."""
     path = lab.path("trace", "cat_tp.pcap")
     relay.write_pcap(path)
     decode = ("-d", f"udp.port=={relay.server_port},cattp")
@@ -71,7 +74,7 @@ def read_by_tshark(lab, report, relay):
     report.equal("protocols", {row[0].split(":data")[0] for row in rows}, {"raw:ip:udp:cattp"})
     report.equal("checksums", {row[1] for row in rows}, {"1"}, "all good")
     kinds = collections.Counter(int(row[2], 0) & 0xFC for row in rows)
-    report.equal("kinds of PDU", {0x80, 0xC0, 0x40} - set(kinds), set(),
+    report.equal("kinds of PDU", wanted - set(kinds), set(),
                  ", ".join(f"{kind:02X}: {count}" for kind, count in sorted(kinds.items())))
     report.true("RST at the end", any(kind & 0x10 for kind in kinds))
     words = [line.strip() for line in tshark(lab, path, *decode, "-O", "cattp").splitlines()
@@ -92,11 +95,13 @@ def main(options):
         with Relay(lab.ports["cat_tp"]) as relay:
             key = store_and_fetch(lab, report, sim, relay)
         wait_until(lambda: links(lab) == 0, 10, "the end of every link")
-        read_by_tshark(lab, report, relay)
+        read_by_tshark(lab, report, relay, {SYN, SYN | ACK, ACK})
         report.chapter("a bad one: 30 % lost, 10 % twice, 20 % late")
         with Relay(lab.ports["cat_tp"], 0.3, 0.1, 0.2) as relay:
             store_and_fetch(lab, report, new_sim(lab, 20), relay)
         report.true("datagrams were lost", relay.lost, f"{relay.lost} of {len(relay.datagrams)}")
+        wait_until(lambda: links(lab) == 0, 60, "the end of every link")
+        read_by_tshark(lab, report, relay, {SYN, SYN | ACK, ACK, ACK | EACK})
         report.chapter("afterwards")
         report.true("links opened", lab.counter("bip.cat_tp_links") >= 4)
         report.equal("the host ends well", lab.restart(), 0)
