@@ -32,21 +32,16 @@ need_packages() {
   rm -f /tmp/bipvault-apt.$$
 }
 
-# build DIR [--target NAME] [cmake options...]: configures once and builds; prints the log only when
-# it fails.
+# build DIR [cmake options...]: configures once and builds; prints the log only when it fails.
 build() {
-  local dir=$1 log target=all
+  local dir=$1 log
   shift
-  if [ "${1-}" = --target ]; then
-    target=$2
-    shift 2
-  fi
   log=$dir/build.log
   mkdir -p "$dir"
   local launcher=()
   command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   if ! { cmake -S "$ROOT" -B "$dir" -G Ninja "${launcher[@]}" "$@" &&
-         cmake --build "$dir" --target "$target"; } >"$log" 2>&1; then
+         cmake --build "$dir"; } >"$log" 2>&1; then
     grep -E 'error|Error|FAILED' "$log" | head -40 >&2
     echo "the build failed: $log" >&2
     exit 1
