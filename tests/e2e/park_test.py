@@ -44,6 +44,27 @@ def channels(lab, report):
     report.true("think time is waited", seen["seconds"] > 0.3, show="")
 
 
+# Without --quiet, once a second, on stderr.
+PROGRESS = re.compile(r"^\d+\.\d s  open \d+  visits (\d+)  [\d.]+/s  p50 [\d.]+ ms  "
+                      r"p99 [\d.]+ ms  failed 0$")
+
+
+def watched(lab, report):
+    """What an operator watches: progress while it runs, the network's delay in what steps take, and
+    the park's own share of the processors."""
+    done = lab.run("bipvault-card", "park", "--cards", lab.path("etc", "cards.csv"), "--server",
+                   f"127.0.0.1:{lab.ports['tcp']}", "--state", lab.path("etc", "park.csv"),
+                   "--visit", "status", "--at-once", "8", "--seconds", "3", "--delay", "40ms")
+    seen = json.loads(done.out.splitlines()[-1])
+    lines = re.split(r"[\r\n]+", done.err.strip())
+    told = [int(found[1]) for found in map(PROGRESS.match, lines) if found]
+    report.true("progress", len(told) >= 2 and told == sorted(told) and
+                0 < told[0] <= told[-1] <= seen["visits"], done.err, lines[-1])
+    report.true("the delay is waited", seen["steps"]["status"]["p50_ms"] >= 40, seen["steps"],
+                f"p50 of STATUS {seen['steps']['status']['p50_ms']} ms with 40 ms there and back")
+    report.true("share of the processors", 0 < seen["cpu_share"] <= 1, seen["cpu_share"])
+
+
 def staying(lab, report):
     """All cards are open at once; visits go to open channels."""
     for channel in ("tcp", "cat_tp"):
@@ -115,6 +136,7 @@ def main(options):
         lab.ops("import", lab.path("etc", "cards.csv"))
         lab.start()
         channels(lab, report)
+        watched(lab, report)
         staying(lab, report)
         failures(lab, report)
         ends(lab, report)
