@@ -31,6 +31,7 @@ enum class Fault : std::uint8_t {
   second_identification,
   bad_packet,
   packet_too_large,
+  superseded,  // two channels of one card
   timeouts,
   limited,
   tls_failed,        // a handshake or a record: wrong key, unknown identity, no TLS

@@ -234,7 +234,6 @@ void Gateway::Impl::challenge(const ClientPtr& client, const Batch::Rival& seen,
 }
 
 void Gateway::Impl::supersede(Client& older, base::Now now) {
-  parts_.counters.add("bip.superseded");
   older.session.close(Session::End::superseded);
   end(older, now);
 }
@@ -242,7 +241,6 @@ void Gateway::Impl::supersede(Client& older, base::Now now) {
 // The same, for one whose successor has not been served yet: what the older one sent completely
 // still counts, so that an upload goes on where it broke off.
 void Gateway::Impl::finish_superseded(Client& older, base::Now now) {
-  parts_.counters.add("bip.superseded");
   older.session.superseded(now);
   leave_card(older);
   pump(clients_.at(&older), now);

@@ -237,6 +237,7 @@ BOOST_AUTO_TEST_CASE(what_a_superseded_channel_sent_completely_still_counts) {
   BOOST_TEST(begin->message.fields.offset.value() == 1400u);
   BOOST_TEST(older.closed_by_peer());
   BOOST_TEST(rig.counted("bip.superseded") == 1);
+  BOOST_TEST(rig.vault.log.count("bip.superseded: ") == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(half_closing_after_the_last_packet_is_still_answered) {
@@ -409,6 +410,9 @@ BOOST_AUTO_TEST_CASE(of_two_channels_of_one_card_the_older_ends_when_the_newer_p
   BOOST_TEST(older.closed_by_peer());
   BOOST_TEST((result_of(rig.ask(newer, rig.card.message(Ins::status))) == CardResult::done));
   BOOST_TEST(rig.counted("bip.superseded") == 1);
+  BOOST_TEST(
+      rig.vault.log.count(base::cat("two channels of one card: the older one is closed: card ",
+                                    rig.card.iccid.digits(), " at 127.0.0.1")) == 1u);
   BOOST_TEST(rig.gateway->health().proven == 1u);
 }
 
