@@ -62,7 +62,9 @@ Status CsvReader::open() {
   for (std::size_t i = 0; i < names_.size(); ++i) {
     if (names_[i].empty()) return Error{cat("column ", i + 1, " has no name")};
     if (!valid_utf8(names_[i])) return Error{cat("column ", i + 1, ": name is not valid UTF-8")};
-    if (*column(names_[i]) != i) return Error{cat("column ", names_[i], " is given twice")};
+    // By its place: where the header is missing, a name may be a key.
+    const std::size_t first = *column(names_[i]);
+    if (first != i) return Error{cat("column ", i + 1, " has the name of column ", first + 1)};
   }
   return {};
 }

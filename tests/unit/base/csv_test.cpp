@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(csv_forms) {
       {"a,b\n\"open,2\n3,4\n5,6\n", "!2 a quote is not closed;3|4;5|6"},
       {"", "!the file is empty: a line with column names is missing"},
       {"a,,b\n", "!column 2 has no name"},
-      {"Key Set,key_set\n", "!column key_set is given twice"},
+      {"Key Set,key_set\n", "!column 2 has the name of column 1"},
       {"a\xff,b\n", "!column 1: name is not valid UTF-8"},
   };
   for (const auto& [text, expected] : cases) BOOST_TEST(read_all(text) == expected);
