@@ -28,6 +28,7 @@ std::string key_of(const Address& address) {
 
 std::optional<Address> parse_address(std::string_view text) {
   const std::string copy(text);
+  if (copy.find('\0') != std::string::npos) return std::nullopt;  // inet_pton would end there
   Address address{};
   if (inet_pton(AF_INET6, copy.c_str(), address.data()) == 1) return address;
   std::array<std::uint8_t, 4> v4{};

@@ -8,6 +8,7 @@
 namespace {
 
 using namespace bip;
+using namespace std::string_view_literals;
 
 base::Now at(std::int64_t ms) { return {ms, 0}; }
 Address address(std::string_view text) { return parse_address(text).value(); }
@@ -66,6 +67,10 @@ BOOST_AUTO_TEST_CASE(ranges_are_read_strictly) {
   for (const char* text : {"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "10.0.0/8", "", "/8", "::/129",
                            "10.0.0.0/-1", "10.0.0.0/8 "}) {
     BOOST_TEST(!AddressRange::parse(text).ok(), text);
+  }
+  for (const std::string_view text : {"10.0.0.1\0x"sv, "10.0.0.1\0/8"sv, "::1\0"sv}) {
+    BOOST_TEST(!bip::parse_address(text).has_value());
+    BOOST_TEST(!AddressRange::parse(text).ok());
   }
   BOOST_TEST(AddressRange::parse("0.0.0.0/0")->contains(address("1.2.3.4")));
   BOOST_TEST(!AddressRange::parse("0.0.0.0/0")->contains(address("2001:db8::1")));
