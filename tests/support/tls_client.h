@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 
@@ -40,6 +41,7 @@ class TlsClient {
       SSL_CTX_set_tlsext_max_fragment_length(context, options_.max_fragment);
     }
     SSL_CTX_set_psk_client_callback(context, psk);
+    SSL_CTX_set_keylog_callback(context, note_secret);
     ssl_.reset(SSL_new(context));
     SSL_set_app_data(ssl_.get(), this);
     in_ = BIO_new(BIO_s_mem());
@@ -84,6 +86,8 @@ class TlsClient {
   }
   // The alert by which the last call failed, as OpenSSL names it; empty: none.
   const std::string& failure() const { return failure_; }
+  // Of TLS 1.3: from which the keys of what this side says are made.
+  const base::Bytes& traffic_secret() const { return traffic_secret_; }
   bool closed() const { return (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0; }
 
  private:
@@ -103,6 +107,14 @@ class TlsClient {
     return static_cast<unsigned>(options.psk.size());
   }
 
+  // "CLIENT_TRAFFIC_SECRET_0 RANDOM SECRET" is one of several lines.
+  static void note_secret(const SSL* ssl, const char* line) {
+    const std::string_view text(line);
+    if (!text.starts_with("CLIENT_TRAFFIC_SECRET_0 ")) return;
+    TlsClient& self = *static_cast<TlsClient*>(SSL_get_app_data(ssl));
+    self.traffic_secret_ = base::from_hex(text.substr(text.rfind(' ') + 1)).value_or(base::Bytes());
+  }
+
   struct Free {
     void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
     void operator()(SSL* ssl) const { SSL_free(ssl); }
@@ -113,6 +125,7 @@ class TlsClient {
   BIO* in_ = nullptr;  // owned by ssl_
   BIO* out_ = nullptr;
   std::string failure_;
+  base::Bytes traffic_secret_;
 };
 
 }  // namespace support
