@@ -3,9 +3,9 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/log.h"
+#include "base/text.h"
 
 namespace bip {
 
@@ -39,23 +39,18 @@ std::optional<Address> parse_address(std::string_view text) {
   return address;
 }
 
+// Exactly what the configuration's check takes.
 base::Result<AddressRange> AddressRange::parse(std::string_view cidr) {
-  const std::size_t slash = cidr.find('/');
-  const auto network = parse_address(cidr.substr(0, slash));
-  if (!network) return base::Error{base::cat("not an address: ", cidr)};
+  if (!base::valid_network(cidr)) return base::Error{base::cat("not a network: ", cidr)};
+  const std::string_view address = cidr.substr(0, cidr.find('/'));
   // A range written with an IPv4 address counts its bits from there.
-  const bool dotted = cidr.substr(0, slash).find(':') == std::string_view::npos;
-  const int most = dotted ? 32 : 128;
-  int bits = most;
-  if (slash != std::string_view::npos) {
-    const std::string_view text = cidr.substr(slash + 1);
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), bits);
-    if (read.ec != std::errc() || read.ptr != text.data() + text.size() || bits < 0 ||
-        bits > most) {
-      return base::Error{base::cat("not a prefix length: ", cidr)};
-    }
+  const bool dotted = address.find(':') == std::string_view::npos;
+  std::int64_t bits = dotted ? 32 : 128;
+  if (address.size() < cidr.size()) {
+    bits = base::parse_integer(cidr.substr(address.size() + 1)).value();
   }
-  return AddressRange(*network, dotted ? kMappedBits + bits : bits);
+  return AddressRange(parse_address(address).value(),
+                      static_cast<int>(dotted ? kMappedBits + bits : bits));
 }
 
 bool AddressRange::contains(const Address& address) const {
