@@ -129,6 +129,49 @@ BOOST_AUTO_TEST_CASE(cut_and_resumed) {
   BOOST_TEST((card.restore(card.key) == second));
 }
 
+// ... on whichever instance it comes to, and the one that it left serves what the other has stored.
+BOOST_AUTO_TEST_CASE(cut_and_resumed_on_another_instance) {
+  card.back_up(first);
+  card.begin(second, card.key, 7);
+  card.send_data(second, 0, 700, 7);
+  card.hang_up();
+  lab.other_instance_serves();
+  Answer again = card.begin(second, "", 7);
+  BOOST_TEST((again.result == CardResult::done));
+  BOOST_TEST(*again.fields.offset == 700u);
+  BOOST_TEST((card.send_data(second, 700, second.size(), 7).result == CardResult::done));
+  BOOST_TEST((card.end(7).result == CardResult::done));
+  card.hang_up();
+  lab.other_instance_serves();
+  BOOST_TEST((card.restore(card.key) == second));
+}
+
+// The first instance has not heard of the cut: what it has committed on the way is what the other
+// one knows. Its own end of the upload, much later, takes nothing back.
+BOOST_AUTO_TEST_CASE(resumed_while_the_first_instance_still_waits) {
+  const base::Bytes large = example_image(2000, 'L');
+  card.back_up(first);
+  card.begin(large, card.key, 9);
+  card.send_data(large, 0, 70'000, 9);
+  const std::uint32_t committed = lab.record(kCard).upload->staged;
+  BOOST_TEST(committed >= 64u * 1024);
+  BOOST_TEST(committed < 70'000u);
+  lab.other_instance_serves();
+  CardInHand moved(lab, kCard);
+  moved.card.counter = card.card.counter;
+  Answer again = moved.begin(large, "", 9);
+  BOOST_TEST((again.result == CardResult::done));
+  BOOST_TEST(*again.fields.offset == committed);
+  moved.send_data(large, committed, large.size(), 9);
+  BOOST_TEST((moved.end(9).result == CardResult::done));
+  moved.hang_up();
+  lab.other_instance_serves();
+  card.hang_up();
+  lab.tell("-- the first instance notices that the link has dropped");
+  moved.open_channel();
+  BOOST_TEST((moved.restore(card.key) == large));
+}
+
 BOOST_AUTO_TEST_CASE(too_late_to_resume) {
   card.back_up(first);
   card.begin(second, card.key, 7);

@@ -47,8 +47,7 @@ BOOST_AUTO_TEST_CASE(two_wrong_then_right) {
 BOOST_AUTO_TEST_CASE(locked_until_customer_care) {
   for (int i = 0; i < 3; ++i) card.fetch_begin(wrong_key(card.key));
   card.hang_up();
-  lab.store = lab.stores->open();
-  lab.tell("-- another instance serves");
+  lab.other_instance_serves();
   BOOST_TEST((card.fetch_begin(card.key).result == CardResult::locked));
   auto care = lab.care();
   const auto view = good(care.show(lab.call(), kCard, lab.now()));

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <stdexcept>
+#include <utility>
 
 #include "bip/exchange.h"
 
@@ -72,6 +73,18 @@ void Laboratory::tell(const std::string& text) const {
 void Laboratory::time_passes(std::int64_t ms, const std::string& how) {
   clock.advance(ms);
   tell("-- " + how);
+}
+
+void Laboratory::other_instance_serves() {
+  if (!other_.stores) {
+    other_.stores = more_stores();
+    other_.cards = std::make_unique<vault::CardService>(policy, *keys, log, counters);
+    other_.store = other_.stores->open();
+  }
+  std::swap(stores, other_.stores);
+  std::swap(cards, other_.cards);
+  std::swap(store, other_.store);
+  tell("-- another instance serves");
 }
 
 void Laboratory::import(const std::string& iccid, const std::string& msisdn,

@@ -22,6 +22,9 @@ class Laboratory : public TestVault {
 
   void tell(const std::string& text) const;  // narration
   void time_passes(std::int64_t ms, const std::string& how);
+  // Of two instances on the same database the other one serves from now on. What is not in the
+  // database only one of them remembers.
+  void other_instance_serves();
   base::Now now() const { return clock.now(); }
   void import(const std::string& iccid, const std::string& msisdn = "",
               const std::string& customer = "");
@@ -35,6 +38,13 @@ class Laboratory : public TestVault {
   bip::KeyCrypto crypto{key_source};
   std::shared_ptr<bip::Settings> settings = std::make_shared<bip::Settings>();
   vault::Policy policy;
+
+ private:
+  struct {
+    std::unique_ptr<vault::StoreFactory> stores;
+    std::unique_ptr<vault::CardService> cards;
+    std::unique_ptr<vault::Store> store;
+  } other_;
 };
 
 // What came back for one command.
