@@ -45,7 +45,7 @@ void Gateway::Impl::end_of_tls(Client& client, base::Now now) {
     case TlsPsk::End::none:
     case TlsPsk::End::by_us:
       return;
-    case TlsPsk::End::by_peer:  // nothing can be said to it any more
+    case TlsPsk::End::by_peer:  // nothing but close_notify is said to it any more
       return client.session.broken_off(now);
     case TlsPsk::End::timeout:
       return client.session.close(Session::End::never_identified);

@@ -324,7 +324,7 @@ void TlsPsk::consume(std::size_t octets) {
 }
 
 void TlsPsk::close() {
-  if (phase_ == Phase::open) {
+  if (phase_ == Phase::open || end_ == End::by_peer) {
     ERR_clear_error();
     SSL_shutdown(ssl_);
     ERR_clear_error();

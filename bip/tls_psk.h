@@ -42,7 +42,7 @@ class TlsPsk {
   };
   enum class End {
     none,
-    by_peer,    // close_notify
+    by_peer,    // close_notify, which close() answers
     by_us,      // close()
     handshake,  // it failed: wrong key, unknown identity, no common suite, no TLS at all
     record,     // one that does not verify, or an alert
@@ -79,7 +79,7 @@ class TlsPsk {
   base::View output() const { return base::View(output_).subspan(sent_); }
   void consume(std::size_t octets);
 
-  // Says close_notify; nothing is read or written any more.
+  // Says close_notify, in answer to the peer's too; nothing is read or written any more.
   void close();
 
   std::int64_t deadline() const;  // mono_ms, kNever: none

@@ -367,7 +367,7 @@ BOOST_AUTO_TEST_CASE(fragment_length) {
   }
 }
 
-// close_notify, whoever says it first; what came before it is still read.
+// close_notify, whoever says it first, is answered; what came before it is still read.
 BOOST_AUTO_TEST_CASE(closing) {
   Pair by_card;
   by_card.run();
@@ -377,6 +377,11 @@ BOOST_AUTO_TEST_CASE(closing) {
   BOOST_TEST(by_card.server_reads().size() == 3u);
   BOOST_TEST((by_card.server.phase() == Phase::ended));
   BOOST_TEST((by_card.server.end() == TlsPsk::End::by_peer));
+  by_card.server.close();
+  BOOST_TEST((by_card.server.end() == TlsPsk::End::by_peer));
+  by_card.client.feed(by_card.take_output());
+  by_card.client.read();
+  BOOST_TEST(by_card.client.closed());
 
   Pair by_us;
   by_us.run();
