@@ -43,6 +43,7 @@ class CatTpHalfOpen {
     std::uint16_t max_pdu = 0;
     std::uint16_t max_sdu = 0;
     std::uint16_t window = 0;
+    std::uint8_t answers = 0;  // SYN/ACKs
     std::uint8_t identification_size = 0;
     std::uint8_t identification[kMostIdentification] = {};
     std::uint32_t older = 0;  // places in the order of age, 0: none

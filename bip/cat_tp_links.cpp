@@ -9,6 +9,9 @@ using What = CatTpLinks::Event::What;
 
 namespace {
 
+// Of a slot. That all of them are lost where every third datagram is: six in a million.
+constexpr std::uint8_t kMostSynAnswers = 10;
+
 CatTpReset reason_of(CatTpLinks::Refusal refusal) {
   using Refusal = CatTpLinks::Refusal;
   switch (refusal) {
@@ -92,9 +95,11 @@ void CatTpLinks::on_syn(const CatTpPdu& pdu, const CatTpKey& key, std::size_t si
   answer_syn(*slot);
 }
 
-// Only in answer to a SYN, which is no smaller: nobody can have others flooded. The peer repeats
-// its SYN when this gets lost.
-void CatTpLinks::answer_syn(const CatTpHalfOpen::Slot& slot) {
+// Only in answer to a SYN, which is no smaller, and not often: nobody can have others flooded. The
+// peer repeats its SYN when this gets lost.
+void CatTpLinks::answer_syn(CatTpHalfOpen::Slot& slot) {
+  if (slot.answers >= kMostSynAnswers) return;
+  ++slot.answers;
   CatTpPdu pdu;
   pdu.flags = kSyn | kAck;
   pdu.source = slot.key.ports.own;

@@ -104,7 +104,7 @@ class CatTpLinks {
 
   void on_syn(const CatTpPdu& pdu, const CatTpKey& key, std::size_t size, base::Now now);
   void on_half_open(CatTpHalfOpen::Slot& slot, const CatTpPdu& pdu, base::Now now);
-  void answer_syn(const CatTpHalfOpen::Slot& slot);
+  void answer_syn(CatTpHalfOpen::Slot& slot);
   Refusal refusal_of(const CatTpPdu& pdu, const CatTpKey& key) const;
   void refuse(const CatTpPdu& pdu, const CatTpKey& key, Refusal why);
   void stray(const CatTpPdu& pdu, const CatTpKey& key, std::size_t size);

@@ -157,6 +157,27 @@ BOOST_AUTO_TEST_CASE(a_repeated_syn_gets_the_same_answer) {
   BOOST_TEST(server.sent().empty());
 }
 
+// Whoever forges an address has it sent ten SYN/ACKs for a slot, however often he asks. Who got
+// only the last of them still opens; who got none does when the slot has gone.
+BOOST_AUTO_TEST_CASE(a_slot_has_ten_answers) {
+  Server server;
+  const SocketPeer from = peer(1, 1);
+  std::vector<base::Bytes> answers;
+  const auto asks = [&](std::uint16_t sequence) {
+    for (int i = 0; i < 50; ++i) server.feed(server.syn(sequence), from);
+    answers = server.sent();
+    return answers.size();
+  };
+  BOOST_TEST(asks(100) == 10u);
+  BOOST_TEST(asks(200) == 0u);
+  server.now.mono_ms = server.links.deadline();
+  server.links.on_deadline(server.now);
+  BOOST_TEST(asks(200) == 10u);
+  const std::uint16_t own = decode_cat_tp(answers.back()).value().sequence;
+  server.feed(server.plain(cat_tp::kAck, 201, own), from);
+  BOOST_TEST(server.links.open_links() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(only_who_got_the_answer_opens) {
   Server server;
   const SocketPeer from = peer(1, 1);
