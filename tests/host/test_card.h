@@ -35,8 +35,11 @@ struct TestCard {
     message.fields.iccid = iccid;
     return wrapped(counter, message);
   }
-  base::Bytes wrapped(std::uint64_t counter, const bip::Message& message) const {
-    const bip::CommandPacket packet{head(), counter, bip::encode_message(message)};
+  // `wants`: second octet of the SPI, 19 an answer always, 1A on error only.
+  base::Bytes wrapped(std::uint64_t counter, const bip::Message& message,
+                      std::uint8_t wants = 0x19) const {
+    bip::CommandPacket packet{head(), counter, bip::encode_message(message)};
+    packet.head.spi[1] = wants;
     return bip::wrap_command(bip::Carrier::bip, packet, {kic, kid}).value();
   }
   // Nothing: not an answer that verifies under the card's keys.
