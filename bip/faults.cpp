@@ -29,6 +29,7 @@ constexpr std::array<Info, kFaults> kInfo{{
     {"bip.second_identification", base::Severity::warning, "identified a second time"},
     {"bip.bad_packet", base::Severity::warning, "not a packet: channel closed"},
     {"bip.packet_too_large", base::Severity::warning, "packet over max_packet: channel closed"},
+    {"bip.cut_packet", base::Severity::info, "channel ended within a packet"},
     {"bip.superseded", base::Severity::info, "two channels of one card: the older one is closed"},
     {"bip.timeouts", base::Severity::info, "time-out"},
     {"bip.limited", base::Severity::warning, "too many failures from this address or card: closed"},

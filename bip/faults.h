@@ -31,6 +31,7 @@ enum class Fault : std::uint8_t {
   second_identification,
   bad_packet,
   packet_too_large,
+  cut_packet,
   superseded,  // two channels of one card
   timeouts,
   limited,

@@ -31,6 +31,8 @@ std::optional<Fault> fault_of(Session::End end) {
       return Fault::bad_packet;
     case Session::End::packet_too_large:
       return Fault::packet_too_large;
+    case Session::End::cut_packet:
+      return Fault::cut_packet;
     case Session::End::superseded:
       return Fault::superseded;
     case Session::End::packet_timeout:

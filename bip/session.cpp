@@ -129,6 +129,7 @@ void Session::close_later(End why, base::Now now) {
 
 void Session::close(End why) {
   if (phase_ == Phase::closed) return;
+  if (why == End::by_card && has_partial()) why = End::cut_packet;
   base::Bytes().swap(input_);
   base::Bytes().swap(output_);
   complete_ = packets_ = loud_end_ = sent_ = 0;

@@ -26,6 +26,7 @@ class Session {
   enum class End {
     none,
     by_card,
+    cut_packet,  // the same, within a packet
     bad_identification,
     never_identified,
     never_proven,  // identified, but no packet has proven it in time

@@ -266,6 +266,9 @@ CardService::Served CardService::Case::serve(const FetchReport& report) {
 }
 
 void CardService::Case::close() {
+  if (const auto* open = channel_.store_.get()) {
+    notice("vault.upload_cut", base::cat(open->next_offset(), " of ", open->total, " octets"));
+  }
   stage_tail(true);
   const bool fetched = channel_.fetch_ != nullptr;
   const Counter accepted = channel_.highest_.value_or(0);

@@ -18,6 +18,7 @@ import wire
 from checks import CheckFailed, Report
 from lab import Lab
 from peer import LineCut, an_image, new_transaction
+from process import wait_until
 
 BLOCK = 112
 SIZE = 300
@@ -31,6 +32,7 @@ class Cutter:
 
     def __init__(self, lab, card):
         self.lab, self.card = lab, card
+        self.uploads_cut = self.packets_cut = 0  # orderly: the vault has certainly seen these
         self.old, self.new, self.other = (an_image(SIZE, f"{card.iccid} {n}") for n in range(3))
         with lab.channel(card) as channel:
             self.key = channel.store(self.old).key
@@ -142,9 +144,10 @@ class Cutter:
             raise CheckFailed(f"{what}: expected digest mismatch, seen {ended and ended.name}")
         return True
 
-    def cut_everywhere(self, points, total):
+    def cut_everywhere(self, points, total, marks):
         """Returns how often a cut store was resumed with other octets."""
         resumed = 0
+        inside = set(points) - {0, *marks} if self.lab.speaks != "cat_tp" else ()
         ends = ("silence", "RST") if self.lab.speaks == "cat_tp" else ("RST", "FIN")
         for at in points:
             for broken in (False, True):
@@ -152,7 +155,9 @@ class Cutter:
                 transaction, passed = self.cut(at, broken)
                 if not self.check(what, "END" in passed) and "END" in passed:
                     self.settle(what, transaction)
+                self.packets_cut += not broken and at in inside
                 if not broken and passed == {"BEGIN"}:
+                    self.uploads_cut += 1
                     resumed += self.resume_with_other_octets(what, transaction)
         return resumed
 
@@ -174,6 +179,16 @@ class Cutter:
         return begun.offset
 
 
+def noticed(lab, report, cutters):
+    """Where a card went is counted each time, and a line tells of it now and then."""
+    for counter, cuts, line in (
+            ("vault.upload_cut", sum(c.uploads_cut for c in cutters), "ended within an upload"),
+            ("bip.cut_packet", sum(c.packets_cut for c in cutters), "ended within a packet")):
+        wait_until(lambda: lab.counter(counter) >= cuts, 10, f"{counter} to reach {cuts}")
+        if cuts:
+            report.contains(counter, lab.host.log(), line, show=f"{cuts} orderly ones, logged")
+
+
 def main(options):
     links = Lab.speaks == "cat_tp"
     report = Report(f"Cut behind every {'datagram' if links else 'octet'}")
@@ -189,12 +204,13 @@ def main(options):
         report.evidence("cut points", f"{len(points)}, each by "
                         + ("RST and by silence" if links else "FIN and by RST"))
         with concurrent.futures.ThreadPoolExecutor(CARDS) as pool:
-            jobs = [pool.submit(cutter.cut_everywhere, points[i::CARDS], total)
+            jobs = [pool.submit(cutter.cut_everywhere, points[i::CARDS], total, marks)
                     for i, cutter in enumerate(cutters)]
             resumed = sum(job.result() for job in jobs)
         report.checks += 2 * len(points) + resumed
         report.evidence("resumed otherwise", f"{resumed} times with other octets, all refused")
         report.true("some were resumed", resumed > 0)
+        noticed(lab, report, cutters)
         for cutter in cutters:
             at = cutter.resume_honestly(range(5, total) if links else marks[-2:-1])
             report.evidence("last store", f"resumed at {at}, done")

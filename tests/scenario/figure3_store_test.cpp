@@ -119,6 +119,9 @@ BOOST_AUTO_TEST_CASE(cut_and_resumed) {
   lab.tell("-- the link drops");
   BOOST_TEST(lab.record(kCard).last_error.ends_with("upload cut at 700 of " +
                                                     std::to_string(second.size()) + " octets"));
+  BOOST_TEST(lab.counters.get("vault.upload_cut") == 1);
+  BOOST_TEST(lab.log.count(base::cat("channel ended within an upload: card ", kCard, ", 700 of ",
+                                     second.size(), " octets")) == 1u);
   BOOST_TEST((lab.record(kCard).image->digest == base::sha256(first)));
   card.open_channel();
   Answer again = card.begin(second, "", 7);
@@ -127,6 +130,8 @@ BOOST_AUTO_TEST_CASE(cut_and_resumed) {
   BOOST_TEST((card.send_data(second, 700, second.size(), 7).result == CardResult::done));
   BOOST_TEST((card.end(7).result == CardResult::done));
   BOOST_TEST((card.restore(card.key) == second));
+  card.hang_up();
+  BOOST_TEST(lab.counters.get("vault.upload_cut") == 1, "this one has ended");
 }
 
 // ... on whichever instance it comes to, and the one that it left serves what the other has stored.

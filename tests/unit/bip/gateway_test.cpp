@@ -250,6 +250,32 @@ BOOST_AUTO_TEST_CASE(half_closing_after_the_last_packet_is_still_answered) {
   BOOST_TEST(until([&] { return rig.gateway->drained(); }));
 }
 
+BOOST_AUTO_TEST_CASE(an_end_within_a_packet_or_an_upload_is_counted_and_logged) {
+  Rig rig;
+  const base::Bytes image = image_of(3000);
+  const std::string card = base::cat("card ", rig.card.iccid.digits());
+  {
+    Loopback link = rig.identified();
+    BOOST_TEST((result_of(rig.ask(link, rig.card.store_begin(image, 1))) == CardResult::done));
+    const base::Bytes data = rig.card.packet(rig.card.store_data(image, 1, 0, 700));
+    BOOST_REQUIRE(link.send(data));
+    BOOST_TEST((result_of(rig.answer(link, rig.card)) == CardResult::done));
+    BOOST_REQUIRE(link.send(base::View(data).first(300)));
+    link.shut_down_sending();
+    BOOST_TEST(link.closed_by_peer());
+  }
+  Loopback whole = rig.identified();
+  BOOST_TEST((result_of(rig.ask(whole, rig.card.message(Ins::status))) == CardResult::done));
+  whole.close();
+  BOOST_TEST(until([&] { return rig.gateway->drained(); }));
+  BOOST_TEST(rig.counted("bip.cut_packet") == 1);
+  BOOST_TEST(rig.counted("vault.upload_cut") == 1);
+  BOOST_TEST(rig.vault.log.count(base::cat("bip.cut_packet: channel ended within a packet: ", card,
+                                           " at 127.0.0.1")) == 1u);
+  BOOST_TEST(rig.vault.log.count(base::cat("vault.upload_cut: channel ended within an upload: ",
+                                           card, ", 700 of 3000 octets")) == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(hundreds_that_never_identify_are_closed_in_time) {
   Rig rig;
   std::vector<Loopback> links;

@@ -445,6 +445,39 @@ BOOST_AUTO_TEST_CASE(the_cards_end_of_input_lets_what_came_be_served) {
   BOOST_TEST((session.phase() == Phase::closed));
 }
 
+// A card that goes behind whole packets, or before it has said anything, has cut nothing.
+BOOST_AUTO_TEST_CASE(an_end_of_input_within_a_packet_is_told_apart) {
+  base::Bytes most = packet(5);
+  most.pop_back();
+  Session asked = identified();
+  asked.feed(packet(5), at(0));
+  asked.feed(most, at(0));
+  asked.end_of_input(at(1));  // the whole one is still served
+  BOOST_REQUIRE(asked.ready());
+  answer(asked, asked.next_batch(at(1)), hex("0201AA"), 2);
+  asked.consume(3, at(3));
+  BOOST_TEST((asked.phase() == Phase::closed && asked.end() == End::cut_packet));
+
+  Session reset = identified();
+  reset.feed(most, at(0));
+  reset.broken_off(at(1));
+  BOOST_TEST((reset.phase() == Phase::closed && reset.end() == End::cut_packet));
+
+  Session below = identified();
+  below.unfinished_below(true, at(0));
+  below.end_of_input(at(1));
+  BOOST_TEST((below.end() == End::cut_packet));
+
+  Session naming(defaults(), at(0));
+  naming.feed(hex("030C"), at(0));
+  naming.end_of_input(at(1));
+  BOOST_TEST((naming.end() == End::cut_packet));
+
+  Session silent(defaults(), at(0));
+  silent.end_of_input(at(1));
+  BOOST_TEST((silent.end() == End::by_card));
+}
+
 BOOST_AUTO_TEST_CASE(what_ended_the_channel_below_is_told_and_what_came_before_is_served) {
   Session unknown(defaults(), at(0));
   unknown.ended_below(End::packet_too_large, at(1));
