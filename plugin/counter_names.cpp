@@ -77,6 +77,7 @@ std::span<const char* const> counter_names() {
       "vault.moves_pending",
       "vault.moves_undone",
       "vault.offset_gaps",
+      "vault.offset_repeats",
       "vault.pepper_missing",
       "vault.phones_back",
       "vault.pors",

@@ -144,6 +144,9 @@ CardService::Served CardService::Case::serve(const StoreData& data) {
     return answer(with_offset(CardResult::wrong_offset, expected));
   }
   const std::size_t known = expected - data.offset;  // octets held already are ignored
+  if (known > 0) {
+    notice("vault.offset_repeats", base::cat("offset ", data.offset, ", expected ", expected));
+  }
   if (known < data.data.size()) {
     // In memory already by the budget, which was taken for all of it.
     open->tail.reserve(std::min<std::size_t>(open->total - open->tail_offset, kStageEvery));

@@ -18,6 +18,7 @@ constexpr std::array kInfo{
     Info{"vault.digest_mismatch", base::Severity::warning,
          "what was sent has another digest than was announced: nothing stored"},
     Info{"vault.offset_gaps", base::Severity::warning, "a piece of an upload is missing"},
+    Info{"vault.offset_repeats", base::Severity::info, "octets of an upload came again, ignored"},
     Info{"vault.upload_cut", base::Severity::info, "channel ended within an upload"},
     Info{"vault.staging_full", base::Severity::warning,
          "staging_bytes used up: answered `try later`"},

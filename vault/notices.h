@@ -23,7 +23,7 @@ class Notices {
                 std::string_view detail = {});
 
  private:
-  static constexpr std::size_t kKinds = 8;
+  static constexpr std::size_t kKinds = 9;
 
   base::Log& log_;
   base::Counters& counters_;

@@ -334,10 +334,14 @@ BOOST_AUTO_TEST_CASE(offsets) {
   Answer repeat = card.send_data(image, 0, 700);
   BOOST_TEST((repeat.result == CardResult::done));
   BOOST_TEST(*repeat.fields.offset == 700u);
+  BOOST_TEST(lab.counters.get("vault.offset_repeats") == 1);
+  BOOST_TEST(lab.log.count(base::cat("octets of an upload came again, ignored: card ", kCard,
+                                     ", offset 0, expected 700")) == 1u);
   Answer early = card.end();
   BOOST_TEST((early.result == CardResult::wrong_offset));
   BOOST_TEST(*early.fields.offset == 700u);
   card.send_data(image, 350, image.size());
+  BOOST_TEST(lab.counters.get("vault.offset_repeats") == 2);
   BOOST_TEST((card.end().result == CardResult::done));
   card.confirm(card.key);
   BOOST_TEST((card.restore(card.key) == image));

@@ -40,11 +40,12 @@ BOOST_AUTO_TEST_CASE(once_a_minute) {
 BOOST_AUTO_TEST_CASE(kinds_do_not_silence_each_other) {
   for (const char* name :
        {"vault.unknown_card", "vault.too_large", "vault.digest_mismatch", "vault.offset_gaps",
-        "vault.upload_cut", "vault.staging_full", "vault.staging_disk_full", "vault.pepper_missing"}) {
+        "vault.offset_repeats", "vault.upload_cut", "vault.staging_full", "vault.staging_disk_full",
+        "vault.pepper_missing"}) {
     happen(name);
     happen(name);
   }
-  BOOST_TEST(log.count("card 8986001234567890120") == 8u);
+  BOOST_TEST(log.count("card 8986001234567890120") == 9u);
 }
 
 BOOST_AUTO_TEST_CASE(what_has_no_text_is_only_counted) {
