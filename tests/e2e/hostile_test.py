@@ -4,7 +4,6 @@ an address that fails too often; over TLS-PSK handshakes that stop, crawl or are
 SYNs that never go on, a flood of them, datagrams of nobody, links that acknowledge or take
 nothing. A card is served meanwhile, each is counted and logged, and in the end the process has as
 many descriptors as in the beginning and has not grown without bound."""
-import datetime
 import random
 
 import bench
@@ -12,27 +11,12 @@ import hostile_cat_tp
 import hostile_tls
 import lab as laboratory
 import wire
+from bench import MINUTE, pass_time
 from checks import CheckFailed, Report
 from hostile_crowd import crowd, crowds_again, descriptors, given_back
 from lab import Lab
 from peer_tls import TlsError
 from process import wait_until
-
-MINUTE = 60_000
-
-
-def seconds_of_host(b):
-    """The host's clock, as its log tells it."""
-    b.lab.health()
-    date = b.lab.host.log().splitlines()[-1].split()[0]
-    return datetime.datetime.strptime(date, "%Y-%m-%dT%H:%M:%SZ").timestamp()
-
-
-def pass_time(b, milliseconds):
-    """Moves the clock, until the host has seen it: it reads the file once a second."""
-    due = seconds_of_host(b) + milliseconds // 1000
-    b.lab.move_clock(milliseconds)
-    wait_until(lambda: seconds_of_host(b) >= due, 10, "the host to see the moved clock", every=0.05)
 
 
 def closed_after(b, channel, milliseconds, what):
@@ -187,11 +171,13 @@ def of_cat_tp():
 
 
 def of_all(size, short):
-    twice = [("twice more", lambda b: crowds_again(b, size), "bip.never_identified")]
+    twice = [("twice more", lambda b: crowds_again(b, size), "bip.never_identified",
+              "no identification in time")]
     patience = [("idle channel", idle, "bip.timeouts"), ("user who types slowly", typing)]
     return [*([] if short else patience),
             ("claimed card", only_claims, "bip.never_proven", "no packet proved it"),
-            (f"{size} at once", lambda b: crowd(b, size), "bip.never_identified"),
+            (f"{size} at once", lambda b: crowd(b, size), "bip.never_identified",
+             "no identification in time"),
             *([] if short else twice),
             ("too many failures", limited, "bip.limited", "too many failures")]
 

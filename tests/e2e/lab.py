@@ -58,6 +58,7 @@ class Lab:
         self.host_config = self.path("etc", "host.ini")
         self.ports_file = self.path("data", "ports.json")
         self.card_keys, self.psks, self.ports = {}, {}, {}
+        self.imported = set()
         self.host = self.db = None
         self._serial = secrets.randbelow(10 ** 9)
 
@@ -258,7 +259,9 @@ class Lab:
         path = self.path("etc", f"import-{secrets.token_hex(3)}.csv")
         write_atomically(path, "\n".join([",".join(columns)] + [
             ",".join(row.get(column, "") for column in columns) for row in rows]) + "\n")
-        return self.ops("import", path)
+        done = self.ops("import", path)
+        self.imported.update(row["iccid"] for row in rows)
+        return done
 
     def new_cards(self, count, family="aes"):
         """Imported cards with keys, as peers for exact control."""
