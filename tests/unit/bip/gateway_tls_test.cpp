@@ -340,6 +340,34 @@ BOOST_AUTO_TEST_CASE(ends) {
   BOOST_TEST(rig.counted("bip.never_identified") == 1);
 }
 
+// After too many security errors the channel stands for close_wait, so that the card can fetch the
+// answers that its terminal holds: TLS says nothing before, and close_notify then.
+BOOST_AUTO_TEST_CASE(no_goodbye_before_close_wait) {
+  Rig rig([](Settings& settings) { settings.identify_timeout = settings.close_wait - 1; });
+  Loopback silent(rig.gateway->tcp_port());  // its time is up just before
+  wait_for([&] { return rig.counted("bip.sessions") == 1; });
+  Channel channel(rig);
+  BOOST_REQUIRE(channel.handshake());
+  for (int i = 0; i < rig.settings.max_security_errors; ++i) {
+    base::Bytes broken = rig.card.packet(rig.card.message(Ins::status));
+    broken.back() ^= 1;
+    channel.send(broken);
+    const auto answer = channel.answer(rig.card);
+    BOOST_REQUIRE(answer);
+    BOOST_TEST((answer->status == PacketStatus::cc_failed));
+  }
+  rig.vault.clock.advance(rig.settings.close_wait - 1);
+  BOOST_REQUIRE(silent.closed_by_peer());  // so whatever is due by now has been done
+  BOOST_TEST(!channel.link.readable(0));
+  BOOST_TEST(!channel.client.closed());
+  rig.vault.clock.advance(1);
+  channel.client.feed(channel.link.receive_some());
+  BOOST_TEST(channel.client.read().empty());
+  BOOST_TEST(channel.client.closed());
+  BOOST_TEST(channel.client.failure() == "");
+  BOOST_TEST(channel.link.closed_by_peer());
+}
+
 // A record that is not finished is a packet that is not finished. The idle time-out is far off.
 BOOST_AUTO_TEST_CASE(a_record_without_end) {
   Rig rig([](Settings& settings) { settings.idle_timeout = 24 * base::kHourMs; });

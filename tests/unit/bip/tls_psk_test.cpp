@@ -6,7 +6,9 @@
 #include <openssl/ssl.h>
 
 #include <boost/test/unit_test.hpp>
+#include <algorithm>
 #include <array>
+#include <memory>
 #include <set>
 
 #include "base/crypto.h"
@@ -133,13 +135,16 @@ const std::vector<std::string> kEverySuite{"PSK-AES128-GCM-SHA256",
                                            "PSK-AES256-CBC-SHA",
                                            "PSK-NULL-SHA256",
                                            "PSK-NULL-SHA"};
+const std::vector<std::string> kEverySuite13{"TLS_AES_128_GCM_SHA256", "TLS_AES_128_CCM_SHA256",
+                                             "TLS_AES_128_CCM_8_SHA256",
+                                             "TLS_CHACHA20_POLY1305_SHA256"};
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(tls_psk)
 
-// Every suite that can be configured works, with the octets in pieces of any size, and asks for
-// the key of the identity once.
+// Every suite of TLS 1.2 that can be configured works, with the octets in pieces of any size, and
+// asks for the key of the identity once.
 BOOST_AUTO_TEST_CASE(every_suite_and_any_pieces) {
   for (const std::string& suite : kEverySuite) {
     for (std::size_t piece : {std::size_t{1}, std::size_t{7}, SIZE_MAX}) {
@@ -163,8 +168,7 @@ BOOST_AUTO_TEST_CASE(every_suite_and_any_pieces) {
 
 // The same for TLS 1.3 where it is switched on.
 BOOST_AUTO_TEST_CASE(tls13) {
-  for (const char* suite :
-       {"TLS_AES_128_GCM_SHA256", "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"}) {
+  for (const std::string& suite : kEverySuite13) {
     for (std::size_t piece : {std::size_t{1}, SIZE_MAX}) {
       BOOST_TEST_CONTEXT(suite) {
         TlsClient::Options options = client_options(true);
@@ -176,7 +180,8 @@ BOOST_AUTO_TEST_CASE(tls13) {
         pair.run();
         BOOST_REQUIRE(pair.open());
         BOOST_TEST(pair.asked == 1);
-        BOOST_TEST(pair.server.suite() == std::string("TLSv1.3 ") + suite);
+        BOOST_TEST(pair.server.suite() == "TLSv1.3 " + suite);
+        BOOST_TEST(pair.server.ciphered());
         exchange_data(pair);
       }
     }
@@ -302,6 +307,62 @@ BOOST_AUTO_TEST_CASE(nothing_is_resumed) {
   }
 }
 
+// Who offers the id of a session, of which this end keeps none, shakes hands in full, with the key.
+BOOST_AUTO_TEST_CASE(a_foreign_session_id) {
+  Pair first;
+  first.run();
+  BOOST_REQUIRE(first.open());
+  const auto id = base::random_array<32>();
+  const std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)> session(
+      SSL_SESSION_dup(SSL_get0_session(first.client.ssl())), &SSL_SESSION_free);
+  BOOST_REQUIRE(SSL_SESSION_set1_id(session.get(), id.data(), id.size()) == 1);
+  for (const bool right : {true, false}) {
+    Pair second;
+    if (!right) second.key = base::Bytes(16, 0x77);
+    BOOST_REQUIRE(SSL_set_session(second.client.ssl(), session.get()) == 1);
+    second.client.handshake();
+    const base::Bytes hello = second.client.output();
+    BOOST_REQUIRE(std::search(hello.begin(), hello.end(), id.begin(), id.end()) != hello.end());
+    second.to_server(hello);
+    second.client.feed(second.take_output());
+    second.run();
+    BOOST_TEST(second.open() == right);
+    BOOST_TEST(second.asked == 1);
+    if (right) BOOST_TEST(SSL_session_reused(second.client.ssl()) == 0);
+    if (right) exchange_data(second);
+  }
+}
+
+// What a client of TLS 1.3 sends before the handshake is over could be anybody's repetition: it is
+// refused, nothing of it is read, and the channel opens all the same.
+BOOST_AUTO_TEST_CASE(early_data) {
+  Pair pair(client_options(true), with_tls13());
+  SSL* const ssl = pair.client.ssl();
+  SSL_set_psk_use_session_callback(ssl, [](SSL* of, const EVP_MD*, const unsigned char** id,
+                                           std::size_t* size, SSL_SESSION** out) {
+    static constexpr unsigned char kAes128Gcm[] = {0x13, 0x01};
+    SSL_SESSION* const session = SSL_SESSION_new();
+    SSL_SESSION_set1_master_key(session, kKey.data(), kKey.size());
+    SSL_SESSION_set_cipher(session, SSL_CIPHER_find(of, kAes128Gcm));
+    SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION);
+    SSL_SESSION_set_max_early_data(session, 1000);
+    *id = reinterpret_cast<const unsigned char*>(kIdentity.data());
+    *size = kIdentity.size();
+    *out = session;
+    return 1;
+  });
+  const base::Bytes early(100, 0x0E);
+  std::size_t written = 0;
+  BOOST_REQUIRE(SSL_write_early_data(ssl, early.data(), early.size(), &written) == 1);
+  BOOST_TEST(written == early.size());
+  pair.run();
+  BOOST_REQUIRE(pair.open());
+  BOOST_TEST(SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_REJECTED);
+  BOOST_TEST(pair.server_reads().empty());
+  BOOST_TEST(pair.asked == 1);
+  exchange_data(pair);
+}
+
 // A second handshake inside the channel is refused, and the channel goes on.
 BOOST_AUTO_TEST_CASE(no_renegotiation) {
   Pair pair;
@@ -322,7 +383,7 @@ BOOST_AUTO_TEST_CASE(no_renegotiation) {
 // record is smaller than it has to be.
 BOOST_AUTO_TEST_CASE(one_record_within_its_limit) {
   std::vector<std::string> suites = kEverySuite;
-  suites.insert(suites.end(), {"TLS_AES_128_GCM_SHA256", "TLS_AES_128_CCM_8_SHA256"});
+  suites.insert(suites.end(), kEverySuite13.begin(), kEverySuite13.end());
   for (const std::string& suite : suites) {
     const bool tls13 = suite.starts_with("TLS_");
     bip::Settings settings = with_suites({suite}, tls13);
