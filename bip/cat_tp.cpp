@@ -111,7 +111,8 @@ void CatTp::feed_opening(const CatTpPdu& pdu, base::Now now, CatTpOutput& out) {
   told_edge_ = static_cast<std::uint16_t>(received_ + settings_->window);
   phase_ = Phase::open;
   heard_at_ = now.mono_ms;
-  if (pdu.max_pdu < kLeastPdu || pdu.max_sdu < settings_->least_sdu) {
+  const bool waits_in_vain = largest_waiting() > pdu.max_sdu;
+  if (pdu.max_pdu < kLeastPdu || pdu.max_sdu < settings_->least_sdu || waits_in_vain) {
     reset(CatTpReset::illegal_parameters, out);
     return finish(End::violated, CatTpReset::illegal_parameters);
   }

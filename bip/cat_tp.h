@@ -24,7 +24,7 @@ class CatTp {
     by_us,
     by_peer,    // RST; reason() says which
     no_answer,  // repetitions exhausted
-    violated,   // the peer's maxima make no link
+    violated,   // the peer's maxima make no link, or not for what waits to be sent
     too_large,  // the peer sent a larger SDU than it may
   };
   static constexpr std::int64_t kNever = INT64_MAX;
@@ -52,7 +52,9 @@ class CatTp {
   // A PDU of version 0 from the peer, for our port.
   void feed(const CatTpPdu& pdu, base::Now now, CatTpOutput& out);
 
-  // False: closed, or larger than the peer takes. Waits inside until the window has room.
+  // False: closed, or larger than the peer takes. Waits inside until the window has room; before
+  // the link is open, until it is known what the peer takes: too large then ends it
+  // (End::violated).
   bool send(base::View sdu, base::Now now, CatTpOutput& out);
   // Octets that the peer has not acknowledged yet.
   std::size_t backlog() const;
@@ -140,6 +142,7 @@ class CatTp {
   std::int64_t due(const Sent& sent) const;
   bool window_closed() const;
   std::size_t most_sent() const;
+  std::size_t largest_waiting() const;
 
   const CatTpSettings* settings_;
   std::unique_ptr<Traffic> traffic_;

@@ -73,6 +73,13 @@ std::size_t CatTp::backlog() const {
   return octets - traffic_->begun;
 }
 
+std::size_t CatTp::largest_waiting() const {
+  std::size_t largest = 0;
+  if (!traffic_) return largest;
+  for (const base::Bytes& sdu : traffic_->waiting) largest = std::max(largest, sdu.size());
+  return largest;
+}
+
 // Sends what waits, as far as the peer's window goes.
 void CatTp::transmit(base::Now now, CatTpOutput& out) {
   if (phase_ != Phase::open) return;

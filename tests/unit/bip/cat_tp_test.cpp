@@ -120,6 +120,28 @@ BOOST_AUTO_TEST_CASE(sdus_of_every_size_and_many_pdus) {
   }
 }
 
+// What is given to a link before it is open waits for the peer's maxima. If it does not fit in
+// them the link ends, and nothing of it leaves.
+BOOST_AUTO_TEST_CASE(what_waits_for_the_opening_must_fit) {
+  for (const std::size_t size : {std::size_t{300}, std::size_t{301}}) {
+    CatTpSettings narrow;
+    narrow.max_sdu = 300;
+    World world(1, {}, {}, narrow);
+    world.open(kIccid);
+    world.send(image(128, 1));
+    world.send(image(size, 2));
+    world.run([] { return false; }, 60'000);
+    const bool fits = size == 300;
+    BOOST_TEST(world.card_open() == fits);
+    BOOST_TEST(world.at_server.size() == (fits ? 2u : 0u));
+    BOOST_TEST((world.card.end() == (fits ? End::none : End::violated)));
+    if (!fits) BOOST_TEST((world.card.reason() == CatTpReset::illegal_parameters));
+    if (!fits) BOOST_TEST(world.datagrams == 3u, "SYN, SYN/ACK and RST");
+    BOOST_TEST(world.opened == int{fits});
+    BOOST_TEST(world.links.half_open() == 0u, "the server was told");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_peer_with_the_smallest_maxima) {
   CatTpSettings least;
   least.max_pdu = cat_tp::kLeastPdu;
