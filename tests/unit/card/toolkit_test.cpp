@@ -51,12 +51,17 @@ BOOST_AUTO_TEST_CASE(commands_as_in_the_conformance_tests) {
   check(commands::start_timer(1, 5 * 60), "D011 8103012700 82028182 A40101 A503005000");
   check(commands::stop_timer(1), "D00C 8103012701 82028182 A40101");
   check(commands::set_up_event_list({0x09}), "D00C 8103010500 82028182 990109");
+  check(commands::set_up_event_list({}), "D00B 8103010500 82028182 9900");
   Command left = commands::stop_timer(1);
   left.qualifier = timer::kGet;
   check(left, "D00C 8103012702 82028182 A40101");
   check(commands::local_information(0x00), "D009 8103012600 82028182");
   check(commands::local_information(info::kImei), "D009 8103012601 82028182");
   check(commands::local_information(info::kDateTime), "D009 8103012603 82028182");
+  // What the applet has no use for: language, access technology, IMEI with software version.
+  check(commands::local_information(0x04), "D009 8103012604 82028182");
+  check(commands::local_information(0x06), "D009 8103012606 82028182");
+  check(commands::local_information(0x08), "D009 8103012608 82028182");
   check(commands::close_channel(1), "D009 8103014100 82028121");
   check(commands::channel_status(), "D009 8103014400 82028182");
   check(commands::receive_data(1, 0xC8), "D00C 8103014200 82028121 B701C8");
@@ -135,7 +140,8 @@ BOOST_AUTO_TEST_CASE(responses_as_in_the_conformance_tests) {
         "8103012400 82028281 830111", "8103012400 82028281 830110",
         "8103012700 82028281 830100 A40101", "8103012702 82028281 830100 A40101 A503003042",
         "8103012702 82028281 830124 A40101", "8103012600 82028281 830100 930700F11000010001",
-        "8103012603 82028281 830100 A607205070418071FF", "8103010300 82028281 830100 84020114"}) {
+        "8103012603 82028281 830100 A607205070418071FF", "8103012604 82028281 830100 AD02656E",
+        "8103012606 82028281 830100 3F0103", "8103010300 82028281 830100 84020114"}) {
     const auto response = decode_response(hex(text));
     BOOST_REQUIRE(response);
     BOOST_TEST(base::to_hex(encode(*response)) == base::to_hex(hex(text)));
@@ -166,6 +172,9 @@ BOOST_AUTO_TEST_CASE(received_data_as_in_the_conformance_tests) {
 
 BOOST_AUTO_TEST_CASE(envelopes_as_in_the_conformance_tests) {
   check(menu_selection(2), "D307 82020181 900102");
+  Envelope help = menu_selection(2);
+  help.objects.add(tag::kHelp | tag::kCr, {});
+  check(help, "D309 82020181 900102 9500");
   check(data_available(1, 0x1000), "D60E 990109 82028281 B8028100 B701FF");
   check(link_dropped(1), "D60B 99010A 82028281 B8020105");
   check(timer_expired(1, 10), "D70C 82028281 A40101 A503000001");
@@ -189,6 +198,9 @@ BOOST_AUTO_TEST_CASE(a_list_is_read_as_it_was_made) {
   BOOST_TEST(read_items(none).empty());
   none.objects.add(tag::kItem | tag::kCr, {});
   BOOST_TEST(read_items(none).empty(), "an item without identifier is none");
+  const Command removes_the_menu = read_back("D00B 8103012500 82028182 8F00");
+  BOOST_TEST(removes_the_menu.objects.has(tag::kItem));
+  BOOST_TEST(read_items(removes_the_menu).empty());
 }
 
 // More than FETCH can bring is still read; an item whose length runs past the end is not.

@@ -182,13 +182,37 @@ BOOST_AUTO_TEST_CASE(a_push_that_cannot_be_done_says_why) {
     deliver(secured(Link::kTar, base::from_hex(script).value(), counter));
     return response();
   };
-  BOOST_TEST(refused("80EC02010 0", 6) == "016A86");        // another P1
-  BOOST_TEST(refused("80EC010903 3C0102", 7) == "016A86");  // another request
+  BOOST_TEST(refused("80EC02010 0", 6) == "016A86");  // another P1
+  // Other requests: a TCP connection of its own, an identification packet.
+  BOOST_TEST(refused("80EC010319 350103 3C03020050 3E05210A000001 4708696E7465726E6574", 7) ==
+             "016A86");
   BOOST_TEST(refused("80EC010103 3C0102", 8) == "016A80");  // no transport level
   BOOST_TEST(refused("80EC010105 350103", 9) == "016700");  // shorter than it says
   BOOST_TEST(refused("80EC010100 80EE010100", 10) == "026D00");
   BOOST_TEST(vault.connections == 0u);
   BOOST_TEST(applet->idle());
+}
+
+// The scripts by which another card's tests are driven. Not spoken, here and in secured packets:
+// requests 03 and 04, expanded scripts (AA, AE), and CRC in place of CC.
+BOOST_AUTO_TEST_CASE(scripts_of_others) {
+  const auto seen = [](const char* script) {
+    return read_push_script(base::from_hex(script).value());
+  };
+  const PushScript link = seen("80EC010205 3C03001F90");
+  BOOST_REQUIRE(link.push.has_value());
+  BOOST_TEST(link.push->cat_tp.value() == 0x1F90);
+  const PushScript named = seen("80EC01020D 3C03001F90 39020200 3602ABCD");
+  BOOST_REQUIRE(named.push.has_value());
+  BOOST_TEST(named.push->cat_tp.value() == 0x1F90);
+  const PushScript bare = seen("80EC0101");  // everything is the card's own
+  BOOST_REQUIRE(bare.push.has_value());
+  BOOST_TEST(bare.push->channel.encode().empty());
+  for (const char* not_spoken : {"80EC010319 350103 3C03020050 3E05210A000001 4708696E7465726E6574",
+                                 "80EC010404 36020102"}) {
+    BOOST_TEST(!seen(not_spoken).push.has_value());
+    BOOST_TEST(seen(not_spoken).status == 0x6A86);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(noise_in_a_script_is_survived) {
