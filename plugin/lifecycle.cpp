@@ -28,6 +28,7 @@ constexpr const char* kNoPath = "no path of a configuration was given";
 
 bv_status Lifecycle::wrong_state(const char* call, std::string& why) const {
   why = std::string(call) + ": not in state " + name_of(state_);
+  HostLog(host_).warning("plugin.wrong_state", why);
   return BV_E_STATE;
 }
 
@@ -84,7 +85,8 @@ bv_status Lifecycle::reload(const char* config_path, std::string& why) {
 }
 
 bv_status Lifecycle::drain(std::uint32_t) {
-  if (state_ != State::running) return BV_E_STATE;
+  std::string why;  // there is nobody to be told
+  if (state_ != State::running) return wrong_state("drain", why);
   application_->drain();
   set_state(State::draining);
   return BV_OK;
@@ -93,7 +95,8 @@ bv_status Lifecycle::drain(std::uint32_t) {
 bv_status Lifecycle::stop(std::uint32_t deadline_ms) {
   const bool allowed = state_ == State::running || state_ == State::draining ||
                        state_ == State::stopping || state_ == State::failed;
-  if (!allowed) return BV_E_STATE;
+  std::string why;
+  if (!allowed) return wrong_state("stop", why);
   const bool failed = state_ == State::failed;
   if (!failed) set_state(State::stopping);
   if (application_ != nullptr && !application_->stop(deadline_ms)) return BV_E_TIMEOUT;
