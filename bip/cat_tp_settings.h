@@ -20,7 +20,9 @@ struct CatTpSettings {
   int retries = 10;              // repetitions of a PDU before the link is given up
   std::int64_t ack_delay = 100;  // how long an acknowledgement may wait for data to ride on
   std::int64_t keep_alive = 0;   // silence before a NUL asks whether the peer lives; 0: never
-  std::int64_t challenge_interval = 100;  // between two answers to PDUs that are not acceptable
+  // Between two answers to PDUs that are not acceptable. Not a key: it bounds what a forger can
+  // have sent, and no card waits for it, since who is not answered repeats his PDU.
+  std::int64_t challenge_interval = 100;
 
   // Links that are not open yet (cat_tp_links.h).
   std::uint32_t half_open = 4096;

@@ -49,6 +49,7 @@ base::Status Gateway::Impl::start() {
   }
   started_ = true;
   timer_ = std::make_unique<boost::asio::steady_timer>(loop_.context());
+  link_timer_ = std::make_unique<boost::asio::steady_timer>(loop_.context());
   loop_.post([this] {
     if (listener_) listener_->start();
     if (tls_listener_) tls_listener_->start();
@@ -161,12 +162,14 @@ bool Gateway::Impl::stop(std::int64_t deadline_ms) {
   loop_.run_and_wait([this] {
     boost::system::error_code ignored;
     timer_->cancel(ignored);
+    link_timer_->cancel(ignored);
     if (udp_) udp_->close();
   });
   // Handlers of closed sockets are queued by now: they end before the loop does.
   loop_.run_and_wait([] {});
   loop_.stop();
   timer_.reset();
+  link_timer_.reset();
   listener_.reset();
   tls_listener_.reset();
   udp_.reset();

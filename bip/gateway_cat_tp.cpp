@@ -4,6 +4,8 @@
 #include "bip/gateway_impl.h"
 #include "bip/socket_address.h"
 
+#include <chrono>
+
 namespace bip {
 
 namespace {
@@ -48,6 +50,7 @@ base::Status Gateway::Impl::open_cat_tp() {
   udp_.reset();
   links_.reset();
   told_counts_ = {};
+  link_timer_due_ = CatTp::kNever;
   if (settings_->cat_tp.empty()) return {};
   link_settings_ = settings_->cat_tp_link;
   link_settings_.max_sdu = static_cast<std::uint16_t>(settings_->max_packet);
@@ -70,9 +73,11 @@ base::Status Gateway::Impl::open_cat_tp() {
   return {};
 }
 
-// After anything that may have happened to links: their events, then what they have to send.
+// After anything that may have happened to links, time included: their events, then what they have
+// to send.
 void Gateway::Impl::follow_links(base::Now now) {
   if (!links_ || following_) return;
+  if (links_->deadline() <= now.mono_ms) links_->on_deadline(now);
   following_ = true;
   while (const auto event = links_->next_event()) {
     try {
@@ -187,10 +192,8 @@ void Gateway::Impl::close_link(Client& client, base::Now now) {
   links_->release(link, now);
 }
 
-void Gateway::Impl::link_deadlines(base::Now now) {
+void Gateway::Impl::tell_link_counts(base::Now now) {
   if (!links_) return;
-  if (links_->deadline() <= now.mono_ms) links_->on_deadline(now);
-  follow_links(now);
   const CatTpLinks::Counts counts = links_->counts();
   // Without an address: whoever sends datagrams chooses what stands there.
   const auto tell = [&](Fault fault, std::uint64_t fresh, std::uint64_t told,
@@ -210,13 +213,29 @@ void Gateway::Impl::link_deadlines(base::Now now) {
 }
 
 void Gateway::Impl::send_datagrams() {
-  if (!links_ || following_ || links_->outputs() == 0) return;
+  if (!links_ || following_) return;
+  set_link_timer();
+  if (links_->outputs() == 0) return;
   outgoing_.clear();
   for (std::size_t i = 0; i < links_->outputs(); ++i) {
     outgoing_.push_back({links_->output(i), links_->output_to(i)});
   }
   udp_->send(outgoing_);
   links_->clear_output();
+}
+
+// Links count in tens of milliseconds, which the tick is too coarse for. One timer for the first
+// deadline of all of them, which is set anew only for an earlier one.
+void Gateway::Impl::set_link_timer() {
+  const std::int64_t due = links_->deadline();
+  if (due >= link_timer_due_ || stopping_) return;
+  link_timer_due_ = due;
+  link_timer_->expires_after(std::chrono::milliseconds(due - parts_.clock.now().mono_ms));
+  link_timer_->async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    link_timer_due_ = CatTp::kNever;
+    follow_links(parts_.clock.now());
+  });
 }
 
 }  // namespace bip

@@ -142,8 +142,9 @@ class Gateway::Impl {
   void flush_link(Client& client, base::Now now);
   void describe_link(Client& client);
   void close_link(Client& client, base::Now now);
-  void link_deadlines(base::Now now);
+  void tell_link_counts(base::Now now);
   void send_datagrams();
+  void set_link_timer();
 
   // Carried by the platform (gateway_carried.cpp).
   void listen_to_platform();
@@ -209,8 +210,10 @@ class Gateway::Impl {
   std::unique_ptr<UdpListener> udp_;        // same
   std::vector<UdpListener::Outgoing> outgoing_;
   CatTpLinks::Counts told_counts_;
-  bool following_ = false;  // datagrams are sent together, afterwards
+  std::int64_t link_timer_due_ = CatTp::kNever;  // when link_timer_ expires
+  bool following_ = false;                       // datagrams are sent together, afterwards
   std::unique_ptr<boost::asio::steady_timer> timer_;
+  std::unique_ptr<boost::asio::steady_timer> link_timer_;
   FaultLog faults_;
   Limiter limiter_;
   std::shared_ptr<const Settings> settings_;  // sessions keep those that they began with

@@ -15,7 +15,7 @@ namespace {
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr auto kTick = std::chrono::milliseconds(200);  // how late a deadline may be noticed
+constexpr auto kTick = std::chrono::milliseconds(200);  // how late a session's deadline is noticed
 
 std::optional<Fault> fault_of(Session::End end) {
   switch (end) {
@@ -232,8 +232,10 @@ void Gateway::Impl::tick() {
   timer_->async_wait([this](const error_code& error) {
     if (error) return;
     tick();
-    check_deadlines(parts_.clock.now());
-    link_deadlines(parts_.clock.now());
+    const base::Now now = parts_.clock.now();
+    check_deadlines(now);
+    follow_links(now);
+    tell_link_counts(now);
   });
 }
 

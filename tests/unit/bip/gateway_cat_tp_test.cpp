@@ -24,7 +24,10 @@ using vault::CardResult;
 constexpr const char* kIccid = "89443510021000012364";
 
 struct Rig {
-  explicit Rig(const std::function<void(Settings&)>& change = [](Settings&) {}) {
+  // `clock`: the gateway's, in place of one that stands still.
+  explicit Rig(
+      const std::function<void(Settings&)>& change = [](Settings&) {},
+      const base::Clock* clock = nullptr) {
     keys.add(card);
     vault.import({card.iccid});
     settings.tcp.clear();
@@ -33,7 +36,8 @@ struct Rig {
     change(settings);
     gateway =
         std::make_unique<Gateway>(settings, Gateway::Parts{crypto, *vault.cards, *vault.stores,
-                                                           vault.clock, vault.log, vault.counters});
+                                                           clock != nullptr ? *clock : vault.clock,
+                                                           vault.log, vault.counters});
     const base::Status started = gateway->start();
     BOOST_REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error()));
   }
@@ -75,6 +79,9 @@ class Caller {
   }
   bool closed() {
     return wait([&] { return machine_.phase() == CatTp::Phase::closed; });
+  }
+  bool acknowledged() {
+    return wait([&] { return machine_.backlog() == 0; });
   }
   void close() {
     machine_.close(CatTpReset::normal, now(), out_);
@@ -164,6 +171,25 @@ BOOST_AUTO_TEST_CASE(a_store_by_the_identification_of_the_syn) {
   link.close();
   BOOST_TEST(until([&] { return rig.gateway->health().sessions == 0; }));
   BOOST_TEST(until([&] { return rig.gateway->health().cat_tp_links == 0; }));
+}
+
+// Deadlines of links are kept to the millisecond. Each block is acknowledged by itself; the gateway
+// looks after sessions five times a second, which would take four seconds here.
+BOOST_AUTO_TEST_CASE(acknowledgements_wait_no_longer_than_they_should) {
+  const base::SystemClock clock;
+  Rig rig([](Settings& s) { s.cat_tp_link.ack_delay = 10; }, &clock);
+  Caller link(rig, claim(rig.card));
+  const base::Bytes image = image_of(2'000);
+  BOOST_REQUIRE(
+      (result_of(ask(link, rig.card, rig.card.store_begin(image, 5))) == CardResult::done));
+  const std::int64_t begun = clock.now().mono_ms;
+  for (std::uint32_t at = 0; at < image.size(); at += 100) {
+    BOOST_REQUIRE(link.send(rig.card.packet(rig.card.store_data(image, 5, at, 100), 0x1A)));
+    BOOST_REQUIRE(link.acknowledged());
+  }
+  const std::int64_t took = clock.now().mono_ms - begun;
+  BOOST_TEST(took >= 20 * 9);
+  BOOST_TEST(took < 2'000);
 }
 
 BOOST_AUTO_TEST_CASE(an_identification_packet_as_the_first_sdu) {
