@@ -13,7 +13,9 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/guarded.h"
+#include "base/seldom.h"
 #include "base/text.h"
 #include "bipvault/ext/ota_crypto.h"
 
@@ -95,6 +97,7 @@ class Carrier::Impl {
   base::EventLoop loop_;  // before everything that hangs on its context
   tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_;
+  base::Seldom paused_;
   std::unordered_map<std::uint64_t, LinkPtr> links_;
   base::Guarded<Outputs> outputs_;
   std::array<std::uint8_t, 4096> piece_{};
@@ -165,7 +168,11 @@ void Carrier::Impl::accept() {
       return accept();
     }
     if (failed == boost::asio::error::connection_aborted) return accept();
-    log_.warning("carrier.accept_paused", "accepting pauses: " + failed.message());
+    if (const auto left_out = paused_.happened(base::SystemClock().now())) {
+      const std::string more =
+          *left_out > 0 ? base::cat(" (", *left_out, " more since the last line)") : "";
+      log_.warning("carrier.accept_paused", "accepting pauses: " + failed.message() + more);
+    }
     retry_.expires_after(kRetryAccept);
     retry_.async_wait([this](const error_code& cancelled) {
       if (!cancelled && acceptor_.is_open()) accept();
