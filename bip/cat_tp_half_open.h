@@ -49,6 +49,7 @@ class CatTpHalfOpen {
     std::uint32_t older = 0;  // places in the order of age, 0: none
     std::uint32_t newer = 0;
   };
+  // In all it is some 320 octets: nodes of both maps, and the vector's doubled room.
   static_assert(sizeof(Slot) <= 128);
 
   CatTpHalfOpen(std::uint32_t most, std::uint32_t most_per_address, const CatTpHash& hash);

@@ -86,6 +86,11 @@ struct Server {
   std::size_t octets_in = 0, octets_out = 0;
 };
 
+std::size_t memory_used() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
 std::uint8_t reset_reason(const base::Bytes& octets) {
   const auto pdu = decode_cat_tp(octets).value();
   BOOST_REQUIRE(pdu.is(cat_tp::kRst));
@@ -404,12 +409,22 @@ BOOST_AUTO_TEST_CASE(a_syn_from_a_new_address) {
   BOOST_TEST(server.links.open_links() == 1u);
 }
 
+// The slot, and what finds it by link and counts it by address; each of an address of its own.
+BOOST_AUTO_TEST_CASE(what_a_half_open_link_costs) {
+  const std::size_t before = memory_used();
+  Server server;
+  for (unsigned i = 0; i < server.settings.half_open; ++i) {
+    server.feed(server.syn(1), peer(0x0A000000u + i, 1));
+    server.links.clear_output();
+  }
+  BOOST_REQUIRE(server.links.half_open() == server.settings.half_open);
+  const std::size_t each = (memory_used() - before) / server.settings.half_open;
+  BOOST_TEST_MESSAGE("half-open links: " << each << " octets each");
+  BOOST_TEST(each <= 384u);
+}
+
 BOOST_AUTO_TEST_CASE(a_hundred_thousand_idle_links) {
-  const auto used = [] {
-    const struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-  };
-  const std::size_t before = used();
+  const std::size_t before = memory_used();
   Server server;
   server.opened.reserve(100'000);
   for (unsigned i = 0; i < 100'000; ++i) {
@@ -428,7 +443,7 @@ BOOST_AUTO_TEST_CASE(a_hundred_thousand_idle_links) {
   server.now.mono_ms += 1'000'000;
   server.links.on_deadline(server.now);
   BOOST_TEST(server.links.deadline() == CatTp::kNever);
-  const std::size_t each = (used() - before) / 100'000;
+  const std::size_t each = (memory_used() - before) / 100'000;
   BOOST_TEST_MESSAGE("100,000 idle links: " << each << " octets each");
   BOOST_TEST(each <= 512u);
 }
