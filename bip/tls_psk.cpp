@@ -6,7 +6,6 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
-#include <array>
 #include <new>
 
 #include "base/crypto.h"
@@ -356,6 +355,7 @@ std::string_view TlsPsk::reason_of(unsigned long error) const {
     default:
       break;
   }
+  if (opened_ && error == 0) return "the peer has begun another handshake";  // its rest is awaited
   if (opened_) return "a record does not verify";
   if (!answered_) return "no handshake that was understood";
   if (!card_of_identity(identity_)) return "its identity is no ICCID";

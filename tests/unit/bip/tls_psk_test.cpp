@@ -13,6 +13,7 @@
 
 #include "base/crypto.h"
 #include "tests/support/tls_client.h"
+#include "tests/support/tls_sealer.h"
 
 namespace {
 
@@ -377,6 +378,23 @@ BOOST_AUTO_TEST_CASE(no_renegotiation) {
   BOOST_TEST(!pair.client.handshake());
   BOOST_TEST(pair.client.failure() == "no renegotiation");
   BOOST_TEST(pair.asked == 1);
+}
+
+// One that is begun and not gone on with leaves OpenSSL waiting for the rest of it: nothing can be
+// written any more, and the end says why. The hello is the client's own: it holds the key.
+BOOST_AUTO_TEST_CASE(another_handshake_that_stops) {
+  Pair pair;
+  pair.run();
+  BOOST_REQUIRE(pair.open());
+  support::TlsSealer sealer(pair.client);
+  pair.to_server(sealer.record(SSL3_RT_APPLICATION_DATA, base::Bytes{1, 2}));
+  BOOST_TEST((pair.server_reads() == base::Bytes{1, 2}));
+  pair.to_server(sealer.record(SSL3_RT_HANDSHAKE, base::Bytes{1, 0, 1, 0, 3, 3}));
+  BOOST_TEST(pair.server_reads().empty());
+  BOOST_TEST((pair.server.phase() == Phase::open));
+  pair.server.write(base::Bytes{3});
+  BOOST_TEST((pair.server.end() == TlsPsk::End::record));
+  BOOST_TEST(pair.server.failure() == "the peer has begun another handshake");
 }
 
 // What record_room() allows is one record of at most tls_record octets, for each suite, and no
