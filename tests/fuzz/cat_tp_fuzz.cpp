@@ -1,12 +1,17 @@
 // Whatever datagrams come, in whatever order and at whatever times: what is sent can be read, is no
-// larger than the peer takes and, to strangers, no more than they sent; memory stays within the
-// windows; an end that waits for something has a deadline.
+// larger than the peer takes and, to strangers, no more than the datagram that it answers; what
+// waits for its taker stays within the window, and what waits for the peer is what it was given to
+// send; half-open links keep their limit; an end that waits for something has a deadline.
 //
 // Input: pieces, each a control octet (size 0..63 in its low bits; b7: the octets are PDUs' parts
-// as they are, otherwise lengths and checksum are put right; b8: time passes before) and octets.
+// as they are, otherwise lengths and checksum are put right; b8: time passes before, and what has
+// come is taken) and octets.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "bip/cat_tp_links.h"
 
@@ -17,11 +22,14 @@ void check(bool holds) {
 }
 
 constexpr std::size_t kMostPdu = 200;
+constexpr std::uint16_t kWindow = 4;
+constexpr std::size_t kMostHeld = kWindow * (kMostPdu - bip::cat_tp::kHeader);  // octets
+constexpr std::size_t kMuch = 1'000;  // octets that wait for the peer: no more is given
 
 bip::CatTpSettings settings() {
   bip::CatTpSettings settings;
   settings.max_pdu = settings.max_sdu = kMostPdu;
-  settings.window = 4;
+  settings.window = kWindow;
   settings.half_open = 3;
   settings.half_open_per_ip = 2;
   settings.keep_alive = 60'000;
@@ -51,31 +59,66 @@ struct World {
   bip::CatTpOutput out;
   base::Now now{1'000, 0};
   bip::SocketPeer from;
-  std::size_t in = 0, answered = 0;
+  // Largest maximum that a SYN of these ports (ours, the peer's) has told, and one to the card.
+  std::map<std::pair<int, int>, std::size_t> told;
+  std::size_t told_card = 0;
+  std::set<bip::CatTpLinks::Link*> readable;
 
-  void outputs() {
+  static void check_size(std::size_t size, std::size_t peer_takes) {
+    const std::size_t least = bip::cat_tp::kLeastPdu;  // RST, SYN/ACK: every peer takes them
+    check(size <= std::max(least, std::min(kMostPdu, peer_takes)));
+  }
+
+  std::size_t outputs() {
+    std::size_t octets = 0;
     for (std::size_t i = 0; i < links.outputs(); ++i) {
-      check(bip::decode_cat_tp(links.output(i)).has_value());
-      answered += links.output(i).size();
+      const auto pdu = bip::decode_cat_tp(links.output(i));
+      check(pdu.has_value());
+      check_size(links.output(i).size(), told[{pdu->source, pdu->destination}]);
+      octets += links.output(i).size();
     }
-    if (links.open_links() == 0) check(answered <= in);
     links.clear_output();
-    for (std::size_t i = 0; i < out.count(); ++i) check(bip::decode_cat_tp(out[i]).has_value());
+    for (std::size_t i = 0; i < out.count(); ++i) {
+      check(bip::decode_cat_tp(out[i]).has_value());
+      check_size(out[i].size(), told_card);
+    }
     out.clear();
+    return octets;
   }
 
   void events() {
     while (auto event = links.next_event()) {
-      if (event->what == bip::CatTpLinks::Event::What::closed) {
-        links.release(*event->link, now);
-        continue;
-      }
-      while (auto sdu = links.take(*event->link, now)) {
-        check(!sdu->empty() && sdu->size() <= numbers.max_sdu);
-        links.send(*event->link, *sdu, now);
-      }
+      using What = bip::CatTpLinks::Event::What;
+      if (event->what == What::readable) readable.insert(event->link);
+      if (event->what != What::closed) continue;
+      take_all(*event->link);
+      readable.erase(event->link);
+      links.release(*event->link, now);
     }
-    while (auto sdu = card.take(now, out)) check(sdu->size() <= numbers.max_sdu);
+  }
+
+  // What has come, and no more of it than the window allows, goes back.
+  void take_all(bip::CatTpLinks::Link& link) {
+    std::size_t sdus = 0, octets = 0;
+    while (auto sdu = links.take(link, now)) {
+      check(!sdu->empty() && sdu->size() <= numbers.max_sdu);
+      ++sdus;
+      octets += sdu->size();
+      if (link.machine().backlog() >= kMuch) continue;
+      if (!links.send(link, *sdu, now)) continue;
+      check(sdu->size() <= link.machine().peer_max_sdu());
+    }
+    check(sdus <= kWindow && octets <= kMostHeld);
+    check(link.machine().backlog() <= kMuch + numbers.max_sdu);
+  }
+
+  void card_takes() {
+    std::size_t octets = 0;
+    while (auto sdu = card.take(now, out)) {
+      check(sdu->size() <= numbers.max_sdu);
+      octets += sdu->size();
+    }
+    check(octets <= kMostHeld && card.backlog() <= kMuch + numbers.max_sdu);
   }
 
   void time_passes() {
@@ -86,17 +129,33 @@ struct World {
     check(card.phase() == bip::CatTp::Phase::closed || card.deadline() > now.mono_ms);
     // Everything that is under way is waited for.
     if (card.backlog() > 0) check(card.deadline() != bip::CatTp::kNever);
+    for (bip::CatTpLinks::Link* link : std::exchange(readable, {})) take_all(*link);
+    card_takes();
+    events();
+    outputs();
   }
 
   void piece(bool as_it_is, base::View octets) {
     base::Bytes datagram(octets.begin(), octets.end());
     if (!as_it_is) put_right(datagram);
-    in += datagram.size();
-    links.feed(datagram, from, now);
-    if (const auto pdu = bip::decode_cat_tp(datagram); pdu && pdu->version() == 0) {
-      card.feed(*pdu, now, out);
-      if (card.backlog() < 1'000) card.send(base::Bytes(150, 0x55), now, out);
+    const auto pdu = bip::decode_cat_tp(datagram);
+    if (pdu && pdu->is(bip::cat_tp::kSyn)) {
+      std::size_t& largest = told[{pdu->destination, pdu->source}];
+      largest = std::max<std::size_t>(largest, pdu->max_pdu);
+      told_card = std::max<std::size_t>(told_card, pdu->max_pdu);
     }
+    const bool strangers = links.open_links() == 0;
+    links.feed(datagram, from, now);
+    check(links.half_open() <= numbers.half_open_per_ip);
+    const bool still = links.open_links() == 0;
+    events();
+    const std::size_t answered = outputs();
+    if (strangers && still) check(answered <= datagram.size());
+    if (pdu && pdu->version() == 0) {
+      card.feed(*pdu, now, out);
+      if (card.backlog() < kMuch) card.send(base::Bytes(150, 0x55), now, out);
+    }
+    outputs();
   }
 };
 
@@ -111,8 +170,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (control & 0x80) world.time_passes();
     const std::size_t octets = std::min<std::size_t>(control & 0x3F, reader.left());
     world.piece((control & 0x40) != 0, reader.take(octets));
-    world.events();
-    world.outputs();
   }
+  world.time_passes();
   return 0;
 }
