@@ -1,8 +1,6 @@
 // No octets make the reader of an import file, CSV or a vendor's, fail or loop. A card that it
 // gives has an ICCID; a bad line has a reason, and no reason repeats a long number of the file: it
 // may be a card's secret.
-#include <algorithm>
-#include <cctype>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -10,26 +8,16 @@
 
 #include "base/files.h"
 #include "cli/import_file.h"
+#include "tests/fuzz/long_numbers.h"
 
 namespace {
-
-constexpr std::size_t kLongestNumber = 20;  // an ICCID may be named
-
-std::size_t longest_number(const std::string& text) {
-  std::size_t longest = 0;
-  std::size_t run = 0;
-  for (const char c : text) {
-    run = std::isxdigit(static_cast<unsigned char>(c)) != 0 ? run + 1 : 0;
-    longest = std::max(longest, run);
-  }
-  return longest;
-}
 
 void read(std::string_view text, cli::ImportFormat format, const char* country_code) {
   base::Lines lines(text);
   auto opened = cli::open_import(lines, format);
   if (!opened) {
-    if (opened.error().empty()) std::abort();
+    const std::string& why = opened.error();
+    if (why.empty() || fuzz::longest_number(why) > fuzz::kLongestNumber) std::abort();
     return;
   }
   cli::ImportReader& reader = **opened;
@@ -40,7 +28,8 @@ void read(std::string_view text, cli::ImportFormat format, const char* country_c
     if (got == Got::end || got == Got::failed) return;
     if (got == Got::card && reader.take().iccid.digits().empty()) std::abort();
     if (got == Got::bad && reader.fault().empty()) std::abort();
-    if (got == Got::bad && longest_number(reader.fault()) > kLongestNumber) std::abort();
+    if (got == Got::bad && fuzz::longest_number(reader.fault()) > fuzz::kLongestNumber)
+      std::abort();
     if (answers > text.size() + 1) std::abort();
   }
 }
