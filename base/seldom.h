@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
+#include "base/log.h"
 #include "base/time.h"
 
 namespace base {
@@ -28,5 +30,10 @@ class Seldom {
   std::int64_t quiet_until_ = INT64_MIN;  // mono_ms
   std::int64_t left_out_ = 0;
 };
+
+// The end of such a line.
+inline std::string told_left_out(std::int64_t left_out) {
+  return left_out > 0 ? cat(" (", left_out, " more since the last line)") : std::string();
+}
 
 }  // namespace base

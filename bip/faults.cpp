@@ -53,9 +53,8 @@ std::string_view counter_name(Fault fault) {
 
 void FaultLog::write(Fault fault, std::string_view about, std::int64_t left_out) {
   const Info& info = kInfo[static_cast<std::size_t>(fault)];
-  std::string line = base::cat(info.text, about.empty() ? "" : ": ", about);
-  if (left_out > 0) line += base::cat(" (", left_out, " more since the last line)");
-  log_.write(info.severity, info.counter, line);
+  log_.write(info.severity, info.counter,
+             base::cat(info.text, about.empty() ? "" : ": ", about, base::told_left_out(left_out)));
 }
 
 }  // namespace bip

@@ -169,9 +169,8 @@ void Carrier::Impl::accept() {
     }
     if (failed == boost::asio::error::connection_aborted) return accept();
     if (const auto left_out = paused_.happened(base::SystemClock().now())) {
-      const std::string more =
-          *left_out > 0 ? base::cat(" (", *left_out, " more since the last line)") : "";
-      log_.warning("carrier.accept_paused", "accepting pauses: " + failed.message() + more);
+      log_.warning("carrier.accept_paused",
+                   "accepting pauses: " + failed.message() + base::told_left_out(*left_out));
     }
     retry_.expires_after(kRetryAccept);
     retry_.async_wait([this](const error_code& cancelled) {

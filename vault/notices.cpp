@@ -43,8 +43,7 @@ void Notices::happened(std::string_view counter, const Iccid& card, base::Now no
   if (!left_out) return;
   std::string line = base::cat(found->text, ": card ", card.digits());
   if (!detail.empty()) line += base::cat(", ", detail);
-  if (*left_out > 0) line += base::cat(" (", *left_out, " more since the last line)");
-  log_.write(found->severity, found->counter, line);
+  log_.write(found->severity, found->counter, line + base::told_left_out(*left_out));
 }
 
 }  // namespace vault
