@@ -32,6 +32,11 @@ bv_status Lifecycle::wrong_state(const char* call, std::string& why) const {
   return BV_E_STATE;
 }
 
+bv_status Lifecycle::wrong_state(const char* call) const {
+  std::string why;
+  return wrong_state(call, why);
+}
+
 void Lifecycle::set_state(State state) {
   const std::unique_lock lock(mutex_);
   state_ = state;
@@ -85,8 +90,7 @@ bv_status Lifecycle::reload(const char* config_path, std::string& why) {
 }
 
 bv_status Lifecycle::drain(std::uint32_t) {
-  std::string why;  // there is nobody to be told
-  if (state_ != State::running) return wrong_state("drain", why);
+  if (state_ != State::running) return wrong_state("drain");
   application_->drain();
   set_state(State::draining);
   return BV_OK;
@@ -95,8 +99,7 @@ bv_status Lifecycle::drain(std::uint32_t) {
 bv_status Lifecycle::stop(std::uint32_t deadline_ms) {
   const bool allowed = state_ == State::running || state_ == State::draining ||
                        state_ == State::stopping || state_ == State::failed;
-  std::string why;
-  if (!allowed) return wrong_state("stop", why);
+  if (!allowed) return wrong_state("stop");
   const bool failed = state_ == State::failed;
   if (!failed) set_state(State::stopping);
   if (application_ != nullptr && !application_->stop(deadline_ms)) return BV_E_TIMEOUT;
