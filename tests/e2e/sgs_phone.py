@@ -96,9 +96,9 @@ class Cell:
     def _serve(self):
         while True:
             with selectors.DefaultSelector() as selector:
-                for one in (self._mme, self._listener, self._radio, self._stop_read):
-                    if one is not None:
-                        selector.register(one, selectors.EVENT_READ)
+                # One phone after the other: a card that went off has first to be detached.
+                for one in (self._mme, self._radio or self._listener, self._stop_read):
+                    selector.register(one, selectors.EVENT_READ)
                 ready = [key.fileobj for key, _ in selector.select()]
             if self._stop_read in ready:
                 return
@@ -119,8 +119,8 @@ class Cell:
         octets = self._radio.recv(4096)
         if not octets:
             self._radio.close()
-            self._radio, self._heard, self._queued, self._busy = None, b"", [], False
-            self._attached = False
+            self._radio, self._heard, self._attached = None, b"", False
+            self._waiting, self._queued, self._busy = [], [], False
             self._say(EPS_DETACH, tlv(IE_MME, self._mme_name()),
                       tlv(IE_DETACH, bytes([IMSI_DETACHED_FOR_EPS])))
             return
@@ -225,7 +225,7 @@ class Cell:
         tpdu = rp[at + 1:at + 1 + rp[at]]
         self.deliveries.append(tpdu)
         self._waiting.append((transaction, rp[1]))
-        if self._radio is None:
+        if not self._attached:  # also what was still on its way to the phone before
             self._report("refused")
         else:
             self._radio.sendall(b"deliver " + tpdu.hex().encode() + b"\n")
