@@ -60,7 +60,6 @@ class Runner {
          std::function<void()> reopen_log = {})
       : settings_(settings),
         log_(log),
-        clock_(clock),
         reopen_log_(std::move(reopen_log)),
         carrier_(log),
         messenger_(log, clock),
@@ -348,7 +347,6 @@ class Runner {
 
   const Settings& settings_;
   base::Log& log_;
-  const base::Clock& clock_;
   const std::function<void()> reopen_log_;
   Carrier carrier_;      // before the plugin can call it, until it cannot any more
   Messenger messenger_;  // the same
