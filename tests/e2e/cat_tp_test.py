@@ -1,18 +1,20 @@
 """Proves card channels over CAT_TP with the installed programs: a card made for it backs up and
-restores through UDP, also when datagrams are lost, repeated and late, and when the host restarts;
-tshark, an independent reader, finds every datagram of both sides a CAT_TP PDU with a good checksum,
-none malformed. (Its heuristic is off by default: -d udp.port==PORT,cattp.)"""
+restores through UDP, also when datagrams are lost, repeated and late, when each holds a part of a
+packet only, and when the host restarts; tshark, an independent reader, finds every datagram of both
+sides a CAT_TP PDU with a good checksum, none malformed. (Its heuristic is off by default:
+-d udp.port==PORT,cattp.)"""
 import collections
 
 import lab as laboratory
 from checks import Report
 from lab import Lab
+from peer import CatTpChannel
 from phone import KeyFile
 from process import wait_until
 from trace_test import COMPLAINT, tshark
 from udp_relay import Relay
 
-SYN, ACK, EACK = 0x80, 0x40, 0x20
+SYN, ACK, EACK, NUL, SEG = 0x80, 0x40, 0x20, 0x08, 0x04
 
 
 class CatTpSim:
@@ -57,6 +59,29 @@ def store_and_fetch(lab, report, sim, relay):
     return key
 
 
+def in_pieces_and_silent(lab, report):
+    """Datagrams that hold a part of a packet only, and a card of which nothing is heard."""
+    lab.sections["bip"].update(cat_tp_pdu=256, cat_tp_keep_alive="300ms")
+    lab.write_config()
+    lab.restart()
+    card, = lab.new_cards(1)
+    with Relay(lab.ports["cat_tp"]) as relay:
+        store_and_fetch(lab, report, new_sim(lab, 20), relay)
+        with CatTpChannel(card, relay.port) as channel:
+            channel.status()
+            wait_until(lambda: any(octets[0] & NUL for *_, octets in relay.datagrams), 10,
+                       "whether the card is there")
+            channel.link.nul()
+            report.equal("asked whether it is there, it is", channel.status().name, "done")
+        wait_until(lambda: links(lab) == 0, 10, "the end of every link")
+    for kind in (SEG, NUL):
+        ports = {source == relay.server_port for _, source, _, octets in relay.datagrams
+                 if octets[0] & kind}
+        report.equal(f"{kind:02X} both ways", ports, {True, False}, show="")
+    report.equal("largest datagram", max(len(octets) for *_, octets in relay.datagrams), 256)
+    read_by_tshark(lab, report, relay, {SYN, SYN | ACK, ACK, ACK | SEG, ACK | NUL})
+
+
 def links(lab):
     health = lab.health()
     return health["cat_tp_links"] + health["cat_tp_half_open"]
@@ -88,22 +113,26 @@ def read_by_tshark(lab, report, relay, wanted):
 
 def main(options):
     report = Report("CAT_TP")
-    with Lab(options.build, options.engine, options.keep, bip={"cat_tp": "127.0.0.1:0"}) as lab:
+    # idle_timeout: what ends a link whose RST was lost.
+    with Lab(options.build, options.engine, options.keep,
+             bip={"cat_tp": "127.0.0.1:0", "idle_timeout": "45s"}) as lab:
         lab.start()
         report.chapter("a good network")
         sim = new_sim(lab, 150)
         with Relay(lab.ports["cat_tp"]) as relay:
             key = store_and_fetch(lab, report, sim, relay)
-        wait_until(lambda: links(lab) == 0, 10, "the end of every link")
+            wait_until(lambda: links(lab) == 0, 10, "the end of every link")
         read_by_tshark(lab, report, relay, {SYN, SYN | ACK, ACK})
         report.chapter("a bad one: 30 % lost, 10 % twice, 20 % late")
         with Relay(lab.ports["cat_tp"], 0.3, 0.1, 0.2) as relay:
             store_and_fetch(lab, report, new_sim(lab, 20), relay)
+            wait_until(lambda: links(lab) == 0, 90, "the end of every link")
         report.true("datagrams were lost", relay.lost, f"{relay.lost} of {len(relay.datagrams)}")
-        wait_until(lambda: links(lab) == 0, 60, "the end of every link")
         read_by_tshark(lab, report, relay, {SYN, SYN | ACK, ACK, ACK | EACK})
-        report.chapter("afterwards")
         report.true("links opened", lab.counter("bip.cat_tp_links") >= 4)
+        report.chapter("datagrams of 256 octets, and a card that is silent")
+        in_pieces_and_silent(lab, report)
+        report.chapter("afterwards")
         report.equal("the host ends well", lab.restart(), 0)
         with Relay(lab.ports["cat_tp"]) as relay:
             sim.run(relay, "menu Back up", key.typed, "run", "expect text Backed up")
