@@ -63,9 +63,10 @@ struct Fixture {
     const auto running = guest.start();
     BOOST_REQUIRE_MESSAGE(running.status == BV_OK, running.why);
   }
-  bv_status open(std::uint64_t id, bool identified = true) {
+  bv_status open(std::uint64_t id, bool identified = true, std::uint32_t answer_room = 0) {
     bv_bip_channel channel{};
     channel.id = id;
+    channel.answer_room = answer_room;
     channel.transport = BV_TRANSPORT_TCP;
     channel.flags = identified ? BV_BIP_IDENTIFIED : 0;
     std::copy(card.iccid.begin(), card.iccid.end(), channel.iccid);
@@ -193,6 +194,41 @@ BOOST_FIXTURE_TEST_CASE(a_flood_is_answered_busy_and_told_to_go_on, Fixture) {
   done(1);  // the BEGIN's
   ask(1, command(bip::Ins::store_end, 1));
   BOOST_TEST((base::sha256(fetch(1)) == *begin.fields.digest));
+}
+
+// FETCH DATA is cut so that each answer fits the room that the host has named.
+BOOST_FIXTURE_TEST_CASE(answers_fit_the_hosts_room, Fixture) {
+  constexpr std::uint32_t kRoom = 227;
+  run();
+  BOOST_REQUIRE_EQUAL(open(1), BV_OK);
+  base::Bytes image(1'000);
+  base::fill_random(image);
+  bip::Message begin = command(bip::Ins::store_begin, 1);
+  begin.fields.iccid = card.iccid;
+  begin.fields.total = static_cast<std::uint32_t>(image.size());
+  begin.fields.digest = base::sha256(image);
+  ask(1, begin);
+  bip::Message piece = command(bip::Ins::store_data, 1);
+  piece.fields.offset = 0;
+  piece.fields.data = image;
+  ask(1, piece);
+  ask(1, command(bip::Ins::store_end, 1));
+  std::size_t largest = 0;
+  host.on_send = [&largest, good = host.on_send](auto channel, auto octets) {
+    largest = std::max(largest, octets.size);
+    return good(channel, octets);
+  };
+  for (const std::uint32_t room : {0u, kRoom}) {
+    largest = 0;
+    const std::uint64_t id = 2 + room;
+    BOOST_REQUIRE_EQUAL(open(id, true, room), BV_OK);
+    BOOST_TEST((fetch(id) == image));
+    BOOST_TEST((largest <= kRoom) == (room == kRoom), largest);
+    BOOST_TEST(largest > kRoom / 2);
+    BOOST_TEST(sink->on_closed(guest.table(), id, BV_BIP_ENDED) == BV_OK);
+    BOOST_TEST(is_closed(id));
+  }
+  BOOST_REQUIRE_EQUAL(guest.stop(), BV_OK);  // before what the hook refers to has gone
 }
 
 // An answer that the host cannot take waits for its on_writable, with all behind it.

@@ -3,9 +3,11 @@
 #include <boost/test/unit_test.hpp>
 
 #include <map>
+#include <string>
 #include <thread>
 
 #include "tests/host/loopback.h"
+#include "tests/host/test_card.h"
 #include "tests/host/workspace.h"
 
 namespace {
@@ -142,6 +144,47 @@ BOOST_AUTO_TEST_CASE(two_at_once) {
   BOOST_TEST(other.stop() == BV_OK);
   other.destroy();
   takes_connections();
+}
+
+// One store, so that a packet is good once, wherever it comes; one port, which belongs to the
+// first.
+BOOST_AUTO_TEST_CASE(two_with_one_configuration) {
+  to_running();
+  MinimalHost other_host;
+  Guest other(plugin_entry(), other_host);
+  BOOST_REQUIRE_EQUAL(other.init(workspace.config()).status, BV_OK);
+  BOOST_REQUIRE_EQUAL(other.start().status, BV_OK);
+  const support::TestCard card;
+  const auto status_at = [&](Guest& one, std::uint64_t counter) {
+    support::Loopback channel(one.number("tcp"));
+    base::Bytes octets = card.identification();
+    const base::Bytes packet = card.report(counter);
+    octets.insert(octets.end(), packet.begin(), packet.end());
+    BOOST_REQUIRE(channel.send({octets.begin(), octets.end()}));
+    const auto answer = card.answer(channel.receive());
+    return answer ? static_cast<int>(answer->status) : -1;
+  };
+  BOOST_TEST(status_at(guest, 1) == 0);
+  BOOST_TEST(status_at(other, 1) == 2);
+  BOOST_TEST(status_at(other, 2) == 0);
+  BOOST_TEST(status_at(guest, 2) == 2);
+  BOOST_TEST(status_at(guest, 3) == 0);
+
+  const std::string address = "127.0.0.1:" + std::to_string(guest.number("tcp"));
+  workspace.change("tcp = 127.0.0.1:0", "tcp = " + address);
+  BOOST_REQUIRE_EQUAL(other.stop(), BV_OK);
+  other.destroy();
+  Guest third(plugin_entry(), other_host);
+  BOOST_REQUIRE_EQUAL(third.init(workspace.config()).status, BV_OK);
+  const auto refused = third.start();
+  BOOST_TEST(refused.status == BV_E_BUSY);
+  BOOST_TEST(refused.why.find(address) != std::string::npos, refused.why);
+  BOOST_TEST(refused.why.find("in use") != std::string::npos, refused.why);
+  BOOST_TEST(status_at(guest, 4) == 0);
+  BOOST_REQUIRE_EQUAL(guest.stop(), BV_OK);
+  const auto started = third.start();  // its port is free now
+  BOOST_REQUIRE_MESSAGE(started.status == BV_OK, started.why);
+  BOOST_TEST(status_at(third, 5) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(null_plugin) {
