@@ -36,7 +36,10 @@ base::Status Gateway::Impl::start() {
   most_outstanding_ = workers * (1 + settings_->queue_per_worker);
   const auto make = [this] {
     auto worker = std::make_unique<Worker>();
-    store_at_hand(*worker);
+    try {
+      store_of(*worker);
+    } catch (...) {  // tried again with its first job, which tells it
+    }
     return worker;
   };
   if (!workers_.start(static_cast<int>(workers), most_outstanding_, "bip-worker", make) ||

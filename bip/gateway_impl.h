@@ -165,7 +165,7 @@ class Gateway::Impl {
   bool hold(const ClientPtr& client);
   std::optional<Batch::Rival> rival_of(const Client& client) const;
   void serve(Worker& worker, Batch& batch);
-  bool store_at_hand(Worker& worker);
+  vault::Store& store_of(Worker& worker);
   void on_reply(const ClientPtr& client, std::unique_ptr<Batch> batch);
   void note_tally(const Client& client, const Tally& tally, base::Now now);
   void note_proven(const ClientPtr& client, base::Now now);

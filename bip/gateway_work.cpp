@@ -96,9 +96,7 @@ void Gateway::Impl::post_close(std::unique_ptr<Card> card) {
   ++outstanding_;
   workers_.post([this, card = std::move(card)](Worker& worker) mutable {
     try {
-      if (store_at_hand(worker)) {
-        parts_.cards.close(*worker.store, *card->channel, parts_.clock.now());
-      }
+      parts_.cards.close(store_of(worker), *card->channel, parts_.clock.now());
     } catch (...) {
       parts_.counters.add(counter_name(Fault::worker_failed));
     }
@@ -144,15 +142,10 @@ std::optional<Batch::Rival> Gateway::Impl::rival_of(const Client& client) const 
   return Batch::Rival{other->session.key_set(), other->session.last_counter()};
 }
 
-bool Gateway::Impl::store_at_hand(Worker& worker) {
-  if (!worker.store) {
-    try {
-      worker.store = parts_.stores.open();
-    } catch (...) {
-      worker.store.reset();  // tried again with the next job
-    }
-  }
-  return worker.store != nullptr;
+// Throws when there is none; tried again with the next job.
+vault::Store& Gateway::Impl::store_of(Worker& worker) {
+  if (!worker.store) worker.store = parts_.stores.open();
+  return *worker.store;
 }
 
 void Gateway::Impl::serve(Worker& worker, Batch& batch) {
@@ -160,10 +153,8 @@ void Gateway::Impl::serve(Worker& worker, Batch& batch) {
   parts_.counters.took("bip.wait", began - batch.waiting_since);
   const Timed timed(parts_, began);
   try {
-    if (store_at_hand(worker)) {
-      return exchange(batch,
-                      {parts_.keys, parts_.cards, *worker.store, parts_.clock, parts_.details});
-    }
+    return exchange(batch,
+                    {parts_.keys, parts_.cards, store_of(worker), parts_.clock, parts_.details});
   } catch (...) {
   }
   batch.close = true;

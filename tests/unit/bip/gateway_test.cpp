@@ -5,8 +5,10 @@
 #include <boost/test/unit_test.hpp>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <random>
 
 #include "bip/key_crypto.h"
@@ -65,8 +67,24 @@ class GatedKeys : public Keys {
   int inside_ = 0;
 };
 
+// Stores that cannot be opened as often as is said.
+class ScarceStores : public vault::StoreFactory {
+ public:
+  explicit ScarceStores(vault::StoreFactory& stores) : stores_(stores) {}
+  std::unique_ptr<vault::Store> open() override {
+    if (refusals.fetch_sub(1) > 0) throw std::bad_alloc();
+    return stores_.open();
+  }
+  std::atomic<int> refusals{0};
+
+ private:
+  vault::StoreFactory& stores_;
+};
+
 struct Rig {
-  explicit Rig(const std::function<void(Settings&)>& change = [](Settings&) {}) {
+  explicit Rig(
+      const std::function<void(Settings&)>& change = [](Settings&) {}, int refusals = 0) {
+    stores.refusals = refusals;
     keys.add(card);
     vault.import({card.iccid});
     settings.tcp = "127.0.0.1:0";
@@ -74,7 +92,7 @@ struct Rig {
     change(settings);
     gateway = std::make_unique<Gateway>(
         settings,
-        Gateway::Parts{gate, *vault.cards, *vault.stores, vault.clock, vault.log, vault.counters});
+        Gateway::Parts{gate, *vault.cards, stores, vault.clock, vault.log, vault.counters});
     const base::Status started = gateway->start();
     BOOST_REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error()));
   }
@@ -100,6 +118,7 @@ struct Rig {
   std::int64_t counted(std::string_view name) { return vault.counters.get(name); }
 
   support::TestVault vault;
+  ScarceStores stores{*vault.stores};
   TestCard card{kIccid};
   support::TestKeySource keys;
   KeyCrypto crypto{keys};
@@ -394,6 +413,20 @@ BOOST_AUTO_TEST_CASE(a_key_service_that_is_away_shuts_nobody_out) {
   BOOST_TEST(rig.counted("bip.keys_away") == 5);
   BOOST_TEST(rig.counted("bip.wrong_cc") == 0);
   BOOST_TEST(rig.counted("bip.limited") == 0);
+}
+
+// Neither worker when the gateway starts, nor the first card's: that one is told of, and costs its
+// channel and nothing else.
+BOOST_AUTO_TEST_CASE(a_store_that_cannot_be_opened_is_tried_again_with_the_next_job) {
+  Rig rig([](Settings& s) { s.workers = 2; }, 3);
+  Loopback first = rig.identified();
+  BOOST_REQUIRE(first.send(rig.card.packet(rig.card.message(Ins::status))));
+  BOOST_TEST(first.closed_by_peer());
+  BOOST_TEST(rig.counted("bip.worker_failed") == 1);
+  Loopback link = rig.identified();
+  BOOST_TEST((result_of(rig.ask(link, rig.card.message(Ins::status))) == CardResult::done));
+  BOOST_TEST(rig.counted("bip.worker_failed") == 1);
+  BOOST_TEST(rig.stores.refusals < 0);
 }
 
 BOOST_AUTO_TEST_CASE(an_address_with_too_many_failures_is_not_served_but_an_exempt_one_is) {
