@@ -38,9 +38,11 @@ std::string nobody(vault::Store& store, base::Now now) {
       alive += one.alive && instance_view(one, false).has_smsc ? 1 : 0;
     }
   }
-  return alive == 0 ? "no instance with an SMSC runs on this store"
-                    : base::cat(alive, alive == 1 ? " instance runs" : " instances run",
-                                " and has not done it yet");
+  const std::string who = alive == 0
+                              ? "no instance with an SMSC runs on this store"
+                              : base::cat(alive, alive == 1 ? " instance runs" : " instances run",
+                                          " and has not done it yet");
+  return base::cat(who, "; the request waits for an hour, do not repeat it");
 }
 
 }  // namespace

@@ -222,7 +222,8 @@ std::optional<CareFailure> CareService::Call::transact(const std::string& actor,
     return !failure;
   });
   if (outcome == Outcome::unavailable) {
-    return fail(CareError::unavailable, "the store cannot be reached; repeating is safe");
+    return fail(CareError::unavailable,
+                "the store has not answered, and may have done it: look with show, then repeat");
   }
   return failure;
 }

@@ -66,7 +66,7 @@ def back_up(lab, folder):
                                "-uroot", "--single-transaction", "--hex-blob", "bipvault"],
                               seconds=120)
     else:
-        dump = lab.runner.run(["sqlite3", lab.path("data", "bipvault.db"), f".backup {copy}"],
+        dump = lab.runner.run(["sqlite3", lab.path("data", "bipvault.db"), f"VACUUM INTO '{copy}'"],
                               seconds=120)
     if dump.code:
         raise ProcessError(f"the back-up failed: {dump.text()}")

@@ -331,7 +331,9 @@ BOOST_AUTO_TEST_CASE(sms_without_an_instance) {
     arguments.insert(arguments.end(), {"--wait", "0"});
     const Ended asked = lab.ops(arguments);
     BOOST_TEST(asked.code == 4);
-    BOOST_TEST(asked.output == "bipvault-ops: no instance with an SMSC runs on this store\n");
+    BOOST_TEST(asked.output ==
+               "bipvault-ops: no instance with an SMSC runs on this store; the request "
+               "waits for an hour, do not repeat it\n");
   }
 }
 
