@@ -23,7 +23,7 @@ constexpr const char* kExitCodes[] = {
     "refused or failed, or the output cannot be written",
     "wrong command line",
     "the configuration is wrong, or a key file is",
-    "the store is not available, or nobody has answered: the text says more",
+    "the store is not available, or nobody has answered: the text tells",
     "no record fits, or several do",
     "a limit is reached",
 };

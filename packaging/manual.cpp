@@ -156,7 +156,7 @@ void print_tool(const char* date, const cli::ProgramSpec& program, const char* s
       {cli::kFailed, "Refused or failed, or the output cannot be written."},
       {cli::kUsage, "Wrong command line."},
       {cli::kBadConfig, "The configuration is wrong, or a key file is."},
-      {cli::kUnavailable, "The store is not available, or nobody has answered: the text says more."},
+      {cli::kUnavailable, "The store is not available, or nobody has answered: the text tells."},
       {cli::kNotFound, "No record fits, or several do."},
       {cli::kLimit, "A limit is reached."}};
   for (const auto& [code, text] : codes) {
