@@ -50,6 +50,10 @@ ExitCode write_all(Tool& tool, db::CardList& list, ExportFile& file, std::uint64
     text.clear();
   }
   bar.clear();
+  if (const base::Status kept = file.keep(); !kept) {
+    why = kept.error();
+    return kFailed;
+  }
   return kDone;
 }
 

@@ -297,7 +297,10 @@ int run_care(Tool& tool) {
     file.emplace(tool.line().get("output"));
     if (const base::Status made = file->made(); !made) return tool.fail(kFailed, made.error());
   }
-  const ContentSink sink = [&](base::View content) { return file->write(content); };
+  const ContentSink sink = [&](base::View content) {
+    const base::Status written = file->write(content);
+    return written ? file->keep() : written;
+  };
   const vault::CareCall* by = call ? &*call : nullptr;
   return service ? ask_service(tool, *access, by, sink) : carry_out(tool, by, sink);
 }

@@ -126,6 +126,9 @@ class Service {
     const char* const full = no_room_for(*user);
     const pid_t child = full == nullptr ? ::fork() : -1;
     if (child == 0) {
+      // Whoever ends the service, all its processes perhaps, does not end what an agent has asked
+      // for.
+      for (const int number : {SIGTERM, SIGINT}) ::signal(number, SIG_IGN);
       signals_.as_before();
       ::close(listener_);
       serve(tool_, socket);

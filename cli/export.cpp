@@ -111,6 +111,10 @@ base::Status ExportFile::write(base::View octets) {
     }
     octets = octets.subspan(static_cast<std::size_t>(put));
   }
+  return {};
+}
+
+base::Status ExportFile::keep() {
   if (!to_stdout() && ::fsync(fd_) != 0) {
     error_ = errno;
     return failed();

@@ -9,7 +9,7 @@ namespace cli {
 
 inline constexpr char kExportForms[] = "vcard4, vcard3, text, raw or csv";
 
-// A new file of mode 0600, or standard output ("-"). What was not written wholly is removed.
+// A new file of mode 0600, or standard output ("-"). What is not kept is removed.
 class ExportFile {
  public:
   explicit ExportFile(std::string path);
@@ -19,6 +19,7 @@ class ExportFile {
 
   base::Status made() const;
   base::Status write(base::View octets);
+  base::Status keep();  // it is whole
   bool to_stdout() const { return path_ == "-"; }
 
  private:

@@ -102,8 +102,10 @@ base::Result<std::vector<ParkCard>> read_cards(const std::string& csv_path) {
 }
 
 base::Status make_cards(const std::string& csv_path, std::size_t count) {
-  if (const auto there = read_cards(csv_path); there.ok()) {
-    return base::Error{csv_path + ": holds cards already; their keys would be gone"};
+  // Also what is no list of cards, or one that cannot be read whole.
+  std::error_code none;
+  if (const auto octets = std::filesystem::file_size(csv_path, none); !none && octets > 0) {
+    return base::Error{csv_path + ": is there and not empty; the keys in it would be gone"};
   }
   const std::string series = std::to_string(100'000 + base::random_below(900'000));
   std::string text = "iccid,key_set,algorithm,kic,kid,psk\n";

@@ -93,7 +93,7 @@ void Worker::turn() {
   }
   arrivals();
   std::int64_t until = now().mono_ms + kLongestWait;
-  const bool timed = settings_.rate > 0 || to_open_ > 0;
+  const bool timed = (settings_.rate > 0 && may_arrive()) || to_open_ > 0;
   if (timed) until = std::min(until, static_cast<std::int64_t>(next_arrival_ms_));
   wait(until);
 }

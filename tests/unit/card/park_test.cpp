@@ -130,7 +130,12 @@ BOOST_AUTO_TEST_CASE(cards_and_what_they_remember) {
   struct stat file {};
   BOOST_REQUIRE_EQUAL(::stat(csv.c_str(), &file), 0);
   BOOST_TEST((file.st_mode & 0777) == 0600u);
-  BOOST_TEST(mentions(make_cards(csv, 3).error(), "holds cards already"));
+  BOOST_TEST(mentions(make_cards(csv, 3).error(), "is there and not empty"));
+  const std::string other = directory / "other";
+  std::ofstream(other) << "iccid,key_set,algorithm,kic,kid\n1,of,another,kind,\n";
+  BOOST_TEST(mentions(make_cards(other, 3).error(), "is there and not empty"));
+  std::ofstream(other, std::ios::trunc).close();
+  BOOST_TEST(make_cards(other, 3).ok());
   const auto cards = read_cards(csv);
   BOOST_REQUIRE(cards.ok());
   BOOST_REQUIRE_EQUAL(cards->size(), 3u);

@@ -1,7 +1,10 @@
 // bipvault-ops export: the list of all cards, as it is written, and read again by import.
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "cli/card_export.h"
+#include "cli/export.h"
 #include "tests/unit/cli/tools.h"
 
 using namespace tools;
@@ -26,10 +29,24 @@ BOOST_AUTO_TEST_CASE(list_of_cards) {
   BOOST_TEST(refused.code == 2);
   BOOST_TEST(refused.output ==
              "bipvault-ops: --json: the list is CSV; name a FILE and its counts are JSON\n");
-  const Ended content = lab.care(proven(
-      {"export", "8986001234567890120", "--format", "text", "--output", "-", "--json"}));
+  const Ended content = lab.care(
+      proven({"export", "8986001234567890120", "--format", "text", "--output", "-", "--json"}));
   BOOST_TEST(content.code == 2);
   BOOST_TEST(contains(content, "--json and --output - exclude each other"), content.output);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_that_breaks_off_is_removed) {
+  const Laboratory lab;
+  const std::string path = lab.path / "list.csv";
+  for (const bool whole : {false, true}) {
+    {
+      cli::ExportFile file(path);
+      BOOST_REQUIRE(file.made().ok());
+      BOOST_TEST(file.write(base::as_bytes("iccid\n")).ok());
+      if (whole) BOOST_TEST(file.keep().ok());
+    }
+    BOOST_TEST(std::filesystem::exists(path) == whole);
+  }
 }
 
 // Proves the line of a card: what provisioning told, quoted where it must be, and its state.
