@@ -2,11 +2,13 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/log.h"
 
@@ -20,6 +22,9 @@ using boost::system::error_code;
 constexpr std::size_t kReadSize = 64 * 1024;
 constexpr int kReadsPerWakeUp = 4;
 constexpr std::size_t kCipherAhead = 256 * 1024;  // ciphertext that waits for the socket
+// What waits for an SMSC that does not read. Above all that a window holds: two who wait for each
+// other to read would wait for ever.
+constexpr std::size_t kMostUntaken = 8 * 1024 * 1024;
 
 }  // namespace
 
@@ -42,6 +47,10 @@ void Conn::connect_next() {
   error_code failed;
   socket_.close(failed);
   socket_.open(endpoint.protocol(), failed);
+  // Or a program that the host starts keeps the connection open when we have closed it.
+  if (!failed && ::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC) != 0) {
+    failed = error_code(errno, boost::system::system_category());
+  }
   if (failed) {
     error_ = failed.message();
     return connect_next();
@@ -82,8 +91,9 @@ void Conn::start_link() {
   parts_.changed();
 }
 
+// Who does not take our answers is not read: they would heap up.
 void Conn::arm_read() {
-  if (read_armed_ || ended_) return;
+  if (read_armed_ || ended_ || (link_ && link_->output().size() > kMostUntaken)) return;
   read_armed_ = true;
   socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const error_code& error) {
     self->read_armed_ = false;
@@ -108,7 +118,6 @@ void Conn::on_readable() {
   if (ended_) return;
   parts_.changed();
   flush();
-  arm_read();
 }
 
 // False: nothing more can come.
@@ -185,10 +194,14 @@ void Conn::wait_writable() {
 }
 
 void Conn::flush() {
-  if (ended_ || !link_) return;
+  if (ended_) return;
+  if (!link_) {  // in the midst of a TLS handshake, of which some is ours
+    if (tls_) write_out();
+    return arm_read();
+  }
   const bool was_closed = link_->phase() == Link::Phase::closed;
   write_out();
-  if (link_->phase() != Link::Phase::closed) return;
+  if (link_->phase() != Link::Phase::closed) return arm_read();
   if (tls_) {
     tls_->close();
     write_out();

@@ -1,6 +1,7 @@
 'use strict';
 // node-smpp as an SMSC that behaves badly; bad_manners.js says how.
-//   node bad_smsc.js PIECE [KEY.pem CERT.pem]     PIECE: octets written at a time, 0 for any number
+//   node bad_smsc.js PIECE [KEY.pem CERT.pem [VERSION GROUP]]
+// PIECE: octets written at a time, 0 for any number. VERSION: the newest of TLS.
 // Commands are lines of JSON on standard input, answered in their order by {"event": "done"}:
 //   {"do": "manner", "name": ..., ...}   from now on, with the manner's own options
 //   {"do": "release"}                    what a manner has held back
@@ -12,7 +13,7 @@ const readline = require('readline');
 const smpp = require('smpp');
 const manners = require('./bad_manners.js');
 
-const [piece, key, cert] = process.argv.slice(2);
+const [piece, key, cert, version, group] = process.argv.slice(2);
 const tell = (event, more) => process.stdout.write(`${JSON.stringify({ event, ...more })}\n`);
 
 const smsc = {
@@ -88,5 +89,6 @@ readline.createInterface({ input: process.stdin })
   .on('close', () => process.exit(0));
 
 const tls = key ? { key: fs.readFileSync(key), cert: fs.readFileSync(cert) } : {};
+if (version) Object.assign(tls, { maxVersion: version, ecdhCurve: group });
 const server = smpp.createServer(tls, serve);
 server.listen(0, '127.0.0.1', () => tell('listening', { port: server.address().port }));

@@ -178,13 +178,16 @@ def receipts(world):
 
 
 def octets(world):
-    """One octet at a time, with and without TLS."""
+    """One octet at a time, with and without TLS: also where the handshake takes the client another
+    flight, with TLS 1.2, and with a group that the client does not expect."""
     report = world.report
-    for tls in (False, True):
-        files, keys = certificates(world.folder) if tls else ((), {})
-        with world.smsc(piece=1, tls=files) as smsc, world.esme(smsc, **keys) as esme:
+    files, keys = certificates(world.folder)
+    for name, tls in (("", None), (", TLS", ()), (", TLS 1.2", ("TLSv1.2", "auto")),
+                      (", TLS 1.3 by P-256", ("TLSv1.3", "P-256"))):
+        server, client = ((), {}) if tls is None else ((*files, *tls), keys)
+        with world.smsc(piece=1, tls=server) as smsc, world.esme(smsc, **client) as esme:
             esme.bound()
-            report.equal("octet by octet" + (", TLS" if tls else ""),
+            report.equal("octet by octet" + name,
                          outcomes(esme, submit(esme, 20)), {"accepted": 20}, "20 accepted")
             report.equal("a message", smsc.deliver("Y"), 0, show="")
 

@@ -22,7 +22,8 @@ def modules(build):
 
 class NodeSmsc:
     """`submitted`: what has come, (number, text), in order, over all connections.
-    `piece`: octets that are written at a time (0: any number). `tls`: (key file, certificate)."""
+    `piece`: octets that are written at a time (0: any number). `tls`: (key file, certificate,
+    or also newest version and group of the key exchange)."""
 
     def __init__(self, build, manner="polite", piece=0, tls=(), **options):
         self.submitted, self.binds, self.unbinds, self.nacks = [], 0, 0, 0

@@ -410,6 +410,62 @@ BOOST_AUTO_TEST_CASE(something_else_than_smpp_is_left_alone) {
   BOOST_TEST(world.log.count("not SMPP") == 1u);
 }
 
+// A program that the platform starts must not hold the connection after we have closed it.
+BOOST_AUTO_TEST_CASE(no_program_that_is_started_inherits_the_connection) {
+  FakeSmsc smsc(FakeSmsc::behave);
+  World world({World::settings(smsc.port())});
+  BOOST_REQUIRE(world.bound());
+  int connections = 0;
+  for (int fd = 0; fd < 1024; ++fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    connections += peer.sin_family == AF_INET && ntohs(peer.sin_port) == smsc.port() ? 1 : 0;
+    BOOST_TEST((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0, fd);
+  }
+  BOOST_TEST(connections == 1);
+}
+
+// It enquires and enquires, and reads none of the answers: it is not read either, until it does.
+BOOST_AUTO_TEST_CASE(one_that_takes_no_answers_is_not_listened_to) {
+  constexpr std::size_t kMost = std::size_t{4} << 20;  // enquiries: 64 MB, and as much of answers
+  std::atomic<std::size_t> asked{0}, answered{0};
+  std::atomic<bool> stuck{false};
+  FakeSmsc smsc([&](FakeSmsc::Client& client, const Frame& frame) {
+    if (frame.header.command == (command::kEnquireLink | command::kResponse)) ++answered;
+    FakeSmsc::behave(client, frame);
+  });
+  World world({World::settings(smsc.port())});
+  BOOST_REQUIRE(world.bound());
+  smsc.each([&](FakeSmsc::Client& client) {
+    FakeSmsc::Client pdu;
+    pdu.say(command::kEnquireLink, 0, 7);
+    pollfd room{client.fd, POLLOUT, 0};
+    while (asked < kMost && !stuck) {
+      if (client.out.empty()) {
+        for (int i = 0; i < 4096; ++i) {
+          client.out.insert(client.out.end(), pdu.out.begin(), pdu.out.end());
+        }
+        asked += 4096;
+      }
+      const ssize_t sent = ::send(client.fd, client.out.data(), client.out.size(), MSG_NOSIGNAL);
+      if (sent > 0) client.out.erase(client.out.begin(), client.out.begin() + sent);
+      if (sent < 0) stuck = ::poll(&room, 1, 3'000) == 0;
+    }
+  });
+  const auto in_the_end = [](auto condition) {  // there is much to send, and a sanitizer is slow
+    for (int i = 0; i < 10; ++i) {
+      if (until(condition)) return true;
+    }
+    return false;
+  };
+  BOOST_REQUIRE(in_the_end([&] { return stuck || asked >= kMost; }));
+  BOOST_TEST(stuck);
+  BOOST_TEST(in_the_end([&] { return answered == asked; }));
+  BOOST_TEST((world.submit(1) == Taken::yes));
+  BOOST_TEST(until([&] { return world.sink.count(Kind::accepted) == 1; }));
+}
+
 // The SMSC has not noticed yet that the last connection is gone. Whatever it says and however
 // often, the next attempt comes, and no earlier than it can help.
 BOOST_AUTO_TEST_CASE(already_bound_is_waited_for_and_tried_again) {
