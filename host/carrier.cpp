@@ -125,7 +125,10 @@ base::Status Carrier::Impl::open(const std::string& address) {
 bool Carrier::Impl::start(bv_plugin* plugin, const bv_bip_sink_1* sink) {
   plugin_ = plugin;
   sink_ = sink;
-  if (!loop_.start("host-carrier")) return false;
+  if (!loop_.start("host-carrier")) {
+    sink_ = nullptr;  // nobody runs what stop() would wait for
+    return false;
+  }
   loop_.post([this] { accept(); });
   log_.info("carrier.listening", base::cat("carrying card channels on TCP port ", port_));
   return true;

@@ -221,10 +221,17 @@ base::Status Application::start_desk() {
                        alarms_.set("smsc." + smsc, text);
                      },
                      carrier});
-  if (base::Status started = desk->start(); !started) return started;
+  const auto listen = [this](HostSms* carrier_of_desk) {
+    const std::lock_guard lock(parts_mutex_);
+    host_sms_ = carrier_of_desk;
+  };
+  listen(host_sms);  // before the desk hands the platform anything: it may answer from inside
+  if (base::Status started = desk->start(); !started) {
+    listen(nullptr);
+    return started;
+  }
   const std::lock_guard lock(parts_mutex_);
   desk_ = std::move(desk);
-  host_sms_ = host_sms;
   return {};
 }
 

@@ -140,6 +140,7 @@ void Esme::Impl::something_changed() {
 
 void Esme::Impl::look_into_box(base::Now now) {
   Mailbox::Contents contents = box_->empty();
+  not_durable_ -= std::min(not_durable_, box_->lost_answers());
   for (auto& [smsc, segment] : contents.segments) smscs_[smsc]->push(std::move(segment));
   for (const Mailbox::Answer& answer : contents.answers) {
     if (not_durable_ > 0) --not_durable_;

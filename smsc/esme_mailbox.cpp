@@ -14,8 +14,13 @@ struct Pending {
   std::uint32_t sequence;
   std::atomic<bool> said{false};
 
-  void say(bool kept) {
-    if (!said.exchange(true)) box->put(Mailbox::Answer{conn, sequence, kept});
+  void say(bool kept) noexcept {
+    if (said.exchange(true)) return;
+    try {
+      box->put(Mailbox::Answer{conn, sequence, kept});
+    } catch (...) {  // out of memory: the SMSC sends it again, as to whoever does not answer
+      box->answer_lost();
+    }
   }
   ~Pending() { say(false); }
 };
@@ -59,7 +64,10 @@ Mailbox::Choice Mailbox::choose(const std::string& name) {
       return candidate.settings->name == name;
     });
     choice.unknown = named == places_.end();
+    const bool others = place != nullptr;
     place = choice.unknown || !named->usable ? nullptr : &*named;
+    // Room elsewhere is nothing to whom only this one will do: it is looked at again in time.
+    if (place == nullptr && others) return choice;
   }
   if (place == nullptr || closed_) {
     turned_away_ = true;
@@ -89,6 +97,8 @@ void Mailbox::put(Answer answer) {
   contents_.answers.push_back(std::move(answer));
   ring_locked();
 }
+
+std::size_t Mailbox::lost_answers() { return lost_answers_.exchange(0); }
 
 std::function<void(bool)> Mailbox::answer_later(std::weak_ptr<Conn> conn, std::uint32_t sequence) {
   auto pending = std::make_shared<Pending>();

@@ -1,6 +1,8 @@
 // What other threads have for the ESME's loop, and what they may see of it. Any thread.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -51,6 +53,9 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   // False: no room. `segments` then is as it was.
   bool put(std::size_t smsc, std::vector<Segment>& segments);
   void put(Answer answer);
+  // One for which there was no memory. lost_answers: how many since the last call.
+  void answer_lost() noexcept { ++lost_answers_; }
+  std::size_t lost_answers();
   // A function that puts one answer: the first call counts. Destroyed without a call: not kept.
   std::function<void(bool)> answer_later(std::weak_ptr<Conn> conn, std::uint32_t sequence);
 
@@ -85,6 +90,7 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   bool rung_ = false;
   bool closed_ = true;
   bool turned_away_ = true;  // whoever came before the first bind
+  std::atomic<std::size_t> lost_answers_{0};
 };
 
 }  // namespace smsc
