@@ -51,13 +51,14 @@ void MySqlStore::connect() {
 }
 
 // It was lost, or there is something wrong with it.
-void MySqlStore::disconnect() noexcept {
-  if (connection_) servers_.lost(server_);
+void MySqlStore::disconnect(const SqlConnection* failed) noexcept {
+  if (!connection_ || connection_.get() != failed) return;
+  servers_.lost(server_);
   connection_.reset();
 }
 
 void MySqlStore::write(const ChangeSet& changes) {
-  if (key_checks().unrecorded()) key_checks().record(*connection());
+  if (key_checks().unrecorded()) record_keys();
   if (changes.ordinary()) {
     group_.commit(changes, [&] { write_statements(changes); });
   } else {
@@ -65,35 +66,46 @@ void MySqlStore::write(const ChangeSet& changes) {
   }
 }
 
-void MySqlStore::write_statements(const ChangeSet& changes) {
-  (void)connection();  // another update may have lost it while this one waited for its group
-  MySqlConnection& use = *connection_;
-  use.begin();
+// From here on over the connection of now: another update may have lost the one that this one has
+// read over, while this one waited for its group.
+void MySqlStore::record_keys() {
+  const std::shared_ptr<SqlConnection> use = connection();
   try {
-    apply(use, changes);
+    key_checks().record(*use);
+  } catch (const SqlError& error) {
+    if (error.kind() == Kind::lost) disconnect(use.get());
+    throw;
+  }
+}
+
+void MySqlStore::write_statements(const ChangeSet& changes) {
+  const std::shared_ptr<SqlConnection> use = connection();
+  try {
+    use->begin();
+    apply(*use, changes);
   } catch (const SqlError& error) {
     // Also after a conflict: a lock wait that ran out leaves the transaction open, half done.
     if (error.kind() == Kind::lost) {
-      disconnect();
+      disconnect(use.get());
     } else {
-      use.rollback();
+      use->rollback();
     }
     throw;
   } catch (...) {
-    disconnect();  // else the next START TRANSACTION would commit what is half done
+    disconnect(use.get());  // else the next START TRANSACTION would commit what is half done
     throw;
   }
   try {
-    use.commit();
+    use->commit();
   } catch (const SqlError& error) {
     if (error.kind() == Kind::conflict) {
-      use.rollback();
+      use->rollback();
     } else {
-      disconnect();
+      disconnect(use.get());
     }
     throw;
   } catch (...) {
-    disconnect();
+    disconnect(use.get());
     throw;
   }
 }
@@ -111,10 +123,13 @@ Fate MySqlStore::look_up(const RecordWrite& write, const vault::OpId& op) {
       connection_->rollback();
       return fate;
     } catch (const SqlError&) {
-      disconnect();
+      disconnect(connection_.get());
       if (Clock::now() >= deadline) return Fate::unknown;
       const std::uint32_t pause = kLookUpPauseMs + base::random_below(kLookUpPauseMs);
       std::this_thread::sleep_for(std::chrono::milliseconds(pause));
+    } catch (...) {
+      disconnect(connection_.get());  // its transaction is open
+      throw;
     }
   }
 }

@@ -27,7 +27,7 @@ class MySqlStore : public SqlStore {
 
  protected:
   std::shared_ptr<SqlConnection> connection() override;
-  void disconnect() noexcept override;
+  void disconnect(const SqlConnection* failed) noexcept override;
   void write(const ChangeSet& changes) override;
   Fate look_up(const RecordWrite& write, const vault::OpId& op) override;
   std::optional<StoredRecord> find_record(SqlConnection& use, const vault::Iccid& iccid) override;
@@ -37,6 +37,7 @@ class MySqlStore : public SqlStore {
 
   bool closed_for_idleness();
   void connect();
+  void record_keys();
   void write_statements(const ChangeSet& changes);
   Fate look_up_once(const RecordWrite& write, const vault::OpId& op);
 

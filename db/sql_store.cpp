@@ -107,32 +107,34 @@ Outcome SqlStore::update(base::Now now, const std::function<bool(vault::RecordTx
 
 Outcome SqlStore::run(base::Now now, const std::function<bool(SqlTx&)>& f) {
   Retry retry(ops_.next(), settings_.query_timeout_ms);
+  std::shared_ptr<SqlConnection> use;
   for (;;) {
     try {
-      if (const auto outcome = attempt(now, f, retry)) return *outcome;
+      use = connection();
+      if (const auto outcome = attempt(*use, now, f, retry)) return *outcome;
     } catch (const SqlError& error) {
       if (error.kind() == Kind::conflict) {
         health_.count("db.conflicts");
         if (retry.wait()) continue;
       }
       if (error.kind() == Kind::lost) {
-        disconnect();
+        disconnect(use.get());
         if (retry.may_reconnect()) continue;
       }
       health_.failed(error);
       health_.count(error.kind() == Kind::keys ? "db.hsm_failures" : "db.unavailable");
       return Outcome::unavailable;
     } catch (const std::bad_alloc&) {
-      return broken("out of memory");
+      return broken(use.get(), "out of memory");
     } catch (...) {
-      return broken("an unexpected exception");
+      return broken(use.get(), "an unexpected exception");
     }
   }
 }
 
 // Whatever is half done ends with the connection.
-Outcome SqlStore::broken(const char* why) noexcept {
-  disconnect();
+Outcome SqlStore::broken(const SqlConnection* use, const char* why) noexcept {
+  disconnect(use);
   try {
     health_.failed(SqlError(Kind::other, 0, base::cat("update given up: ", why)));
     health_.count("db.unavailable");
@@ -143,9 +145,8 @@ Outcome SqlStore::broken(const char* why) noexcept {
 }
 
 // Nothing: to be tried again.
-std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
-                                         Retry& retry) {
-  const std::shared_ptr<SqlConnection> reading = connection();
+std::optional<Outcome> SqlStore::attempt(SqlConnection& reading, base::Now now,
+                                         const std::function<bool(SqlTx&)>& f, Retry& retry) {
   ChangeSet changes;
   if (retry.suspect) {
     // Between the look-up and now the cut-off commit may still have come through.
@@ -158,10 +159,10 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
   }
   bool from_memory = false;
   {
-    const FindRecord find = [&](const vault::Iccid& iccid) { return find_record(*reading, iccid); };
-    SqlTx tx(*reading, find, sealer_, keys_, now, retry.op, retry.trust_memory ? &memory_ : nullptr,
+    const FindRecord find = [&](const vault::Iccid& iccid) { return find_record(reading, iccid); };
+    SqlTx tx(reading, find, sealer_, keys_, now, retry.op, retry.trust_memory ? &memory_ : nullptr,
              staged_total_);
-    const ReadScope scope(*reading);
+    const ReadScope scope(reading);
     const bool wanted = f(tx);
     tx.rethrow();
     if (wanted) changes = tx.take_changes();
@@ -174,7 +175,7 @@ std::optional<Outcome> SqlStore::attempt(base::Now now, const std::function<bool
   }
   health_.reachable();
   if (changes.empty()) return Outcome::unchanged;
-  if (changes.has_content()) keys_must_fit(*reading);
+  if (changes.has_content()) keys_must_fit(reading);
   if (const std::string fault = health_.misfit(); !fault.empty()) {
     throw SqlError(Kind::misfit, 0, fault);
   }
@@ -217,22 +218,23 @@ void SqlStore::remember(ChangeSet& changes) {
 // One reconnect, then the reason.
 template <class T, class F>
 base::Result<T> SqlStore::reading(F&& read) {
+  std::shared_ptr<SqlConnection> use;
   for (bool again = true;; again = false) {
     try {
-      const std::shared_ptr<SqlConnection> use = connection();
+      use = connection();
       const ReadScope scope(*use);
       T value = read(*use);
       health_.reachable();
       return value;
     } catch (const SqlError& error) {
       if (error.kind() == Kind::lost) {
-        disconnect();
+        disconnect(use.get());
         if (again) continue;
       }
       health_.failed(error);
       return base::Error{error.text()};
     } catch (const std::bad_alloc&) {
-      disconnect();
+      disconnect(use.get());
       return base::Error{"out of memory"};
     }
   }

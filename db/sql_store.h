@@ -68,7 +68,9 @@ class SqlStore : public vault::Store {
   // A connection that was told to must_fit(); throws SqlError `lost` or `misfit`. Whoever holds
   // it while its fiber waits keeps it, though another update may have dropped it meanwhile.
   virtual std::shared_ptr<SqlConnection> connection() = 0;
-  virtual void disconnect() noexcept = 0;
+  // Throws that one away, unless another update has done so: the one that came in its place is
+  // well. Null: there was none.
+  virtual void disconnect(const SqlConnection* failed) noexcept = 0;
   // Perhaps together with what other stores want to read.
   virtual std::optional<StoredRecord> find_record(SqlConnection& use, const vault::Iccid& iccid);
   // Makes the changes durable. Throws SqlError; `unknown` if its fate is open.
@@ -102,11 +104,11 @@ class SqlStore : public vault::Store {
     std::uint32_t count_ = 0;
   };
 
-  std::optional<vault::Outcome> attempt(base::Now now, const std::function<bool(SqlTx&)>& f,
-                                        Retry& retry);
+  std::optional<vault::Outcome> attempt(SqlConnection& reading, base::Now now,
+                                        const std::function<bool(SqlTx&)>& f, Retry& retry);
   void keys_must_fit(SqlConnection& use);
   void remember(ChangeSet& changes);
-  vault::Outcome broken(const char* why) noexcept;
+  vault::Outcome broken(const SqlConnection* use, const char* why) noexcept;
   vault::Outcome run(base::Now now, const std::function<bool(SqlTx&)>& f);
   template <class T, class F>
   base::Result<T> reading(F&& read);

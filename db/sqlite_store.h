@@ -77,7 +77,9 @@ class SqliteStore : public SqlStore {
 
  protected:
   std::shared_ptr<SqlConnection> connection() override;
-  void disconnect() noexcept override { reader_.reset(); }
+  void disconnect(const SqlConnection* failed) noexcept override {
+    if (reader_.get() == failed) reader_.reset();
+  }
   void write(const ChangeSet& changes) override { queue_.commit(changes); }
   Fate look_up(const RecordWrite&, const vault::OpId&) override { return Fate::unknown; }
 

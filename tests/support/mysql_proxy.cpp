@@ -1,5 +1,7 @@
 #include "tests/support/mysql_proxy.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -55,11 +57,29 @@ MySqlProxy::MySqlProxy(std::string listen_path, std::string server_path)
     : listen_path_(std::move(listen_path)), server_path_(std::move(server_path)) {
   listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_un address = address_of(listen_path_);
-  if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(listener_, 64) != 0) {
+  start(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+}
+
+MySqlProxy::MySqlProxy(std::string server_path) : server_path_(std::move(server_path)) {
+  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  start(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+}
+
+void MySqlProxy::start(bool bound) {
+  if (!bound || ::listen(listener_, 64) != 0) {
     throw std::runtime_error("proxy: cannot listen on " + listen_path_);
   }
   acceptor_ = std::thread([this] { accept_all(); });
+}
+
+std::uint16_t MySqlProxy::port() const {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.sin_port);
 }
 
 MySqlProxy::~MySqlProxy() {
@@ -72,7 +92,7 @@ MySqlProxy::~MySqlProxy() {
     ::close(pair.server);
   }
   ::close(listener_);
-  ::unlink(listen_path_.c_str());
+  if (!listen_path_.empty()) ::unlink(listen_path_.c_str());
 }
 
 void MySqlProxy::cut_all() {
@@ -87,6 +107,7 @@ void MySqlProxy::accept_all() {
   for (;;) {
     const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) return;
+    ++accepted_;
     const int server = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const sockaddr_un address = address_of(server_path_);
     if (refuse_ ||

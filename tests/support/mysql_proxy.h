@@ -1,8 +1,9 @@
-// Stands between a client and a MySQL server on unix sockets and breaks what it is told to: the
+// Stands between a client and a MySQL server on a unix socket and breaks what it is told to: the
 // next COMMIT at a chosen point (and all connections with it), all connections, or every new one.
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <list>
 #include <mutex>
 #include <string>
@@ -21,6 +22,8 @@ class MySqlProxy {
   };
 
   MySqlProxy(std::string listen_path, std::string server_path);
+  // On a port of 127.0.0.1 instead.
+  explicit MySqlProxy(std::string server_path);
   ~MySqlProxy();
 
   void arm(Fault fault, int hold_ms = 0) {
@@ -31,12 +34,15 @@ class MySqlProxy {
   // While true, new connections are closed at once.
   void refuse(bool yes) { refuse_ = yes; }
   void cut_all();
+  std::uint16_t port() const;
+  int accepted() const { return accepted_; }  // refused ones included
   int commits() const { return commits_; }
   int late_commits() const { return late_commits_; }  // held ones that the server has answered
 
  private:
   struct Pair;
 
+  void start(bool bound);
   void accept_all();
   void carry(Pair& pair);
   bool from_client(Pair& pair);
@@ -48,6 +54,7 @@ class MySqlProxy {
   std::atomic<Fault> fault_{Fault::none};
   std::atomic<int> hold_ms_{0};
   std::atomic<bool> refuse_{false};
+  std::atomic<int> accepted_{0};
   std::atomic<int> commits_{0};
   std::atomic<int> late_commits_{0};
   std::mutex mutex_;
