@@ -178,7 +178,8 @@ bool CardService::Case::stage_tail(bool cut) {
       record->last_error = base::cat(base::iso_date(now_.utc_ms), " upload cut at ",
                                      open->next_offset(), " of ", open->total, " octets");
     }
-    if (counted_ && channel_.highest_ &&
+    // Also with a packet that has none: what was accepted before it is committed from now on.
+    if (channel_.highest_ &&
         *channel_.highest_ > tx.counter(channel_.iccid(), channel_.key_set())) {
       tx.raise_counter(channel_.iccid(), channel_.key_set(), *channel_.highest_);
     }

@@ -370,56 +370,6 @@ BOOST_AUTO_TEST_CASE(unknown_card_creates_nothing) {
   BOOST_TEST(lab.counters.get("vault.unknown_card") == 2);
 }
 
-// The counter is the card's, whether it has a record or not: what it sent before its import is not
-// good afterwards, from whoever it comes.
-BOOST_AUTO_TEST_CASE(unknown_card_uses_its_counters_up) {
-  const std::string iccid = "8944351002100009999";
-  CardInHand stranger(lab, iccid);
-  const auto packet = [&](bip::Ins ins) {
-    bip::Message message;
-    message.code = static_cast<std::uint8_t>(ins);
-    message.fields.iccid = vault::Iccid::from_digits(iccid)->to_ef();
-    return stranger.card.packet(message);
-  };
-  const base::Bytes report = packet(bip::Ins::report);
-  const base::Bytes status = packet(bip::Ins::status);
-  stranger.open_channel();
-  BOOST_TEST((stranger.send(report).result == CardResult::unknown_card));
-  vault::Counter kept = 0;
-  lab.store->update(lab.now(), [&](vault::RecordTx& tx) {
-    kept = tx.counter(*vault::Iccid::from_digits(iccid), 1);
-    return false;
-  });
-  BOOST_TEST(kept == stranger.card.counter - 1);
-  BOOST_TEST((stranger.send(status).result == CardResult::unknown_card));
-  stranger.hang_up();
-  lab.import(iccid);
-  stranger.open_channel();
-  BOOST_TEST((stranger.send(report).status == bip::PacketStatus::counter_low));
-  BOOST_TEST((stranger.send(status).status == bip::PacketStatus::counter_low));
-  BOOST_TEST(lab.record(iccid).identity_at == 0);
-  BOOST_TEST((stranger.report().result == CardResult::done));
-}
-
-// No counter works twice, on this channel or another; nothing of the record changes.
-BOOST_AUTO_TEST_CASE(replays_are_refused) {
-  card.open_channel();
-  bip::Fields fields;
-  fields.iccid = vault::Iccid::from_digits(kCard)->to_ef();
-  bip::Message message;
-  message.code = static_cast<std::uint8_t>(bip::Ins::status);
-  message.fields = std::move(fields);
-  const base::Bytes packet = card.card.packet(message);
-  BOOST_TEST((card.send(packet).status == bip::PacketStatus::por_ok));
-  BOOST_TEST((card.send(packet).status == bip::PacketStatus::counter_low));
-  card.open_channel();
-  BOOST_TEST((card.send(packet).status == bip::PacketStatus::counter_low));
-  card.card.counter = 0xFFFFFFFFFE;
-  BOOST_TEST((card.report().status == bip::PacketStatus::counter_blocked));
-  card.card.counter = 0x100000000 + 10;
-  BOOST_TEST((card.report().status == bip::PacketStatus::counter_blocked));
-}
-
 BOOST_AUTO_TEST_CASE(erase_needs_the_key_and_starts_anew) {
   card.back_up(first);
   bip::Fields none;
