@@ -13,6 +13,7 @@ namespace base {
 namespace {
 
 constexpr std::size_t kLongestWord = 256;
+constexpr std::size_t kLongestLine = 32 * 1024;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -88,6 +89,15 @@ std::string_view cut_text(std::string_view text, std::size_t limit) {
   std::size_t end = limit;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return text.substr(0, end);
+}
+
+std::string one_line(std::string_view text) {
+  std::string line(text.substr(0, kLongestLine));
+  for (char& c : line) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet < 0x20 || octet == 0x7F) c = c == '\n' || c == '\t' ? ' ' : '?';
+  }
+  return line;
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {

@@ -15,6 +15,8 @@ std::string_view trim(std::string_view text);  // blanks and tabs at both ends
 bool valid_utf8(std::string_view text);        // RFC 3629: no surrogates, no overlong forms
 // At most `limit` octets of UTF-8, never half a character.
 std::string_view cut_text(std::string_view text, std::size_t limit);
+// For a log: control characters replaced, cut to 32 KiB.
+std::string one_line(std::string_view text);
 bool equal_ignoring_case(std::string_view a, std::string_view b);  // ASCII
 std::vector<std::string_view> split_words(std::string_view text);  // at blanks, tabs and commas
 

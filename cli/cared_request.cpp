@@ -20,6 +20,13 @@ vault::CareCall call_of(CareRequest& request, const CommandLine& line) {
   return call;
 }
 
+// Who calls, for the log. What is no name is not told: it could be a line of its own.
+std::string name_of(const CommandLine& line, bool by_auditor) {
+  const std::string name = line.get(by_auditor ? "operator" : "agent");
+  if (name.empty()) return "";
+  return ", " + (vault::operator_fault(name) ? "?" : name);  // agents' names are of the same kind
+}
+
 }  // namespace
 
 CareAnswer refused(ExitCode code, const std::string& text) {
@@ -36,14 +43,13 @@ CareAnswer serve_request(Tool& service, ::uid_t user, std::string_view text) {
   const config::CareAccess* access = service.care_access();
   if (access == nullptr) return refused(kBadConfig, "the service's configuration is wrong");
   const auto no = admit(*access, user, line);
-  const std::string name = line.get("agent") + line.get("operator");
-  service.fail(kDone, base::with_id(base::cat("user ", user, name.empty() ? "" : ", ", name, ": ",
+  const bool by_auditor = is_auditors_call(request.command);
+  service.fail(kDone, base::with_id(base::cat("user ", user, name_of(line, by_auditor), ": ",
                                               request.command, no ? ": refused" : ""),
                                     "care.called"));
   if (no) return refused(kFailed, *no);
 
   const vault::CareCall call = call_of(request, line);
-  const bool by_auditor = is_auditors_call(request.command);
   for (const char* own : {"config", "clock-file"}) {
     if (service.line().has(own)) line.options[own] = service.line().get(own);
   }

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/standard_output.h"
+#include "base/text.h"
 #include "db/key_checks.h"
 
 namespace cli {
@@ -28,8 +29,9 @@ std::string with_path(std::string text, const std::string& path) {
 void StderrLog::write(base::Severity severity, std::string_view id, std::string_view text) {
   if (severity < base::Severity::warning) return;
   if (quiet_about_store_ && id == "db.unavailable") return;
-  const std::string line = base::cat(program_, ": ", base::component_of(id), ": ",
-                                     with_path(base::with_id(text, id), config_path_), "\n");
+  const std::string line =
+      base::cat(program_, ": ", base::component_of(id), ": ",
+                base::one_line(with_path(base::with_id(text, id), config_path_)), "\n");
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

@@ -9,11 +9,12 @@
 #include <cstring>
 #include <utility>
 
+#include "base/text.h"
+
 namespace host {
 
 namespace {
 
-constexpr std::size_t kLongestLine = 32 * 1024;
 constexpr std::size_t kMostLines = 10'000;
 
 // Priorities of syslog(3).
@@ -57,19 +58,10 @@ std::string_view severity_name(base::Severity severity) {
   return "info";
 }
 
-std::string one_line(std::string_view text) {
-  std::string line(text.substr(0, kLongestLine));
-  for (char& c : line) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (octet < 0x20 || octet == 0x7F) c = c == '\n' || c == '\t' ? ' ' : '?';
-  }
-  return line;
-}
-
 std::string stderr_line(std::int64_t utc_ms, base::Severity severity, std::string_view component,
                         std::string_view text) {
-  return base::cat(base::iso_date(utc_ms), " ", severity_name(severity), " ", one_line(component),
-                   " ", one_line(text), "\n");
+  return base::cat(base::iso_date(utc_ms), " ", severity_name(severity), " ",
+                   base::one_line(component), " ", base::one_line(text), "\n");
 }
 
 // "db.unavailable" of "... [db.unavailable]"; empty: the line bears none.
@@ -85,11 +77,12 @@ std::string_view id_in(std::string_view text) {
 
 std::string journal_fields(base::Severity severity, std::string_view component,
                            std::string_view text) {
-  const std::string message = one_line(text);
+  const std::string message = base::one_line(text);
   const std::string_view id = id_in(message);
-  return base::cat("PRIORITY=", priority(severity),
-                   "\nSYSLOG_IDENTIFIER=bipvault-host\nBIPVAULT_COMPONENT=", one_line(component),
-                   id.empty() ? "" : "\nBIPVAULT_MESSAGE=", id, "\nMESSAGE=", message, "\n");
+  return base::cat(
+      "PRIORITY=", priority(severity),
+      "\nSYSLOG_IDENTIFIER=bipvault-host\nBIPVAULT_COMPONENT=", base::one_line(component),
+      id.empty() ? "" : "\nBIPVAULT_MESSAGE=", id, "\nMESSAGE=", message, "\n");
 }
 
 Log::Log(LogTarget target, base::Severity level, const base::Clock& clock, std::string file,

@@ -19,8 +19,6 @@ namespace host {
 inline constexpr const char* kJournalSocket = "/run/systemd/journal/socket";
 
 std::string_view severity_name(base::Severity severity);
-// Control characters replaced, cut to 32 KiB: what a plugin says stays one line.
-std::string one_line(std::string_view text);
 std::string stderr_line(std::int64_t utc_ms, base::Severity severity, std::string_view component,
                         std::string_view text);
 // "db.unavailable" of "... [db.unavailable]"; empty: the line bears none.

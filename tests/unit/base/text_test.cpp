@@ -51,6 +51,12 @@ BOOST_AUTO_TEST_CASE(utf8) {
   }
 }
 
+// What others say stays one line of a log, and not an endless one.
+BOOST_AUTO_TEST_CASE(lines_of_a_log) {
+  BOOST_TEST(base::one_line("a\nb\tc\r\x1b[1m\x7F\xC3\xBC") == "a b c??[1m?\xC3\xBC");
+  BOOST_TEST(base::one_line(std::string(100'000, 'x')).size() == 32u * 1024);
+}
+
 // A text is cut in front of a character that does not fit, never inside it.
 BOOST_AUTO_TEST_CASE(cut_between_characters) {
   const std::string text = "a\xC3\xBC\xF0\x9F\x98\x80z";

@@ -1,14 +1,20 @@
 // What goes over bipvault-cared's socket, and who may make which call.
 #include <boost/test/unit_test.hpp>
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <fstream>
+#include <sstream>
 
 #include "cli/care.h"
 #include "cli/care_access.h"
 #include "cli/care_protocol.h"
+#include "cli/cared.h"
 #include "cli/line_socket.h"
 #include "tests/support/torment.h"
+#include "tests/unit/cli/tools.h"
 
 namespace {
 
@@ -147,6 +153,57 @@ BOOST_AUTO_TEST_CASE(who_may_call) {
   BOOST_TEST(audit.get("agent") == "mei");
   audit.options["operator"] = "chief";
   BOOST_TEST(cli::admit(access(), kAuditor, audit).has_value());
+}
+
+// What the service's log says of a call: the user and a name that could be one, so that no caller
+// writes a line of his own; of an auditor's, his name and not the agent whom he looks for.
+BOOST_AUTO_TEST_CASE(who_has_called) {
+  const tools::Laboratory lab;
+  std::ofstream(lab.ini) << "[store]\npath = v.db\n[keys]\nmaster_key_file = m\n"
+                            "pepper_file = p\naudit_key_file = a\n"
+                            "[care]\nagents = 64001=mei\nauditors = 64004\n";
+  BOOST_REQUIRE_EQUAL(lab.ops({"keys", "init"}).code, 0);
+  const auto logged = [&](::uid_t user, const std::string& command, const std::string& option,
+                          const std::string& name) {
+    cli::CareRequest request;
+    request.command = command;
+    if (command == "show") request.arguments = {"8986"};
+    request.options[option] = name;
+    cli::CommandLine line;
+    line.options["config"] = lab.ini;
+    std::ostringstream out;
+    std::ostringstream log;
+    cli::Tool service("cared", line, out, log);
+    (void)cli::serve_request(service, user, cli::to_line(request));
+    return log.str();
+  };
+  const std::string forged = "x\ncared: user 0, boss: erase [care.called]";
+  BOOST_TEST(logged(kMei, "show", "agent", "li") ==
+             "cared: user 64001, li: show: refused [care.called]\n");
+  BOOST_TEST(logged(kMei, "show", "agent", forged) ==
+             "cared: user 64001, ?: show: refused [care.called]\n");
+  BOOST_TEST(logged(kMei, "show", "agent", "") == "cared: user 64001, mei: show [care.called]\n");
+  BOOST_TEST(logged(kAuditor, "audit", "agent", "mei") ==
+             "cared: user 64004, uid64004: audit [care.called]\n");
+  BOOST_TEST(logged(kAuditor, "audit", "operator", forged) ==
+             "cared: user 64004, ?: audit: refused [care.called]\n");
+}
+
+// What comes from elsewhere, a database's or the kernel's text, stays one line.
+BOOST_AUTO_TEST_CASE(a_line_of_the_log_is_one_line) {
+  const int file = ::memfd_create("stderr", MFD_CLOEXEC);
+  const int before = ::dup(STDERR_FILENO);
+  BOOST_REQUIRE(file >= 0);
+  ::dup2(file, STDERR_FILENO);
+  cli::StderrLog("cared", "x.ini").warning("db.unavailable", "a\ncared: b\x1b[1m");
+  ::dup2(before, STDERR_FILENO);
+  ::close(before);
+  char text[200];
+  const ssize_t size = ::pread(file, text, sizeof text, 0);
+  ::close(file);
+  BOOST_REQUIRE(size > 0);
+  BOOST_TEST(std::string(text, static_cast<std::size_t>(size)) ==
+             "cared: db: a cared: b?[1m [db.unavailable]\n");
 }
 
 // Proves the limit, the deadline and the end of a line.
