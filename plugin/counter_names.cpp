@@ -52,6 +52,7 @@ std::span<const char* const> counter_names() {
       "db.unknown_commits",
       "plugin.details",
       "plugin.details_lost",
+      "plugin.lost_turns",
       "smsc.alerts",
       "smsc.binds",
       "smsc.failed_binds",

@@ -63,6 +63,7 @@ DetailFile::~DetailFile() {
 }
 
 base::Status DetailFile::adopt() {
+  if (!left_) return {};
   const std::unique_ptr<DIR, Close> directory(::opendir(folder_.c_str()));
   if (!directory) return trouble("cannot read", folder_);
   std::vector<std::string> left;
@@ -70,10 +71,13 @@ base::Status DetailFile::adopt() {
     const std::string name = entry->d_name;
     if (name.starts_with(prefix_) && name.ends_with(kPart)) left.push_back(folder_ + "/" + name);
   }
+  std::erase(left, part_);
+  base::Status all;
   for (const std::string& part : left) {
-    if (base::Status finished = finish(part); !finished) return finished;
+    if (base::Status finished = finish(part); !finished) all = std::move(finished);
   }
-  return {};
+  left_ = !all;
+  return all;
 }
 
 // A part without a single whole line is nothing.
@@ -102,18 +106,18 @@ base::Status DetailFile::create(std::int64_t utc_ms) {
     const std::string path = base::cat(folder_, "/", prefix_, stamp(utc_ms), "-",
                                        number < 10 ? "00" : (number < 100 ? "0" : ""), number);
     if (::access((path + std::string(kWhole)).c_str(), F_OK) == 0) continue;
-    const std::string part = path + std::string(kPart);
+    std::string part = path + std::string(kPart);
     const int made = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0640);
     if (made < 0 && errno == EEXIST) continue;
-    if (made < 0) return trouble("cannot create", part);
+    if (made < 0) return trouble("cannot create a file in", folder_);
     ::fchmod(made, 0640);  // whatever the host's umask: who collects is of the group
     descriptor_ = made;
-    part_ = part;
+    part_ = std::move(part);
     size_ = 0;
     return {};
   }
   errno = EEXIST;
-  return trouble("cannot create", folder_ + "/" + prefix_ + stamp(utc_ms));
+  return trouble("cannot create a file in", folder_);
 }
 
 base::Status DetailFile::append(std::string_view lines, std::int64_t utc_ms) {
@@ -138,10 +142,14 @@ base::Status DetailFile::append(std::string_view lines, std::int64_t utc_ms) {
 }
 
 base::Status DetailFile::complete() {
-  if (descriptor_ < 0) return {};
-  ::close(std::exchange(descriptor_, -1));
-  size_ = 0;
-  return finish(std::exchange(part_, {}));
+  if (descriptor_ >= 0) {
+    ::close(std::exchange(descriptor_, -1));
+    size_ = 0;
+    const bool others = std::exchange(left_, true);
+    if (base::Status finished = finish(std::exchange(part_, {})); !finished) return finished;
+    left_ = others;
+  }
+  return adopt();
 }
 
 // ---- the queue and its writer -------------------------------------------------------------------
@@ -178,7 +186,7 @@ bool DetailRecords::stop(std::int64_t deadline_ms) {
 }
 
 void DetailRecords::take(const bip::Detail& detail) {
-  std::string line = bip::detail_line(detail, instance_);
+  std::string line = bip::detail_line(detail, instance_) + '\n';
   {
     const std::lock_guard lock(mutex_);
     if (lines_.size() >= static_cast<std::size_t>(settings_.queue)) {
@@ -191,69 +199,89 @@ void DetailRecords::take(const bip::Detail& detail) {
 }
 
 void DetailRecords::work() {
-  tell(file_.adopt());
-  for (;;) {
-    bool stopping = false;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, kLookEvery, [&] { return stopping_ || !lines_.empty(); });
-      stopping = stopping_;
+  struct AtEnd {
+    DetailRecords& records;
+    ~AtEnd() {
+      const std::lock_guard lock(records.mutex_);
+      records.ended_ = true;
+      records.changed_.notify_all();
     }
-    const bool good = write_some(stopping);
+  } const at_end{*this};
+  for (bool stopping = false;;) {
+    const bool good = turn(stopping);
     if (stopping) break;
-    rotate_when_due();
-    if (good) continue;
-    std::unique_lock lock(mutex_);  // what has failed is tried again, but not at once
-    changed_.wait_for(lock, kLookEvery, [&] { return stopping_; });
+    std::unique_lock lock(mutex_);
+    // What has failed is tried again, but not at once.
+    changed_.wait_for(lock, kLookEvery, [&] { return stopping_ || (good && !lines_.empty()); });
+    stopping = stopping_;
   }
-  tell(file_.complete());
-  const std::lock_guard lock(mutex_);
-  ended_ = true;
-  changed_.notify_all();
+  count_lost();
 }
 
-// All that waits, in large pieces. False: it cannot be written now; it is kept for the next time.
-bool DetailRecords::write_some(bool stopping) {
+// False: not all went well. Out of memory: this turn is lost, the next one comes.
+bool DetailRecords::turn(bool stopping) try {
+  const base::Status written = write_some(stopping);
+  const base::Status files = stopping || rotation_is_due() ? file_.complete() : file_.adopt();
+  const base::Status& all = written ? files : written;
+  tell(all);
+  return all.ok();
+} catch (...) {
+  parts_.counters.add("plugin.lost_turns");
+  return false;
+}
+
+// All that waits, in large pieces. What cannot be written now is kept for the next time.
+base::Status DetailRecords::write_some(bool stopping) {
   for (;;) {
     {
       const std::lock_guard lock(mutex_);
       while (!lines_.empty() && under_way_.size() < kAtOnce) {
         under_way_ += lines_.front();
-        under_way_ += '\n';
         lines_.pop_front();
       }
     }
-    if (under_way_.empty()) return true;
+    if (under_way_.empty()) return {};
     const base::Now now = parts_.clock.now();
     if (!file_.open()) opened_at_ = now.mono_ms;
-    const base::Status written = file_.append(under_way_, now.utc_ms);
-    tell(written);
-    if (!written) return false;
-    parts_.counters.add("plugin.details", std::count(under_way_.begin(), under_way_.end(), '\n'));
+    if (base::Status written = file_.append(under_way_, now.utc_ms); !written) return written;
+    const auto lines = std::count(under_way_.begin(), under_way_.end(), '\n');
     under_way_.clear();
+    parts_.counters.add("plugin.details", lines);
     if (!stopping && file_.size() >= static_cast<std::uint64_t>(settings_.size)) {
-      tell(file_.complete());
+      if (base::Status completed = file_.complete(); !completed) return completed;
     }
   }
 }
 
-void DetailRecords::rotate_when_due() {
-  if (file_.open() && parts_.clock.now().mono_ms - opened_at_ >= settings_.every) {
-    tell(file_.complete());
+bool DetailRecords::rotation_is_due() const {
+  return file_.open() && parts_.clock.now().mono_ms - opened_at_ >= settings_.every;
+}
+
+void DetailRecords::count_lost() {
+  auto lost = std::count(under_way_.begin(), under_way_.end(), '\n');
+  under_way_.clear();
+  {
+    const std::lock_guard lock(mutex_);
+    lost += std::ssize(lines_);
+    lines_.clear();
   }
+  if (lost == 0) return;
+  parts_.counters.add("plugin.details_lost", lost);
+  parts_.log.error("plugin.details_lost",
+                   base::cat(lost, " detail records are lost: they could not be written"));
 }
 
 // Of changes only: a disk that is full is told once, and its end.
 void DetailRecords::tell(const base::Status& status) {
   const std::string now = status ? "" : status.error();
   if (now == trouble_) return;
+  parts_.alarm(now);
   trouble_ = now;
   if (now.empty()) {
     parts_.log.info("plugin.details_again", "detail records can be written again");
   } else {
     parts_.log.error("plugin.details_stuck", "detail records wait: " + now);
   }
-  parts_.alarm(now);
 }
 
 }  // namespace plugin

@@ -29,11 +29,12 @@ class DetailFile {
   DetailFile(const DetailFile&) = delete;
   DetailFile& operator=(const DetailFile&) = delete;
 
-  // What a process that was killed has left is cut to whole lines and completed.
+  // What a process that was killed has left, or what could not be completed, is cut to whole lines
+  // and completed; until all of it is, each call tries again.
   base::Status adopt();
   // Whole lines, in a new file if none is open. After an error none of them is in the file.
   base::Status append(std::string_view lines, std::int64_t utc_ms);
-  // The file is complete: on the disk, and under its name. Without one: nothing to do.
+  // The file is complete: on the disk, and under its name. And adopt.
   base::Status complete();
   bool open() const { return descriptor_ >= 0; }
   std::uint64_t size() const { return size_; }
@@ -47,6 +48,7 @@ class DetailFile {
   std::string part_;  // path, while one is open
   int descriptor_ = -1;
   std::uint64_t size_ = 0;  // of whole lines
+  bool left_ = true;        // there may be parts besides the open one
 };
 
 // take() from any thread; start and stop from one.
@@ -63,16 +65,18 @@ class DetailRecords : public bip::DetailSink {
   ~DetailRecords() override;
 
   base::Status start();
-  // Writes what waits, if it can be written at once, and completes the file. False: the disk does
-  // not answer within the deadline; call again.
+  // Writes what waits, if it can be written at once, and completes the file; the rest is lost and
+  // counted. False: the disk does not answer within the deadline; call again.
   bool stop(std::int64_t deadline_ms);
 
   void take(const bip::Detail& detail) override;
 
  private:
   void work();
-  bool write_some(bool stopping);
-  void rotate_when_due();
+  bool turn(bool stopping);
+  base::Status write_some(bool stopping);
+  bool rotation_is_due() const;
+  void count_lost();
   void tell(const base::Status& status);
 
   const config::DetailRecords settings_;

@@ -62,6 +62,7 @@ struct Fixture {
   base::Counters counters;
   support::FakeClock clock;
   base::Guarded<std::vector<std::string>> alarms;
+  std::atomic<bool> out_of_memory{false};  // whoever is given an alarm
   config::DetailRecords settings;
   std::unique_ptr<DetailRecords> records;
 
@@ -69,6 +70,7 @@ struct Fixture {
     settings.directory = folder.path;
     records = std::make_unique<DetailRecords>(
         settings, "host/1", DetailRecords::Parts{clock, log, counters, [&](const std::string& a) {
+                                                   if (out_of_memory) throw std::bad_alloc();
                                                    alarms.with([&](auto& l) { l.push_back(a); });
                                                  }});
     BOOST_REQUIRE(records->start().ok());
@@ -177,6 +179,75 @@ BOOST_FIXTURE_TEST_CASE(disk_full, Fixture) {
   BOOST_TEST(alarms.with([](auto& list) { return list.at(1); }) == "");
   BOOST_TEST(log.count("plugin.details_stuck") == 1u);
   BOOST_TEST(log.count("plugin.details_again") == 1u);
+}
+
+// A file that cannot get its name is not forgotten: the alarm stands, though the next file is
+// written, until it has it.
+BOOST_FIXTURE_TEST_CASE(rotation_that_fails, Fixture) {
+  settings.every = 60'000;
+  begin();
+  take(1);
+  BOOST_TEST(wait_for([&] { return counters.get("plugin.details") == 1; }));
+  const std::string part = folder.files(".part").at(0);
+  const std::string whole = part.substr(0, part.size() - 5) + ".csv";
+  fs::create_directory(whole);  // root may write everywhere, but no file in its place
+  clock.advance(60'000);
+  BOOST_TEST(wait_for([&] { return told() == 1; }));
+  take(2);
+  BOOST_TEST(wait_for([&] { return counters.get("plugin.details") == 2; }));
+  BOOST_TEST(folder.files(".part").size() == 2u);
+  BOOST_TEST(told() == 1u);
+  fs::remove(whole);
+  BOOST_TEST(wait_for([&] { return fs::is_regular_file(whole); }));
+  BOOST_TEST(wait_for([&] { return told() == 2; }));
+  BOOST_TEST(records->stop(60'000));
+  BOOST_TEST(told() == 2u);
+  BOOST_TEST(alarms.with([](auto& list) { return list.at(1); }) == "");
+  BOOST_TEST(Folder::read(whole) == kHeader + line(1));
+  BOOST_TEST(folder.files(".csv").size() == 2u);
+  BOOST_TEST(folder.files(".part").empty());
+}
+
+// What cannot be written at the end is lost, and that is told.
+BOOST_FIXTURE_TEST_CASE(disk_full_at_the_end, Fixture) {
+  Disk disk;
+  begin();
+  take(0);
+  BOOST_TEST(wait_for([&] { return counters.get("plugin.details") == 1; }));
+  disk.room(fs::file_size(folder.files(".part").at(0)) + 30);
+  for (std::uint32_t i = 1; i < 4; ++i) take(i);
+  BOOST_TEST(records->stop(60'000));
+  disk.room();
+  BOOST_TEST(counters.get("plugin.details_lost") == 3);
+  BOOST_TEST(log.count("plugin.details_lost") == 1u);
+  BOOST_TEST(log.count("plugin.details_again") == 0u);
+  BOOST_TEST(folder.text() == kHeader + line(0));
+}
+
+// Out of memory is a turn that is lost, and the next one comes.
+BOOST_FIXTURE_TEST_CASE(a_turn_that_throws, Fixture) {
+  Disk disk;
+  begin();
+  take(0);
+  BOOST_TEST(wait_for([&] { return counters.get("plugin.details") == 1; }));
+  out_of_memory = true;
+  disk.room(fs::file_size(folder.files(".part").at(0)) + 30);
+  take(1);
+  BOOST_TEST(wait_for([&] { return counters.get("plugin.lost_turns") >= 1; }));
+  out_of_memory = false;
+  BOOST_TEST(wait_for([&] { return told() == 1; }));  // it was not lost with its turn
+  disk.room();
+  BOOST_TEST(wait_for([&] { return counters.get("plugin.details") == 2; }));
+  BOOST_TEST(wait_for([&] { return told() == 2; }));
+  disk.room(fs::file_size(folder.files(".part").at(0)) + 30);
+  out_of_memory = true;
+  const std::int64_t before = counters.get("plugin.lost_turns");
+  take(2);
+  BOOST_TEST(wait_for([&] { return counters.get("plugin.lost_turns") > before; }));
+  BOOST_TEST(records->stop(60'000));
+  disk.room();
+  BOOST_TEST(counters.get("plugin.details_lost") == 1);
+  BOOST_TEST(folder.text() == kHeader + line(0) + line(1));
 }
 
 // A folder that is not there: the same, until it is made; nobody waits for it.
