@@ -50,6 +50,7 @@ std::uint16_t CatTp::window() const {
 
 void CatTp::finish(End end, CatTpReset reason) {
   if (phase_ == Phase::closed) return;
+  cut_ = unfinished();
   phase_ = Phase::closed;
   end_ = end;
   reason_ = reason;

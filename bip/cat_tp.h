@@ -61,8 +61,8 @@ class CatTp {
   // The next whole SDU. What is not taken makes the window smaller, down to 0.
   bool readable() const { return traffic_ && !traffic_->received.empty(); }
   std::optional<base::Bytes> take(base::Now now, CatTpOutput& out);
-  // An SDU has begun to come and is not whole.
-  bool unfinished() const { return traffic_ && traffic_->assembling.pdus > 0; }
+  // An SDU has begun to come and is not whole, or was not when the link was closed.
+  bool unfinished() const { return cut_ || (traffic_ && traffic_->assembling.pdus > 0); }
 
   void close(CatTpReset reason, base::Now now, CatTpOutput& out);
 
@@ -169,6 +169,7 @@ class CatTp {
   Phase phase_ = Phase::opening;
   End end_ = End::none;
   CatTpReset reason_ = CatTpReset::normal;
+  bool cut_ = false;  // closed within an SDU of the peer's
 };
 
 }  // namespace bip

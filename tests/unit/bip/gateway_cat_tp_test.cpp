@@ -378,6 +378,23 @@ BOOST_AUTO_TEST_CASE(an_sdu_without_end) {
   BOOST_TEST((link.machine().end() == CatTp::End::by_peer));
 }
 
+// A card that goes within an SDU leaves a packet that is cut, as over TCP: whether the gateway has
+// seen the beginning before it goes, or both at once.
+BOOST_AUTO_TEST_CASE(a_card_that_goes_within_an_sdu) {
+  Rig rig;
+  for (const bool seen : {true, false}) {
+    Caller link(rig, claim(rig.card));
+    BOOST_REQUIRE(
+        (result_of(ask(link, rig.card, rig.card.message(Ins::status))) == CardResult::done));
+    BOOST_REQUIRE(link.send(base::Bytes(50, 1), true));
+    if (seen) BOOST_REQUIRE(link.acknowledged());
+    link.close();
+    const std::int64_t wanted = seen ? 1 : 2;
+    BOOST_TEST(until([&] { return rig.counted("bip.cut_packet") == wanted; }), seen);
+    BOOST_TEST(until([&] { return rig.gateway->health().sessions == 0; }));
+  }
+}
+
 void send_garbage(Rig& rig) {
   const auto place =
       parse_socket_address("127.0.0.1:" + std::to_string(rig.gateway->cat_tp_port()));
