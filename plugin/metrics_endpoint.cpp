@@ -91,8 +91,8 @@ class MetricsEndpoint::Impl {
                   {[this](int descriptor, const bip::Address&) { take(descriptor); },
                    [this] { return connections_ < kMostConnections; }, [](bip::Fault) {}}) {}
   ~Impl() {
-    stopping_ = true;
     loop_.stop();
+    stopping_ = true;  // behind the loop's thread, which reads it: no listener from here on
   }
 
   base::Status start(const std::string& address) {
