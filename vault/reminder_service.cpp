@@ -168,12 +168,18 @@ bool ReminderService::walk(base::Now now) {
   return outcome != Outcome::unavailable;
 }
 
+// Not beyond what this clock calls due: the rules would leave such rows as they are, to be found
+// again at once.
+std::int64_t ReminderService::due_until(base::Now now) const {
+  return std::min(run_at_, now.utc_ms);
+}
+
 bool ReminderService::claim_due(base::Now now) {
   const auto batch = static_cast<std::size_t>(std::max(settings_.batch, 1));
   // What is due stays in the store until what was claimed has left.
   if (sender_.waiting() >= batch || world_.out.room() == 0) return false;
   constexpr std::size_t kSpread = 8;
-  const auto due = world_.store.messages().due_reminders(run_at_, batch * kSpread);
+  const auto due = world_.store.messages().due_reminders(due_until(now), batch * kSpread);
   if (!due || due->empty()) return false;
   // Instances that look at the same moment take different ones.
   const std::size_t spare = due->size() > batch ? due->size() - batch : 0;
@@ -196,7 +202,7 @@ bool ReminderService::claim_due(base::Now now) {
 
 bool ReminderService::claim_one(RecordTx& tx, const RecordId& id, base::Now now, SmsRef& claimed) {
   Reminder& reminder = tx.messages().reminder(id);
-  if (reminder.next_at == 0 || reminder.next_at > run_at_) return false;  // another was faster
+  if (reminder.next_at == 0 || reminder.next_at > due_until(now)) return false;  // not first
   Record* const record = tx.find(id);
   if (record == nullptr) {
     reminder.next_at = 0;

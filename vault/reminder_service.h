@@ -62,6 +62,7 @@ class ReminderService {
   bool begin_run(base::Now now);
   bool walk(base::Now now);
   bool claim_due(base::Now now);
+  std::int64_t due_until(base::Now now) const;
   bool claim_one(RecordTx& tx, const RecordId& id, base::Now now, SmsRef& claimed);
   Values values_of(const Record& record) const;
   std::string reminder_text(RecordTx& tx, const Record& record, base::Now now) const;
