@@ -37,14 +37,16 @@ bool RetentionJob::step(Store& store, const Policy& policy, base::Now now) {
     finish(store, now);
     return false;
   }
-  std::int64_t erased = 0;
+  const MessageScan::Dated* seen = nullptr;
   for (const MessageScan::Dated& dated : *found) {
     const auto receipt = erase_after_retention(store, keys_, policy, dated.record, "vault", now);
-    if (!receipt) return false;  // the portion is tried again
-    erased += *receipt ? 1 : 0;
+    if (!receipt) break;  // it is tried again
+    seen = &dated;
+    if (!*receipt) continue;
+    counters_.add("vault.retention_erased");
+    ++uncounted_;
   }
-  counters_.add("vault.retention_erased", erased);
-  return advance(store, found->back(), erased, now);
+  return seen != nullptr && advance(store, *seen, now) && seen == &found->back();
 }
 
 // True: the run is this instance's, as run_ says.
@@ -71,18 +73,19 @@ bool RetentionJob::take_turn(Store& store, const Policy& policy, base::Now now) 
   return mine && (outcome == Outcome::committed || outcome == Outcome::unchanged);
 }
 
-bool RetentionJob::advance(Store& store, const MessageScan::Dated& seen, std::int64_t erased,
-                           base::Now now) {
+bool RetentionJob::advance(Store& store, const MessageScan::Dated& seen, base::Now now) {
   const Outcome outcome = store.update(now, [&](RecordTx& tx) {
     JobRow& job = tx.messages().job(kJob);
     if (job.owner != owner_ || job.ran_at != run_.ran_at) return false;  // another has taken over
     job.after_date = seen.date;
     job.after_record = seen.record;
-    job.count += erased;
+    job.count += uncounted_;
     job.lease_until = now.utc_ms + kLease;
     return true;
   });
-  return outcome == Outcome::committed;
+  if (outcome != Outcome::committed) return false;
+  uncounted_ = 0;
+  return true;
 }
 
 void RetentionJob::finish(Store& store, base::Now now) {

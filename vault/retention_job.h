@@ -27,7 +27,7 @@ class RetentionJob {
 
  private:
   bool take_turn(Store& store, const Policy& policy, base::Now now);
-  bool advance(Store& store, const MessageScan::Dated& seen, std::int64_t erased, base::Now now);
+  bool advance(Store& store, const MessageScan::Dated& seen, base::Now now);
   void finish(Store& store, base::Now now);
 
   const KeyRing& keys_;
@@ -35,6 +35,7 @@ class RetentionJob {
   base::Counters& counters_;
   const std::string owner_;
   JobRow run_;
+  std::int64_t uncounted_ = 0;          // erased cards that the run's row does not know of yet
   std::int64_t next_look_ = INT64_MIN;  // mono_ms
 };
 
