@@ -47,6 +47,9 @@ class CareService::Call {
   // both cards are the same.
   std::variant<std::pair<Record, Record>, CareFailure> resolve_order(const std::string& old_iccid,
                                                                      const std::string& new_iccid);
+  // That one record, when it was moved away from the old card.
+  CareResult<Moved> order_again(const Record& target, const std::string& old_iccid,
+                                const std::string& actor);
   // All records of a customer, at most `limit`, at least one; or the only one.
   std::variant<std::vector<Record>, CareFailure> of_customer(const std::string& reference,
                                                              std::size_t limit);

@@ -10,14 +10,7 @@ namespace vault {
 
 namespace {
 
-// The old number is found under the new one already: an order repeated after a lost answer.
-CareResult<CareService::Moved> repeated_swap(const Record& record, const std::string& old_iccid) {
-  const std::vector<Iccid> spellings = iccid_spellings(old_iccid);
-  const bool moved = record.moved_from && std::find(spellings.begin(), spellings.end(),
-                                                    *record.moved_from) != spellings.end();
-  if (!moved) return fail(CareError::bad_call, "old and new card are the same");
-  return CareService::Moved{*record.moved_from, record.iccid, "moved before"};
-}
+constexpr char kOrder[] = "order of provisioning";
 
 CareFailure of_card(const char* which, CareFailure failure) {
   failure.text = which + failure.text;
@@ -47,6 +40,31 @@ std::variant<std::pair<Record, Record>, CareFailure> CareService::Call::resolve_
   return std::pair(from, to);
 }
 
+// The old number is found under the new one already: the order is repeated after a lost answer, or
+// the card was faster. By the order the move stands, also when the old card proves itself later.
+CareResult<CareService::Moved> CareService::Call::order_again(const Record& target,
+                                                              const std::string& old_iccid,
+                                                              const std::string& actor) {
+  const std::optional<Iccid> from = target.moved_from;
+  const std::vector<Iccid> spellings = iccid_spellings(old_iccid);
+  if (!from || std::find(spellings.begin(), spellings.end(), *from) == spellings.end()) {
+    return fail(CareError::bad_call, "old and new card are the same");
+  }
+  const auto failure =
+      run(target, actor, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+        if (record.moved_from != from) {
+          return fail(CareError::wrong_state, "the old card has just taken its record back");
+        }
+        if (record.moved_by_order) return std::nullopt;
+        record.moved_by_order = true;
+        tx.note(record, {"moved", actor,
+                         base::cat(from->digits(), " to ", record.iccid.digits(), ": ", kOrder)});
+        return std::nullopt;
+      });
+  if (failure) return *failure;
+  return Moved{*from, target.iccid, "moved before"};
+}
+
 CareResult<CareService::Moved> CareService::swap(const std::string& operator_name,
                                                  const std::string& old_iccid,
                                                  const std::string& new_iccid, base::Now now) {
@@ -57,14 +75,14 @@ CareResult<CareService::Moved> CareService::swap(const std::string& operator_nam
   const auto& [old_record, new_record] = std::get<0>(order);
   const Iccid to = new_record.iccid;
   Moved done{old_record.iccid, to, "moved"};
-  if (done.old_iccid == to) return repeated_swap(old_record, old_iccid);
-  const auto failure = care.run(
-      old_record, "ops:" + operator_name,
-      [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
+  const std::string actor = "ops:" + operator_name;
+  if (done.old_iccid == to) return care.order_again(old_record, old_iccid, actor);
+  const auto failure =
+      care.run(old_record, actor, [&](RecordTx& tx, Record& record) -> std::optional<CareFailure> {
         done.how = "moved";
         const Subscriber subscriber = subscriber_of(record);
-        const MoveOutcome outcome = move_record(
-            tx, record, to, {true, "ops:" + operator_name, "order of provisioning"}, policy_, now);
+        const MoveOutcome outcome =
+            move_record(tx, record, to, {true, actor, kOrder}, policy_, now);
         if (outcome == MoveOutcome::merged) done.how = "merged";
         tell_moved(tx, subscriber, to, policy_.notices, now);
         return std::nullopt;
@@ -99,7 +117,7 @@ CareResult<CareService::Ended> CareService::set_ended(const std::string& operato
         done.changed = record.ended != ended;
         if (!done.changed) return std::nullopt;
         record.ended = ended;
-        tx.note(record, {ended ? "ended" : "in_use_again", actor, "order of provisioning"});
+        tx.note(record, {ended ? "ended" : "in_use_again", actor, kOrder});
         return std::nullopt;
       });
   if (failure) return *failure;

@@ -105,6 +105,27 @@ BOOST_AUTO_TEST_CASE(late_order) {
   const auto again = care().swap("prov", old_card(), new_card(), now);
   BOOST_REQUIRE(std::get_if<CareService::Moved>(&again) != nullptr);
   BOOST_TEST(std::get<CareService::Moved>(again).how == "moved before");
+  BOOST_TEST((read(iccid(2)) == before));
+  BOOST_TEST((history(2) == kImported));
+}
+
+// Of a move that a card has made on its own word: it is by order from then on, which is noted once.
+BOOST_AUTO_TEST_CASE(order_after_a_move_without_one) {
+  commit([](RecordTx& tx) { tx.find(iccid(2))->moved_by_order = false; });
+  for (int i = 0; i < 2; ++i) {
+    const auto again = care().swap("prov", old_card(), new_card(), now);
+    BOOST_REQUIRE(std::get_if<CareService::Moved>(&again) != nullptr);
+    BOOST_TEST(std::get<CareService::Moved>(again).how == "moved before");
+    BOOST_TEST(read(iccid(2))->moved_by_order);
+  }
+  vault::HistoryQuery query;
+  query.record = read(iccid(2))->id;
+  const auto entries = store->history(query).take();
+  BOOST_REQUIRE(entries.size() == 2u);
+  BOOST_TEST(entries.back().note.kind == "moved");
+  BOOST_TEST(entries.back().note.actor == "ops:prov");
+  BOOST_TEST(entries.back().note.detail ==
+             old_card() + " to " + new_card() + ": order of provisioning");
 }
 
 // Looking finds it, and says that it was found so.

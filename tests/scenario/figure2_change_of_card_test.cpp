@@ -301,6 +301,17 @@ BOOST_AUTO_TEST_CASE(swap_may_be_repeated) {
   BOOST_TEST((good(care.show(lab.call(), kOld, lab.now())).record.iccid.digits() == kNew));
 }
 
+// The card was faster than provisioning: by the order the move stands, whoever has the old card.
+BOOST_AUTO_TEST_CASE(swap_by_order_after_the_card_has_moved_itself) {
+  new_card.report(kOld, key);
+  auto care = lab.care();
+  for (int i = 0; i < 2; ++i) {
+    BOOST_TEST(good(care.swap("provisioning", kOld, kNew, lab.now())).how == "moved before");
+  }
+  BOOST_TEST((old_card.report().result == CardResult::unknown_card), "an order is not undone");
+  BOOST_TEST((new_card.restore(key) == image));
+}
+
 // To ask for its state is to prove itself too.
 BOOST_AUTO_TEST_CASE(status_of_the_old_card_undoes_the_move) {
   new_card.report(kOld, key);
