@@ -34,9 +34,32 @@ Fault alive(RecordTx& tx, const CareRequest* request, State wanted, base::Now no
   return std::nullopt;
 }
 
-Fault other_document(const CareRequest& request, const Grounds& grounds) {
-  if (request.document_mac == grounds.document_mac) return std::nullopt;
-  return refused("this is not the document that was shown for the request");
+// As the request's result tells it.
+constexpr const char* kOtherDocument[] = {"another document was given once",
+                                          "another document was given twice",
+                                          "another document was given three times"};
+
+// Nobody tries numbers until one fits: another document is noted, and the last one ends the
+// request.
+Fault other_document(RecordTx& tx, Record& record, CareRequest& request, const Grounds& given,
+                     base::Now now) {
+  if (request.document_mac == given.document_mac) return std::nullopt;
+  const auto* const before =
+      std::find(std::begin(kOtherDocument), std::end(kOtherDocument), request.result);
+  const auto* const said = before == std::end(kOtherDocument) ? kOtherDocument : before + 1;
+  request.result = *said;
+  const bool last = said + 1 == std::end(kOtherDocument);
+  if (last) {
+    request.state = State::rejected;
+    request.decided_by = "vault";
+    request.decided_at = now.utc_ms;
+  }
+  tx.note(record, {last ? "request_rejected" : "request_refused", given.actor,
+                   detail_of(given, base::cat("request ", request.id, " of ", request.asked_by,
+                                              ": ", request.result))});
+  CareFailure failure = refused("this is not the document that was shown for the request");
+  failure.noted = true;
+  return failure;
 }
 
 // Whose approval, as the entry of what was done by it begins.
@@ -218,7 +241,7 @@ CareResult<CareService::Approved> CareService::approve(const CareCall& call, std
     if (request->asked_by == second.actor) {
       return refused("an agent cannot approve his own request");
     }
-    if (auto fault = other_document(*request, second)) return fault;
+    if (auto fault = other_document(tx, *record, *request, second, now)) return fault;
     const std::string iccid = record->iccid.digits();
     request->decided_by = second.actor;
     request->decided_at = now.utc_ms;
@@ -255,7 +278,7 @@ Fault CareService::Call::hand_over_approved(RecordTx& tx, std::uint64_t number,
   CareRequest* const request = tx.messages().care_request(number);
   Record* record = nullptr;
   if (auto fault = alive(tx, request, State::approved, now_, record)) return fault;
-  if (auto fault = other_document(*request, grounds)) return fault;
+  if (auto fault = other_document(tx, *record, *request, grounds, now_)) return fault;
   if (request->detail != form) return refused("approved was --format " + request->detail);
   const auto image = requested_version(tx, *record, *request);
   if (!image) return version_gone();

@@ -219,7 +219,7 @@ std::optional<CareFailure> CareService::Call::transact(const std::string& actor,
     failure = over_limit(tx, actor)
                   ? fail(CareError::limit, "the agent's calls for today are used up")
                   : work(tx);
-    return !failure;
+    return !failure || failure->noted;
   });
   if (outcome == Outcome::unavailable) {
     return fail(CareError::unavailable,

@@ -56,10 +56,11 @@ class CareService::Call {
   std::variant<Record, CareFailure> only_of_customer(const std::string& reference);
   // What show gives, noted.
   CareResult<CareView> view(const CareCall& call, const Record& target);
-  // Runs `body` on the record in one transaction; what it returns as failure undoes everything.
+  // Runs `body` on the record in one transaction; a failure that it returns undoes everything,
+  // unless it is `noted`.
   using Body = std::function<std::optional<CareFailure>(RecordTx&, Record&)>;
   std::optional<CareFailure> run(const Record& target, const std::string& actor, const Body& body);
-  // The frame of run: one transaction, undone by a failure, within the agent's limit.
+  // The frame of run: one transaction, undone as there, within the agent's limit.
   using Work = std::function<std::optional<CareFailure>(RecordTx&)>;
   std::optional<CareFailure> transact(const std::string& actor, const Work& work);
   // The frame of every call of an agent: who calls, which record, then `body` in one transaction.

@@ -56,6 +56,7 @@ struct CareFailure {
   CareError error = CareError::unavailable;
   std::string text;                     // one line for the agent
   std::vector<std::string> candidates;  // ICCIDs
+  bool noted = false;                   // it stands in the history: kept, and counted as a call
 };
 
 // What is wrong with the name of an operator, who stands in the history; nothing: it will do.
@@ -211,7 +212,7 @@ class CareService {
     std::optional<Moved> moved;
     std::optional<Erased> erased;
   };
-  // Of another agent, who must name the same document.
+  // Of another agent, who must name the same document; others are noted, and the third ends it.
   CareResult<Approved> approve(const CareCall& call, std::uint64_t request, base::Now now);
   // Ends a request: who has asked withdraws it, anybody else rejects it. Needs no document.
   CareResult<Requested> reject(const CareCall& call, std::uint64_t request, base::Now now);

@@ -69,6 +69,7 @@ struct Fixture {
   const base::Bytes image = example_image(60, 'a');
 };
 
+const std::string kOtherDocument = "this is not the document that was shown for the request";
 const CareService::Wish kUnlock{CareAction::unlock, false, "", 0};
 const CareService::Wish kReset{CareAction::unlock, true, "", 0};
 const CareService::Wish kExport{CareAction::hand_over, false, "raw", 0};
@@ -129,8 +130,7 @@ BOOST_AUTO_TEST_CASE(together) {
 BOOST_AUTO_TEST_CASE(same_document_in_time) {
   lock();
   const std::uint64_t id = ask(kUnlock);
-  BOOST_TEST(approved_in_vain(id, by("li", "X7654321")) ==
-             "this is not the document that was shown for the request");
+  BOOST_TEST(approved_in_vain(id, by("li", "X7654321")) == kOtherDocument);
   BOOST_TEST(approved_in_vain(1, by("li")) == "there is no such request");
   lab.time_passes(lab.policy.two_person.request_life - 1, "just in time");
   BOOST_TEST(approved_in_vain(id, by("li", "X")) ==
@@ -141,6 +141,26 @@ BOOST_AUTO_TEST_CASE(same_document_in_time) {
   BOOST_TEST(lab.record(kCard).locked_at != 0);
   const std::uint64_t again = ask(kUnlock);
   BOOST_TEST(good(lab.care().approve(by("li"), again, lab.now())).unlocked->was_locked);
+}
+
+// Proves that nobody tries numbers until one fits: every other document stands in the history under
+// the name of who gave it, counts for his day, and the third ends the request.
+BOOST_AUTO_TEST_CASE(no_guessing_of_the_document) {
+  lock();
+  lab.policy.agent_daily_limit = 2;
+  const std::uint64_t id = ask(kUnlock);
+  for (const std::string number : {"X0000001", "X0000002"}) {
+    BOOST_TEST(approved_in_vain(id, by("li", number)) == kOtherDocument);
+    BOOST_TEST(history().back() == "request_refused agent:li");
+  }
+  BOOST_TEST(approved_in_vain(id, by("li")) == "the agent's calls for today are used up");
+  BOOST_TEST(good(lab.care().pending(by("mei"), id, lab.now())).front().request.result ==
+             "another document was given twice");
+  BOOST_TEST(approved_in_vain(id, by("otto", "X0000003")) == kOtherDocument);
+  BOOST_TEST(history().back() == "request_rejected agent:otto");
+  BOOST_TEST(approved_in_vain(id, by("otto")) == "the request was rejected or withdrawn");
+  BOOST_TEST(lab.record(kCard).locked_at != 0);
+  BOOST_TEST(history_whole());
 }
 
 // Proves that a request is about the record as it was: a lock, an erasure, a version gone end it.
@@ -174,15 +194,28 @@ BOOST_AUTO_TEST_CASE(content_for_one) {
   BOOST_REQUIRE((card.end(9).result == vault::CardResult::done));
   BOOST_TEST(export_in_vain("li") == "a second agent has to approve this: request export");
   BOOST_TEST(export_in_vain("anna", "text") == "approved was --format raw");
-  BOOST_TEST(
-      refusal(lab.care().export_content(by("anna", "X7654321"), kCard, "raw", 0, lab.now())) ==
-      "this is not the document that was shown for the request");
+  BOOST_TEST(refusal(lab.care().export_content(by("anna", "X7654321"), kCard, "raw", 0,
+                                               lab.now())) == kOtherDocument);
+  BOOST_TEST(history().back() == "request_refused agent:anna");
   const auto taken = lab.care().export_content(by("anna"), kCard, "raw", 0, lab.now());
   const auto content = good(taken).content.view();
   BOOST_TEST((base::Bytes(content.begin(), content.end()) == image), "the older version");
   BOOST_TEST(export_in_vain("anna") == "a second agent has to approve this: request export");
   BOOST_TEST((state(id) == State::done));
   BOOST_TEST(history().back() == "exported agent:anna");
+  BOOST_TEST(history_whole());
+}
+
+// Proves that the approved content is not an answer to guesses either.
+BOOST_AUTO_TEST_CASE(no_guessing_of_the_document_for_content) {
+  const std::uint64_t id = ask(kExport);
+  good(lab.care().approve(by("li"), id, lab.now()));
+  for (int i = 0; i < 3; ++i) {
+    BOOST_TEST(refusal(lab.care().export_content(by("anna", "X7654321"), kCard, "raw", 0,
+                                                 lab.now())) == kOtherDocument);
+  }
+  BOOST_TEST(export_in_vain("anna") == "a second agent has to approve this: request export");
+  BOOST_TEST((state(id) == State::rejected));
   BOOST_TEST(history_whole());
 }
 
