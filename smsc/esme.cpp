@@ -237,6 +237,8 @@ vault::SmsOut::Taken Esme::Impl::submit(const vault::OutgoingSms& sms) {
   const std::int64_t give_up_at = parts_.clock.now().mono_ms + std::min(waits, validity);
   std::vector<Segment> segments;
   const int total = static_cast<int>(messages->size());
+  // The settings have changed since: what is left of one cut makes no message of the other.
+  if (sms.accepted_segments != 0 && sms.accepted_of != total) return Taken::impossible;
   for (int number = 1; number <= total; ++number) {
     if (number <= 64 && (sms.accepted_segments >> (number - 1) & 1) != 0) continue;
     Segment segment;
@@ -249,6 +251,7 @@ vault::SmsOut::Taken Esme::Impl::submit(const vault::OutgoingSms& sms) {
     segment.cost = cost_of(segment.message);
     segments.push_back(std::move(segment));
   }
+  if (segments.empty()) return Taken::impossible;  // nothing would tell what became of it
   return box_->put(choice.smsc, segments) ? Taken::yes : Taken::busy;
 }
 

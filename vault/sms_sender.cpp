@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_set>
 
 #include "vault/wake_up.h"
 
@@ -14,26 +15,36 @@ constexpr std::size_t kSettled = 100;    // outcomes in one transaction
 constexpr std::size_t kLeftBehind = 50;  // rows of others looked at in one go
 constexpr std::int64_t kPause = 30 * base::kSecondMs;
 
+bool is_accepted(const SmsSegment& segment) {
+  return segment.step == SmsStep::sent || segment.step == SmsStep::delivered;
+}
+
 std::uint64_t accepted_mask(const Sms& sms) {
   std::uint64_t mask = 0;
   for (const SmsSegment& segment : sms.segments) {
-    const bool there = segment.step == SmsStep::sent || segment.step == SmsStep::delivered;
-    if (there && segment.number >= 1 && segment.number <= 64) {
+    if (is_accepted(segment) && segment.number >= 1 && segment.number <= 64) {
       mask |= std::uint64_t{1} << (segment.number - 1);
     }
   }
   return mask;
 }
 
+// The rest of a message goes where its beginning is: another SMSC may cut it otherwise.
 OutgoingSms outgoing_of(const Sms& sms, base::Now now) {
+  const std::uint64_t accepted = accepted_mask(sms);
+  std::string smsc = sms.smsc;
+  for (const SmsSegment& segment : sms.segments) {
+    if (smsc.empty() && is_accepted(segment)) smsc = segment.smsc;
+  }
   return {sms.ref,
           sms.kind,
           *sms.to,
           sms.text,
           {},
           std::max<std::int64_t>(sms.expires_at - now.utc_ms, base::kMinuteMs),
-          accepted_mask(sms),
-          sms.smsc};
+          accepted,
+          std::move(smsc),
+          accepted != 0 ? sms.segment_count : 0};
 }
 
 bool ended(SmsStep step) { return step != SmsStep::claimed && step != SmsStep::submitting; }
@@ -240,27 +251,34 @@ void SmsSender::end_interrupted(const std::vector<SmsRef>& refs, base::Now now) 
 
 bool SmsSender::submit(base::Now now) {
   if (!outcomes_.empty()) return false;  // the store is behind: nothing new before it has caught up
+  std::unordered_set<SmsRef> turned_away;  // theirs is an SMSC that is away: behind the others
   while (!ready_.empty()) {
     const std::size_t room = std::min(world_.out.room(), kMarked);
-    if (room == 0) return false;
-    const std::size_t count = std::min(room, ready_.size());
+    std::size_t count = 0;
+    while (count < std::min(room, ready_.size()) && !turned_away.contains(ready_[count])) ++count;
+    if (count == 0) return false;
     const std::vector<SmsRef> refs(ready_.begin(),
                                    ready_.begin() + static_cast<std::ptrdiff_t>(count));
     std::vector<OutgoingSms> outgoing;
     if (!mark(refs, outgoing, now)) return false;
     ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(count));
     std::vector<SmsRef> back;
+    bool full = false;
     for (const OutgoingSms& sms : outgoing) {
       const SmsOut::Taken taken = submit_now(sms, now);
-      if (taken == SmsOut::Taken::busy) back.push_back(sms.ref);
-      if (taken == SmsOut::Taken::impossible) {
-        outcome({sms.ref, 1, 1, SmsOutcome::Kind::refused, "", "", 0, false});
+      if (taken == SmsOut::Taken::busy) {
+        back.push_back(sms.ref);
+        if (sms.smsc.empty()) full = true;
       }
+      if (taken == SmsOut::Taken::impossible) refused(sms);
     }
-    if (!back.empty()) {
-      put_back(back, now);
+    if (!back.empty()) put_back(back, now);
+    if (full) {
+      ready_.insert(ready_.begin(), back.begin(), back.end());
       return false;
     }
+    ready_.insert(ready_.end(), back.begin(), back.end());
+    turned_away.insert(back.begin(), back.end());
   }
   return !outcomes_.empty();
 }
@@ -310,9 +328,17 @@ bool SmsSender::mark(const std::vector<SmsRef>& refs, std::vector<OutgoingSms>& 
   return outcome != Outcome::unavailable;
 }
 
+// What no SMSC has of it can never leave.
+void SmsSender::refused(const OutgoingSms& sms) {
+  const int total = std::max(sms.accepted_of, 1);
+  for (int number = 1; number <= total; ++number) {
+    if (number <= 64 && (sms.accepted_segments >> (number - 1) & 1) != 0) continue;
+    outcome({sms.ref, number, total, SmsOutcome::Kind::refused, "", "", 0, false});
+  }
+}
+
 // The SmsOut had no room for them: they were not written, so they are claimed again.
 void SmsSender::put_back(const std::vector<SmsRef>& refs, base::Now now) {
-  for (auto ref = refs.rbegin(); ref != refs.rend(); ++ref) ready_.push_front(*ref);
   world_.store.update(now, [&](RecordTx& tx) {
     for (const SmsRef ref : refs) {
       Sms* const sms = tx.messages().sms(ref);

@@ -82,6 +82,7 @@ class SmsSender {
   enum class Adopted : std::uint8_t { no, yes };
 
   bool mark(const std::vector<SmsRef>& refs, std::vector<OutgoingSms>& outgoing, base::Now now);
+  void refused(const OutgoingSms& sms);
   void put_back(const std::vector<SmsRef>& refs, base::Now now);
   void adopt_claimed(const std::vector<SmsRef>& refs, base::Now now);
   void end_interrupted(const std::vector<SmsRef>& refs, base::Now now);

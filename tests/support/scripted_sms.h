@@ -16,6 +16,7 @@ class ScriptedOut : public vault::SmsOut {
   Taken submit(const vault::OutgoingSms& sms) override {
     if (before_write) before_write(sms);
     if (answer != Taken::yes) return answer;
+    if (!sms.smsc.empty() && sms.smsc == away) return Taken::busy;
     at_smsc.push_back(sms);
     if (after_write) after_write(sms);
     return Taken::yes;
@@ -31,6 +32,7 @@ class ScriptedOut : public vault::SmsOut {
   }
 
   Taken answer = Taken::yes;
+  std::string away;  // an SMSC that is not bound
   std::size_t free = 10;
   std::vector<vault::OutgoingSms> at_smsc;  // as often as it was sent
   std::function<void(const vault::OutgoingSms&)> before_write;

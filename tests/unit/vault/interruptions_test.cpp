@@ -187,9 +187,51 @@ BOOST_AUTO_TEST_CASE(segments) {
   BOOST_REQUIRE(world.out.at_smsc.size() == 2u);
   BOOST_TEST(world.out.at_smsc[1].ref == ref);
   BOOST_TEST(world.out.at_smsc[1].accepted_segments == 5u);
+  BOOST_TEST(world.out.at_smsc[1].accepted_of == 3);
+  BOOST_TEST(world.out.at_smsc[1].smsc == "smsc");  // by another one the cut may be another
   one->service.outcome({ref, 2, 3, Kind::accepted, "smsc", "z", 0, false});
   world.work(one->service);
   BOOST_TEST(world.noted("reminder_sent") == 1u);
+}
+
+// The rest of a message waits for the SMSC that has its beginning, and holds up nobody; when the
+// text is cut otherwise by then, what is left of it is refused.
+BOOST_AUTO_TEST_CASE(a_part_that_waits_for_its_smsc) {
+  using Kind = vault::SmsOutcome::Kind;
+  for (const bool impossible : {false, true}) {
+    ReminderWorld world;
+    world.accepting = false;
+    world.add(kCard);
+    world.add("8944351002100001249", "+491721234568");
+    world.pass(kTwoMonths);
+    const auto one = world.start();
+    world.work(one->service);
+    BOOST_REQUIRE(world.out.at_smsc.size() == 2u);
+    const vault::SmsRef first = world.out.at_smsc[0].ref, second = world.out.at_smsc[1].ref;
+    world.out.away = "smsc";
+    world.out.free = 1;
+    one->service.outcome({first, 1, 2, Kind::accepted, "smsc", "x", 0, false});
+    one->service.outcome({first, 2, 2, Kind::not_sent, "", "", 0, false});
+    one->service.outcome({second, 1, 1, Kind::not_sent, "", "", 0, false});
+    world.work(one->service);
+    world.work(one->service);
+    BOOST_REQUIRE(world.out.at_smsc.size() == 3u);
+    BOOST_TEST(world.out.at_smsc[2].ref == second);
+    one->service.outcome({second, 1, 1, Kind::accepted, "other", "y", 0, false});
+    world.work(one->service);
+    BOOST_TEST(world.noted("reminder_sent") == 1u);
+    world.out.away.clear();
+    if (impossible) {
+      world.out.answer = vault::SmsOut::Taken::impossible;
+      world.work(one->service);
+      world.work(one->service);
+      BOOST_TEST(world.noted("reminder_refused") == 1u);
+    } else {
+      world.work(one->service);
+      BOOST_REQUIRE(world.out.at_smsc.size() == 4u);
+      BOOST_TEST(world.out.at_smsc[3].ref == first);
+    }
+  }
 }
 
 // No room at the SMSC: nothing is lost, nothing is sent twice, and a stop frees what was claimed.
