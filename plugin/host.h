@@ -32,7 +32,7 @@ class Host {
   explicit Host(const bv_host* host);
 
   const bv_host* handle() const { return handle_; }
-  // Fetches the extension tables: in init, since create may not call the host.
+  // Fetches the extension tables: not before the first call, since create may not call the host.
   void fetch_extensions();
 
   const bv_log_1* log() const { return log_; }

@@ -26,13 +26,14 @@ constexpr const char* kNoPath = "no path of a configuration was given";
 
 }  // namespace
 
-bv_status Lifecycle::wrong_state(const char* call, std::string& why) const {
+bv_status Lifecycle::wrong_state(const char* call, std::string& why) {
+  if (state_ == State::created) host_.fetch_extensions();  // where to say it
   why = std::string(call) + ": not in state " + name_of(state_);
   HostLog(host_).warning("plugin.wrong_state", why);
   return BV_E_STATE;
 }
 
-bv_status Lifecycle::wrong_state(const char* call) const {
+bv_status Lifecycle::wrong_state(const char* call) {
   std::string why;
   return wrong_state(call, why);
 }

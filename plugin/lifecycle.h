@@ -47,8 +47,8 @@ class Lifecycle {
 
  private:
   void set_state(State state);
-  bv_status wrong_state(const char* call, std::string& why) const;
-  bv_status wrong_state(const char* call) const;  // nobody is to be told but the log
+  bv_status wrong_state(const char* call, std::string& why);
+  bv_status wrong_state(const char* call);  // nobody is to be told but the log
 
   Host host_;
   mutable std::shared_mutex mutex_;  // health() against the calls that replace application_

@@ -55,11 +55,11 @@ BOOST_FIXTURE_TEST_SUITE(order, Fixture)
 
 BOOST_AUTO_TEST_CASE(created_takes_init_only) {
   const auto start = guest.start();
-  BOOST_TEST(start.status == BV_E_STATE);
+  refused("start", start.status);
   BOOST_TEST(start.why.find("created") != std::string::npos, start.why);
-  BOOST_TEST(guest.reload(workspace.config()).status == BV_E_STATE);
-  BOOST_TEST(guest.drain(0) == BV_E_STATE);
-  BOOST_TEST(guest.stop() == BV_E_STATE);
+  refused("reload", guest.reload(workspace.config()).status);
+  refused("drain", guest.drain(0));
+  refused("stop", guest.stop());
   BOOST_TEST(guest.state() == "created");
   to_ready();
 }
