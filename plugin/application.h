@@ -71,7 +71,9 @@ class Application {
   base::Status start_metrics();
   std::string channels_text() const;
   base::Status start_details();
+  struct Watch;
   void watch(const std::string& name);
+  bool take_turn(Watch& watch, std::int64_t& next_beat);
   bool look_at_store(vault::Store& store, vault::InstanceRow& row);
   bool beat(vault::Store& store, vault::InstanceRow& row);
   bool note_store(const std::string& fault);

@@ -1,5 +1,6 @@
 // The watch: looks whether the store and the HSM are well, says so, and keeps house.
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "plugin/application.h"
@@ -17,35 +18,59 @@ constexpr auto kBetweenSteps = std::chrono::milliseconds(20);
 
 }  // namespace
 
+// What the watch works with.
+struct Application::Watch {
+  Watch(Application& of, const std::string& name)
+      : store(of.stores_->open()),
+        housekeeping(*of.key_ring_, of.log_, of.counters_),
+        metrics(of.host_) {
+    row.name = name;
+    row.product = BIPVAULT_VERSION;
+    row.started_at = of.clock_.now().utc_ms;
+  }
+
+  const std::unique_ptr<vault::Store> store;
+  vault::Housekeeping housekeeping;
+  HostMetrics metrics;
+  FadingAlarm card_counters{"bip.counter_blocked",
+                            "a card's replay counter is exhausted or jumped beyond reason"};
+  FadingAlarm downlinks{"vault.downlinks_exhausted", "a card's downlink counter is used up"};
+  vault::InstanceRow row;
+};
+
 void Application::watch(const std::string& name) {
   const base::Gate::Pass inside(watch_gate_);
   if (!inside) return;
-  const std::unique_ptr<vault::Store> store = stores_->open();
-  vault::Housekeeping housekeeping(*key_ring_, log_, counters_);
-  HostMetrics metrics(host_);
-  FadingAlarm card_counters("bip.counter_blocked",
-                            "a card's replay counter is exhausted or jumped beyond reason");
-  FadingAlarm downlinks("vault.downlinks_exhausted", "a card's downlink counter is used up");
-  vault::InstanceRow row;
-  row.name = name;
-  row.product = BIPVAULT_VERSION;
-  row.started_at = clock_.now().utc_ms;
+  std::optional<Watch> watch;
   for (;;) {
-    metrics.publish(observe());
-    alarms_.set("card_counter", card_counters.text(counters_, clock_.now()));
-    alarms_.set("downlink_counter", downlinks.text(counters_, clock_.now()));
-    look_at_hsm();
-    bool more = look_at_store(*store, row);
-    const std::int64_t next_beat = clock_.now().mono_ms + vault::kInstanceBeat;
-    while (more && clock_.now().mono_ms < next_beat) {
-      more = housekeeping.step(*store, *cards_->policy(), clock_.now());
-      more = more && !watch_gate_.closed_within(kBetweenSteps);
+    bool more = false;
+    std::int64_t next_beat = INT64_MIN;
+    try {
+      if (!watch) watch.emplace(*this, name);
+      more = take_turn(*watch, next_beat);
+    } catch (...) {  // out of memory: this turn is lost, the next one comes
+      counters_.add("plugin.lost_turns");
     }
-    log_.tell_left_out();
     if (watch_gate_.closed_within(more ? kBetweenSteps : kLook)) break;
     if (!more && rest_until(next_beat)) break;
   }
-  metrics.publish(observe());
+  if (watch) watch->metrics.publish(observe());
+}
+
+// True: the house is not kept yet.
+bool Application::take_turn(Watch& watch, std::int64_t& next_beat) {
+  watch.metrics.publish(observe());
+  alarms_.set("card_counter", watch.card_counters.text(counters_, clock_.now()));
+  alarms_.set("downlink_counter", watch.downlinks.text(counters_, clock_.now()));
+  look_at_hsm();
+  bool more = look_at_store(*watch.store, watch.row);
+  next_beat = clock_.now().mono_ms + vault::kInstanceBeat;
+  while (more && clock_.now().mono_ms < next_beat) {
+    more = watch.housekeeping.step(*watch.store, *cards_->policy(), clock_.now());
+    more = more && !watch_gate_.closed_within(kBetweenSteps);
+  }
+  log_.tell_left_out();
+  return more;
 }
 
 // Until then by the host's clock, which may jump and may stand still, and never for longer than a
