@@ -228,9 +228,11 @@ std::uint64_t SqlTx::calls_by_agent_today(const std::string& agent) {
   const std::int64_t midnight = now_.utc_ms - now_.utc_ms % base::kDayMs;
   std::int64_t calls = 0;
   fault_.guarded([&] {
-    connection_.query("SELECT COUNT(DISTINCT op) FROM history WHERE actor = ? AND at >= ?",
-                      {std::string_view(actor), number(midnight)},
-                      [&](const Row& row) { calls = row.number(0); });
+    // What a clock that was ahead has dated is not of every day until then.
+    connection_.query(
+        "SELECT COUNT(DISTINCT op) FROM history WHERE actor = ? AND at >= ? AND at < ?",
+        {std::string_view(actor), number(midnight), number(midnight + base::kDayMs)},
+        [&](const Row& row) { calls = row.number(0); });
   });
   return static_cast<std::uint64_t>(calls);
 }

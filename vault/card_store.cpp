@@ -272,15 +272,17 @@ std::uint8_t CardService::Case::keep_new_image(RecordTx& tx, Record& record, bas
 }
 
 // A book that comes and goes must not fill the store: the fullest kPinsAtOnce are kept, of equally
-// full ones the newest. What a change of card has pinned is not counted. True: `before` is pinned.
+// full ones the newest. What a change of card has pinned is not counted; if that is dated ahead,
+// nobody knows what it was. True: `before` is pinned.
 bool CardService::Case::pin_before(RecordTx& tx, const Record& record) {
   if (policy_.pin == 0) return false;
   ImageInfo before = *record.image;
   before.pinned_until = std::max(before.pinned_until, now_.utc_ms + policy_.pin);
   tx.update_image(record, before);
   std::vector<ImageInfo> pinned = tx.images(record);
+  const std::int64_t moved_at = record.moved_at <= now_.utc_ms ? record.moved_at : 0;
   std::erase_if(pinned, [&](const ImageInfo& one) {
-    return one.pinned_until <= now_.utc_ms || one.stored_at <= record.moved_at;
+    return one.pinned_until <= now_.utc_ms || one.stored_at <= moved_at;
   });
   if (pinned.size() <= kPinsAtOnce) return true;
   const auto least =

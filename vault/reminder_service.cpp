@@ -126,7 +126,10 @@ bool ReminderService::begin_run(base::Now now) {
   const auto job = read_job(world_.store, kReminderJob, now);
   if (!job) return false;
   run_at_ = job->ran_at;
-  if (job->ran_at != 0 && calendar_.day(job->ran_at) >= calendar_.day(now.utc_ms)) return true;
+  // Not a day's that lies ahead: the clock was, and nothing would begin until that date.
+  const bool ahead = job->ran_at > now.utc_ms + base::kDayMs;
+  const bool begun = job->ran_at != 0 && calendar_.day(job->ran_at) >= calendar_.day(now.utc_ms);
+  if (begun && !ahead) return true;
   const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
     JobRow& mine = tx.messages().job(kReminderJob);
     run_at_ = mine.ran_at;

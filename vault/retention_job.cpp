@@ -17,6 +17,9 @@ std::int64_t due_since(int hour, std::int64_t utc_ms) {
   return since_hour - since_hour % base::kDayMs + hour * base::kHourMs;
 }
 
+// From a clock that was ahead: nothing would be done until that date.
+bool lies_ahead(std::int64_t at, std::int64_t utc_ms) { return at > utc_ms + base::kDayMs; }
+
 }  // namespace
 
 RetentionJob::RetentionJob(const KeyRing& keys, base::Log& log, base::Counters& counters)
@@ -54,9 +57,10 @@ bool RetentionJob::take_turn(Store& store, const Policy& policy, base::Now now) 
   bool mine = false;
   const Outcome outcome = store.update(now, [&](RecordTx& tx) {
     JobRow& job = tx.messages().job(kJob);
-    const bool begun = job.ran_at >= due_since(policy.retention_hour, now.utc_ms);
+    const bool begun = job.ran_at >= due_since(policy.retention_hour, now.utc_ms) &&
+                       !lies_ahead(job.ran_at, now.utc_ms);
     const bool under_way = job.lease_until != 0;
-    const bool held = job.lease_until > now.utc_ms;
+    const bool held = job.lease_until > now.utc_ms && !lies_ahead(job.lease_until, now.utc_ms);
     mine = held ? job.owner == owner_ : !begun || under_way;
     if (!mine) return false;
     if (!held) {

@@ -108,6 +108,8 @@ BOOST_AUTO_TEST_CASE(calls_by_agent) {
   BOOST_TEST(calls("anna") == 6u);
   now.utc_ms += base::kDayMs;
   BOOST_TEST(calls("anna") == 0u);
+  now.utc_ms -= 2 * base::kDayMs;
+  BOOST_TEST(calls("anna") == 0u, "those of a day that is still to come, by the clock as it is");
 }
 
 // A changed entry, a missing one and a cut-off end are each found.

@@ -207,6 +207,30 @@ BOOST_FIXTURE_TEST_CASE(date_set_back, Daily) {
   BOOST_TEST(run(job) == 2 + kMore - first + 1, "all of them, and the second");
 }
 
+// Proves that a run under a date that was years ahead is not taken for each day's until that date,
+// nor one that was left in its middle for somebody's.
+BOOST_FIXTURE_TEST_CASE(date_was_ahead, Daily) {
+  constexpr std::int64_t kTenYears = 3650 * base::kDayMs;
+  now.utc_ms += kTenYears;
+  BOOST_TEST(run(job) == 3);
+  now.utc_ms -= kTenYears;
+  pass(2 * base::kDayMs);
+  more_are_due();
+  BOOST_TEST(run(other) == kMore);
+  BOOST_TEST(runs() == 2);
+}
+
+BOOST_FIXTURE_TEST_CASE(date_was_ahead_in_the_middle, Daily) {
+  constexpr std::int64_t kTenYears = 3650 * base::kDayMs;
+  more_are_due();
+  now.utc_ms += kTenYears;
+  BOOST_TEST(job.step(*store, policy, now), "a portion, and there may be more");
+  const std::int64_t first = erased();
+  now.utc_ms -= kTenYears;
+  BOOST_TEST(run(other) == 2 + kMore - first);
+  BOOST_TEST(runs() == 1);
+}
+
 // Proves that a store that is away ends nothing and loses nothing.
 BOOST_FIXTURE_TEST_CASE(store_away, Daily) {
   raw("INSERT INTO schema_version (version, installed_at) VALUES (9999, 1)");

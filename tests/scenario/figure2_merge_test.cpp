@@ -206,4 +206,26 @@ BOOST_AUTO_TEST_CASE(an_undone_move_leaves_an_open_empty_record) {
   BOOST_TEST((new_card.back_up(example_image(5, 'n')).result == CardResult::done));
 }
 
+// A change of card under a date that was years ahead: what is stored after it is not taken for what
+// the change has brought, and the limit of pins holds.
+BOOST_FIXTURE_TEST_CASE(pins_have_a_limit_after_a_date_that_was_ahead, BothStored) {
+  constexpr std::int64_t kTenYears = 3650 * base::kDayMs;
+  lab.clock.set_date_by(kTenYears);
+  swap();
+  lab.clock.set_date_by(-kTenYears);
+  std::uint32_t transaction = 1;
+  for (int i = 0; i < 15; ++i) {
+    for (const int entries : {60, 3}) {
+      lab.time_passes(base::kMinuteMs, "a minute");
+      new_card.back_up(example_image(entries, static_cast<char>('A' + i)), key, ++transaction);
+    }
+  }
+  auto care = lab.care();
+  const auto view = support::good(care.show(Laboratory::call(), kNew, lab.now()));
+  const auto pinned =
+      std::count_if(view.versions.begin(), view.versions.end(),
+                    [&](const auto& one) { return one.pinned_until > lab.now().utc_ms; });
+  BOOST_TEST(pinned == 10);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

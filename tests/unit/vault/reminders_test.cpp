@@ -417,6 +417,18 @@ BOOST_AUTO_TEST_CASE(requests) {
   BOOST_TEST(data.state.outbox[later].result == "this instance knows no such work");
 }
 
+// A run under a date that was years ahead is not taken for each day's until that date.
+BOOST_AUTO_TEST_CASE(date_was_ahead) {
+  constexpr std::int64_t kTenYears = 3650 * kDayMs;
+  clock.set_date_by(kTenYears);
+  work(service());
+  BOOST_TEST(counters.get("vault.reminder_runs") == 1);
+  clock.set_date_by(-kTenYears);
+  pass(kDayMs);
+  work(service());
+  BOOST_TEST(counters.get("vault.reminder_runs") == 2);
+}
+
 BOOST_AUTO_TEST_CASE(settings_are_checked) {
   BOOST_TEST(vault::faults_of(settings).empty());
   settings.time_zone = "Mars/Base";
