@@ -100,6 +100,13 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+std::string printable(std::string_view octets) {
+  std::string text(octets);
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
+}
+
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](char x, char y) { return lower(x) == lower(y); });

@@ -17,6 +17,8 @@ bool valid_utf8(std::string_view text);        // RFC 3629: no surrogates, no ov
 std::string_view cut_text(std::string_view text, std::size_t limit);
 // For a log: control characters replaced, cut to 32 KiB.
 std::string one_line(std::string_view text);
+// Octets of anybody's as ASCII for a line: what is not of blank to tilde becomes '?'.
+std::string printable(std::string_view octets);
 bool equal_ignoring_case(std::string_view a, std::string_view b);  // ASCII
 std::vector<std::string_view> split_words(std::string_view text);  // at blanks, tabs and commas
 

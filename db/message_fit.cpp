@@ -1,8 +1,10 @@
-// What people and SMSCs send may be longer than a column.
+// What people and SMSCs send may be longer than a column, and of octets that it does not take.
 #include "base/text.h"
 #include "db/message_rows.h"
 
 namespace db {
+
+std::string fit_message_id(std::string_view id) { return base::printable(id.substr(0, 80)); }
 
 void fit(MessageWrites& writes) {
   constexpr std::size_t kName = 128;
@@ -23,14 +25,15 @@ void fit(MessageWrites& writes) {
     write.row.smsc = base::cut_text(write.row.smsc, kShort);
     for (vault::SmsSegment& segment : write.row.segments) {
       segment.smsc = base::cut_text(segment.smsc, kShort);
-      segment.message_id = base::cut_text(segment.message_id, 80);
+      segment.message_id = fit_message_id(segment.message_id);
     }
   }
   for (auto& write : writes.outbox) {
     write.row.text = base::cut_text(write.row.text, kBody);
     write.row.detail = base::cut_text(write.row.detail, kLine);
     write.row.asked_by = base::cut_text(write.row.asked_by, kName);
-    write.row.result = base::cut_text(write.row.result, kLine);
+    // It may name an SMSC's id.
+    write.row.result = base::printable(write.row.result.substr(0, kLine));
   }
   for (auto& write : writes.care_requests) {
     write.row.asked_by = base::cut_text(write.row.asked_by, kName);
@@ -41,7 +44,7 @@ void fit(MessageWrites& writes) {
   }
   for (auto& write : writes.incoming) {
     write.row.smsc = base::cut_text(write.row.smsc, kShort);
-    write.row.to = base::cut_text(write.row.to, 32);
+    write.row.to = base::printable(write.row.to.substr(0, 32));
     write.row.text = base::cut_text(write.row.text, kBody);
     write.row.result = base::cut_text(write.row.result, kLine);
     if (write.row.user_data.size() > kUserData) write.row.user_data.resize(kUserData);

@@ -42,8 +42,11 @@ struct MessageWrites {
   bool empty() const;
 };
 
-// Cuts texts that are longer than their columns.
+// Cuts texts that are longer than their columns; what an SMSC may have written of any octets
+// becomes printable ASCII.
 void fit(MessageWrites& writes);
+// An SMSC's id of a message as fit() leaves it.
+std::string fit_message_id(std::string_view id);
 // Inside an open transaction; `conflict` when a row is no longer as it was read.
 void apply(SqlConnection& connection, const MessageWrites& writes);
 

@@ -304,13 +304,13 @@ base::Result<std::vector<std::pair<SmsRef, int>>> SqlMessageScan::segments_of(
   };
   const std::string_view digits =
       receipt.number ? std::string_view(receipt.number->digits()) : std::string_view();
-  if (!receipt.message_id.empty()) {
+  const std::string id = fit_message_id(receipt.message_id);
+  if (!id.empty()) {
     // An id may be the same for all messages: then only the number tells them apart.
     std::string sql =
         "SELECT s.ref, s.segment FROM sms_segments s, sms_out m WHERE s.message_id = ? AND "
         "s.at >= ? AND s.smsc = ? AND m.ref = s.ref";
-    std::vector<Param> params{std::string_view(receipt.message_id), number(since),
-                              std::string_view(receipt.smsc)};
+    std::vector<Param> params{std::string_view(id), number(since), std::string_view(receipt.smsc)};
     if (receipt.number) {
       sql += " AND m.msisdn = ?";
       params.emplace_back(digits);

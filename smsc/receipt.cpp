@@ -128,15 +128,12 @@ std::string written(std::uint64_t value, int radix) {
   return std::string(digits.data(), end);
 }
 
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text.substr(0, 20)) out.push_back(c > ' ' && c <= '~' ? c : '?');
-  return out;
-}
+// A field of a receipt, for people.
+std::string shown(std::string_view field) { return base::printable(field.substr(0, 20)); }
 
 std::string error_text(const DeliverSm& message, const ReceiptText& text) {
-  std::string error = printable(text.stat);
-  if (!text.err.empty()) error += base::cat(error.empty() ? "" : " ", "err:", printable(text.err));
+  std::string error = shown(text.stat);
+  if (!text.err.empty()) error += base::cat(error.empty() ? "" : " ", "err:", shown(text.err));
   const Tlv* const network = message.find(tag::kNetworkError);
   if (network != nullptr && network->value.size() == 3) {
     error += base::cat(error.empty() ? "" : " ", "network ", int{network->value[0]}, "/",

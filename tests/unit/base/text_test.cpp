@@ -57,6 +57,13 @@ BOOST_AUTO_TEST_CASE(lines_of_a_log) {
   BOOST_TEST(base::one_line(std::string(100'000, 'x')).size() == 32u * 1024);
 }
 
+// Octets of no text are shown one by one.
+BOOST_AUTO_TEST_CASE(printable_octets) {
+  using namespace std::string_literals;
+  BOOST_TEST(base::printable(" A~\x7F\x80\xFF\0\n\x1F"s) == " A~??????");
+  BOOST_TEST(base::printable("") == "");
+}
+
 // A text is cut in front of a character that does not fit, never inside it.
 BOOST_AUTO_TEST_CASE(cut_between_characters) {
   const std::string text = "a\xC3\xBC\xF0\x9F\x98\x80z";
