@@ -3,7 +3,6 @@
 #include <boost/test/unit_test.hpp>
 
 #include "tests/scenario/two_cards.h"
-#include "vault/history.h"
 
 using namespace support;
 using scenario::kNew;
@@ -165,94 +164,6 @@ BOOST_AUTO_TEST_CASE(lock_goes_along) {
   BOOST_TEST((new_card.fetch_begin(key).result == CardResult::locked));
 }
 
-// The old card proves itself within a day: a move without an order is undone.
-BOOST_AUTO_TEST_CASE(move_undone_by_the_old_card) {
-  new_card.report(kOld, key);
-  lab.time_passes(23 * base::kHourMs, "23 hours later the old card is back");
-  BOOST_TEST((old_card.restore(key) == image));
-  BOOST_TEST((new_card.fetch_begin(key).result == CardResult::nothing_stored));
-  BOOST_TEST(vault::verify_audit(*lab.store, *lab.keys)->empty());
-}
-
-// An import in between makes the old card an empty record: it gets its own back all the same.
-BOOST_AUTO_TEST_CASE(move_undone_after_an_import) {
-  new_card.report(kOld, key);
-  lab.import(kOld, "+491721234567", "customer-1");
-  BOOST_TEST((old_card.restore(key) == image));
-}
-
-// What provisioning said of each card is said of it again.
-BOOST_AUTO_TEST_CASE(undo_parts_the_identities) {
-  lab.import(kNew, "+4917200000000", "customer-2");
-  new_card.report(kOld, key);
-  BOOST_TEST(lab.record(kNew).customer == "customer-2");
-  old_card.report();
-  BOOST_TEST(lab.record(kOld).customer == "customer-1");
-  BOOST_TEST(lab.record(kOld).msisdn_provisioned->digits() == "491721234567");
-  BOOST_TEST(lab.record(kNew).customer == "customer-2");
-  BOOST_TEST(lab.record(kNew).msisdn_provisioned->digits() == "4917200000000");
-}
-
-// After a merge: each card gets back exactly what was its own, and what it stored since.
-BOOST_AUTO_TEST_CASE(undo_after_a_merge) {
-  const base::Bytes before = example_image(5, 'n');
-  new_card.begin(before);
-  new_card.send_data(before, 0, before.size());
-  new_card.end();
-  lab.time_passes(base::kMinuteMs, "the key was never seen");
-  BOOST_TEST((new_card.report(kOld, key).result == CardResult::done));
-  lab.time_passes(base::kHourMs, "the new card stores again, under the old one's key");
-  const base::Bytes since = example_image(6, 's');
-  BOOST_TEST((new_card.back_up(since, key, 2).result == CardResult::done));
-  BOOST_TEST((old_card.restore(key) == image));
-  BOOST_TEST((old_card.fetch_begin(key, "", 1).result == CardResult::nothing_stored));
-  const vault::Record record = lab.record(kNew);
-  BOOST_TEST((record.image->digest == base::sha256(since)));
-  BOOST_TEST((new_card.fetch_begin(key).result != CardResult::done), "that key is not its own");
-  BOOST_TEST(vault::verify_audit(*lab.store, *lab.keys)->empty());
-}
-
-// A merge long ago does not confuse a later move and its undo.
-BOOST_AUTO_TEST_CASE(undo_after_an_older_merge) {
-  CardInHand other(lab, kOther);
-  other.back_up(example_image(7, 'x'));
-  auto care = lab.care();
-  good(care.swap("provisioning", kOther, kOld, lab.now()));
-  lab.time_passes(2 * base::kDayMs, "two days later the merged record is moved on a key");
-  BOOST_TEST((new_card.report(kOld, key).result == CardResult::done));
-  BOOST_TEST((old_card.restore(key) == image));
-  BOOST_TEST((old_card.fetch_begin(key, "", 1).result == CardResult::done));
-  BOOST_TEST((new_card.fetch_begin(key).result == CardResult::nothing_stored));
-}
-
-// Moved on a card's word only just now: nobody moves it on, and nobody erases it.
-BOOST_AUTO_TEST_CASE(hold_keeps_the_undo_possible) {
-  new_card.report(kOld, key);
-  CardInHand other(lab, kOther);
-  BOOST_TEST(pending(other.report(kNew, key)));
-  bip::Fields fields;
-  fields.iccid = vault::Iccid::from_digits(kNew)->to_ef();
-  fields.key = base::Secret(base::as_bytes(key));
-  BOOST_TEST(pending(new_card.ask(bip::Ins::erase, std::move(fields))));
-  BOOST_TEST((old_card.restore(key) == image));
-}
-
-// Nor do the new card's own stores, however many, drive out what an undo gives back.
-BOOST_AUTO_TEST_CASE(hold_outlasts_the_stores_of_the_new_card) {
-  new_card.report(kOld, key);
-  for (std::uint32_t i = 1; i <= 4; ++i) {
-    lab.time_passes(base::kMinuteMs, "a minute");
-    new_card.back_up(example_image(30, static_cast<char>('A' + i)), key, i);
-  }
-  BOOST_TEST((old_card.restore(key) == image));
-  lab.time_passes(lab.policy.swap_hold, "nobody can object any more");
-  for (std::uint32_t i = 5; i <= 7; ++i) {
-    old_card.back_up(example_image(30, static_cast<char>('A' + i)), key, i);
-  }
-  const auto view = lab.care().show(lab.call(), kOld, lab.now());
-  BOOST_TEST(good(view).versions.size() == static_cast<std::size_t>(lab.policy.keep_versions));
-}
-
 // A reset granted to the old card's holder is not the mover's.
 BOOST_AUTO_TEST_CASE(nothing_without_a_key_after_a_move) {
   auto care = lab.care();
@@ -310,25 +221,6 @@ BOOST_AUTO_TEST_CASE(swap_by_order_after_the_card_has_moved_itself) {
   }
   BOOST_TEST((old_card.report().result == CardResult::unknown_card), "an order is not undone");
   BOOST_TEST((new_card.restore(key) == image));
-}
-
-// To ask for its state is to prove itself too.
-BOOST_AUTO_TEST_CASE(status_of_the_old_card_undoes_the_move) {
-  new_card.report(kOld, key);
-  BOOST_TEST(!lab.known(kOld));
-  bip::Fields fields;
-  fields.iccid = vault::Iccid::from_digits(kOld)->to_ef();
-  const Answer answer = old_card.ask(bip::Ins::status, std::move(fields));
-  BOOST_TEST((answer.result == CardResult::done));
-  BOOST_TEST(*answer.fields.record_state == static_cast<std::uint8_t>(vault::RecordState::held));
-  BOOST_TEST(lab.counters.get("vault.moves_undone") == 1);
-  BOOST_TEST(lab.known(kOld));
-}
-
-BOOST_AUTO_TEST_CASE(move_stands_after_a_day) {
-  new_card.report(kOld, key);
-  lab.time_passes(lab.policy.swap_hold, "a day later");
-  BOOST_TEST((old_card.report().result == CardResult::unknown_card));
 }
 
 // The new card has stored meanwhile: the old images go behind its own, nothing is overwritten.
