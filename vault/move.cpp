@@ -211,6 +211,15 @@ void part_identities(Record& old_side, Record& new_side, const Record& both) {
   old_side.handset.clear();
 }
 
+// A key that the new card's holder was given, or was to be given, since the move opens nothing to
+// who now holds the old card: only customer care does.
+void withdraw_grants(Record& record) {
+  record.reset_until = 0;
+  if (record.key_state == KeyState::issued && record.key_issued_at >= record.moved_at) {
+    record.key_issued_at = 0;
+  }
+}
+
 void forget_move(Record& record) {
   record.moved_from.reset();
   record.moved_at = 0;
@@ -257,6 +266,7 @@ void undo_move(RecordTx& tx, Record& record, base::Now now) {
     carry_bars(other, record, now);
   }
   part_identities(is_new ? other : record, is_new ? record : other, record);
+  if (!is_new) withdraw_grants(record);
   forget_move(record);
   raise_epoch(record);
   look_again(tx, record);

@@ -134,4 +134,23 @@ BOOST_AUTO_TEST_CASE(move_stands_after_a_day) {
   BOOST_TEST((old_card.report().result == CardResult::unknown_card));
 }
 
+// Granted to who held the new card, after the move: not to the old card, which may be stolen.
+BOOST_AUTO_TEST_CASE(a_key_granted_to_the_new_card_is_not_the_old_ones) {
+  new_card.report(kOld, key);
+  good(lab.care().unlock(lab.call("key lost"), kNew, true, lab.now()));
+  BOOST_TEST((old_card.fetch_begin().result == CardResult::key_required));
+  BOOST_TEST((old_card.restore(key) == image), "with its key it has its own again");
+}
+
+// Nor has the old card the time in which the new one might have fetched once more.
+BOOST_AUTO_TEST_CASE(a_key_given_to_the_new_card_opens_nothing_to_the_old_one) {
+  new_card.report(kOld, key);
+  lab.time_passes(base::kMinuteMs, "a minute");
+  good(lab.care().unlock(lab.call("key lost"), kNew, true, lab.now()));
+  BOOST_TEST((new_card.restore() == image));
+  BOOST_TEST((old_card.fetch_begin().result == CardResult::key_required));
+  good(lab.care().unlock(lab.call("both cards shown"), kOld, true, lab.now()));
+  BOOST_TEST((old_card.restore() == image));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
