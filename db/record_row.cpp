@@ -110,8 +110,14 @@ void take(base::Reader& reader, std::array<std::uint8_t, N>& into) {
   if (octets.size() == N) std::copy(octets.begin(), octets.end(), into.begin());
 }
 
-// Beside the date. A program that does not know it keeps the version too long, and loses nothing.
+// Beside the date. A program that does not know them keeps the version too long, and loses nothing.
 constexpr std::uint64_t kForCare = std::uint64_t{1} << 62;
+constexpr std::uint64_t kOfOther = std::uint64_t{1} << 61;
+
+std::uint64_t with_marks(const vault::ImageInfo& info) {
+  return static_cast<std::uint64_t>(info.pinned_until) | (info.for_care ? kForCare : 0) |
+         (info.of_other ? kOfOther : 0);
+}
 
 std::vector<StoredImage> unpack(const base::Bytes& packed) {
   std::vector<StoredImage> images;
@@ -128,7 +134,8 @@ std::vector<StoredImage> unpack(const base::Bytes& packed) {
     info.stored_at = static_cast<std::int64_t>(reader.u64());
     const std::uint64_t pinned = reader.u64();
     info.for_care = (pinned & kForCare) != 0;
-    info.pinned_until = static_cast<std::int64_t>(pinned & ~kForCare);
+    info.of_other = (pinned & kOfOther) != 0;
+    info.pinned_until = static_cast<std::int64_t>(pinned & ~(kForCare | kOfOther));
     images.push_back(image);
   }
   if (!reader.ok()) bad_column("versions");
@@ -156,7 +163,7 @@ base::Bytes pack(const std::vector<StoredImage>& images) {
     out.u32(static_cast<std::uint32_t>(image.place)).bytes(info.id).bytes(info.bound_record);
     out.bytes(info.digest).u32(info.bytes).u32(info.entries);
     out.u64(static_cast<std::uint64_t>(info.stored_at));
-    out.u64(static_cast<std::uint64_t>(info.pinned_until) | (info.for_care ? kForCare : 0));
+    out.u64(with_marks(info));
   }
   return out.take();
 }

@@ -35,6 +35,7 @@ void SqlTx::update_image(const Record& record, const ImageInfo& image) {
     if (entry.get() == &owner) {
       there->info.pinned_until = image.pinned_until;
       there->info.for_care = image.for_care;
+      there->info.of_other = image.of_other;
       return;
     }
     // From another record: behind everything that the new owner has.

@@ -60,8 +60,7 @@ std::optional<ImageInfo> CardService::Case::wanted_version(RecordTx& tx, const R
   const std::vector<ImageInfo> versions = versions_of(tx, record);
   if (version == 0) {
     for (const ImageInfo& image : versions) {
-      const bool bound_to_other = image.bound_record == record.moved_other;
-      if (bound_to_other == record.moved_survivor_is_new) return image;
+      if (image.of_other == record.moved_survivor_is_new) return image;
     }
     return record.image;
   }

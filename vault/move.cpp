@@ -29,7 +29,8 @@ void mark_moved(Record& record, const Iccid& from, const MoveOrder& order, base:
   raise_epoch(record);
 }
 
-// What an undo must know: the record that goes, and what provisioning had told of the old card.
+// What an undo must know: the record that a merge takes in, and what provisioning had told of the
+// old card.
 void remember(Record& stays, const RecordId& other, const Record& old_record) {
   stays.moved_other = other;
   stays.moved_survivor_is_new = stays.id != old_record.id;
@@ -83,9 +84,11 @@ void complete_identity(Record& present, const Record& old_record) {
   if (present.language.empty()) present.language = old_record.language;
 }
 
+// To `to`, which may be where they are. Whose they were is noted: an undo parts them again.
 void give_images(RecordTx& tx, const Record& from, const Record& to, std::int64_t pin_until) {
   for (ImageInfo image : tx.images(from)) {
     image.pinned_until = std::max(image.pinned_until, pin_until);
+    image.of_other = from.id != to.id;
     tx.update_image(to, image);
   }
 }
@@ -93,7 +96,7 @@ void give_images(RecordTx& tx, const Record& from, const Record& to, std::int64_
 void absorb(RecordTx& tx, Record& old_record, Record* empty, const Iccid& to,
             const MoveOrder& order, const Policy& policy, base::Now now) {
   const Iccid from = old_record.iccid;
-  remember(old_record, empty != nullptr ? empty->id : RecordId{}, old_record);
+  remember(old_record, RecordId{}, old_record);
   if (empty != nullptr) {
     tx.note(*empty, {"absorbed", order.actor, "by the record of " + from.digits()});
     take_identity(old_record, *empty);
@@ -154,11 +157,13 @@ void merge(RecordTx& tx, Record& old_record, Record& present, const MoveOrder& o
     give_images(tx, present, old_record, 0);
     take_identity(old_record, present);
   } else {
+    give_images(tx, present, present, 0);
     give_images(tx, old_record, present, pin_until);
     complete_identity(present, old_record);
   }
   carry_bars(stays, goes, now);
   stays.image = front;
+  if (stays.image) stays.image->of_other = old_stays;
   stays.first_stored_at = first_stored_at;
   stays.updated_at = std::max(old_record.updated_at, present.updated_at);
   one_reminder(tx, stays, goes);
@@ -178,10 +183,19 @@ void settle_image(RecordTx& tx, Record& record) {
   if (!images.empty()) record.image = images.front();
 }
 
-// Does this image of a moved record belong to the card that does not keep the record?
-bool belongs_to_other(const Record& record, const ImageInfo& image) {
-  if (image.bound_record == record.moved_other) return true;
-  return !record.moved_survivor_is_new && image.stored_at > record.moved_at;
+// The images of a moved record that belong to the card which does not keep the record.
+std::vector<ImageInfo> images_of_other(RecordTx& tx, const Record& record) {
+  std::vector<ImageInfo> images = tx.images(record);
+  // A merge by a program that did not note it: as long as there was no other before, the record
+  // under whose id they were stored tells it.
+  const bool noted = std::any_of(images.begin(), images.end(),
+                                 [](const ImageInfo& image) { return image.of_other; });
+  std::erase_if(images, [&](const ImageInfo& image) {
+    const bool came = noted ? image.of_other : image.bound_record == record.moved_other;
+    const bool since = !record.moved_survivor_is_new && image.stored_at > record.moved_at;
+    return !came && !since;
+  });
+  return images;
 }
 
 // A record cut off from another one: it holds content, so it must have a key; nobody has one yet.
@@ -254,10 +268,11 @@ void undo_move(RecordTx& tx, Record& record, base::Now now) {
   const bool is_new = record.moved_survivor_is_new;
   Record& other = tx.create(is_new ? old_iccid : new_iccid);
   record.iccid = is_new ? new_iccid : old_iccid;
-  std::vector<ImageInfo> given = tx.images(record);
-  std::erase_if(given, [&](const ImageInfo& image) { return !belongs_to_other(record, image); });
   // Newest first: each goes behind what the new owner has.
-  for (const ImageInfo& image : given) tx.update_image(other, image);
+  for (ImageInfo image : images_of_other(tx, record)) {
+    image.of_other = false;
+    tx.update_image(other, image);
+  }
   settle_image(tx, record);
   settle_image(tx, other);
   start_over(other, record);

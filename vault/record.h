@@ -28,6 +28,7 @@ struct ImageInfo {
   // Stored when nobody confirmed the key, and the time to fetch without one (issue_window) was over
   // when the next was given: no key opens it, only customer care (`unlock --reset-key`).
   bool for_care = false;
+  bool of_other = false;  // came to its record by the last move, which put two records together
   bool operator==(const ImageInfo&) const = default;
 };
 
@@ -105,7 +106,7 @@ struct Record {
   std::int64_t pending_move_until = 0;  // this card claims another record; 0: it does not
 
   // The last move, so that one which nobody ordered can be undone within swap_hold: from where,
-  // which record the new card had (gone since), and what provisioning had told of the old card.
+  // which record a merge took in (gone since), and what provisioning had told of the old card.
   std::optional<Iccid> moved_from;
   std::int64_t moved_at = 0;
   bool moved_by_order = false;

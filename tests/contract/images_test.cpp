@@ -43,6 +43,7 @@ BOOST_AUTO_TEST_CASE(versions) {
   infos[1].pinned_until = 12'345;
   infos[1].for_care = true;
   infos[3].for_care = true;
+  infos[3].of_other = true;
   commit([&](RecordTx& tx) {
     tx.update_image(*tx.find(iccid(1)), infos[1]);
     tx.update_image(*tx.find(iccid(1)), infos[3]);

@@ -153,4 +153,38 @@ BOOST_AUTO_TEST_CASE(a_key_given_to_the_new_card_opens_nothing_to_the_old_one) {
   BOOST_TEST((old_card.restore() == image));
 }
 
+// Undone, moved and undone again: whose an image is does not depend on the record in which it once
+// was stored.
+BOOST_AUTO_TEST_CASE(a_second_undo_parts_the_contents_again) {
+  const base::Bytes content = example_image(5, 'n');
+  new_card.begin(content);
+  new_card.send_data(content, 0, content.size());
+  new_card.end();
+  for (int i = 0; i < 2; ++i) {
+    lab.time_passes(base::kMinuteMs, "a minute");
+    BOOST_TEST((new_card.report(kOld, key).result == CardResult::done));
+    BOOST_TEST((new_card.restore(key) == content));
+    BOOST_TEST((old_card.restore(key) == image));
+    BOOST_TEST((old_card.fetch_begin(key, "", 1).result == CardResult::nothing_stored));
+    good(lab.care().unlock(lab.call("key never seen"), kNew, true, lab.now()));
+    BOOST_TEST((new_card.restore() == content));
+    BOOST_TEST((new_card.fetch_begin("", "", 1).result == CardResult::nothing_stored));
+  }
+}
+
+// Nor on a merge that stands since: what was the other card's then is the record's own now.
+BOOST_AUTO_TEST_CASE(an_undo_gives_back_what_was_merged_before) {
+  const base::Bytes content = example_image(5, 'n');
+  new_card.begin(content);
+  new_card.send_data(content, 0, content.size());
+  new_card.end();
+  BOOST_TEST((new_card.report(kOld, key).result == CardResult::done));
+  lab.time_passes(lab.policy.swap_hold, "nobody objects");
+  CardInHand other(lab, kOther);
+  BOOST_TEST((other.report(kNew, key).result == CardResult::done));
+  BOOST_TEST((new_card.restore(key) == content));
+  BOOST_TEST((new_card.fetch_begin(key, "", 1).result == CardResult::done));
+  BOOST_TEST((other.fetch_begin(key).result == CardResult::nothing_stored));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

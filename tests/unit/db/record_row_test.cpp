@@ -23,6 +23,7 @@ std::vector<db::StoredImage> two_images() {
     image.info.stored_at = 1'700'000'000'000;
     image.info.pinned_until = 1'800'000'000'000;
   }
+  images.front().info.of_other = true;
   images.back().info.for_care = true;
   return images;
 }
