@@ -125,19 +125,21 @@ DownlinkKeys::Wrapped KeyCrypto::wrap_downlink(const vault::Iccid& iccid, const 
   return wrapped;
 }
 
-std::optional<ResponsePacket> KeyCrypto::unwrap_downlink_answer(const vault::Iccid& iccid,
-                                                                const Downlink& how,
-                                                                base::View packet) {
+base::Result<DownlinkKeys::Answer> KeyCrypto::unwrap_downlink_answer(const vault::Iccid& iccid,
+                                                                     const Downlink& how,
+                                                                     base::View packet) {
   auto got = source_.get(iccid, how.key_set);
-  const std::optional<CardKeys> keys = got ? got.take() : std::nullopt;
+  const bool away = !got;
+  const std::optional<CardKeys> keys = away ? std::nullopt : got.take();
   const bool known = keys && usable(&*keys, keys->family);
   // The dummy key is public: nothing that verifies under it is believed.
   const KeyView view =
       known ? KeyView{keys->kic.view(), keys->kid.view()} : KeyView{kDummyKey, kDummyKey};
   const Family family = known ? keys->family : how.family;
   auto answer = bip::unwrap_response(Carrier::sms, head_of(how, family), packet, view);
-  if (answer && answer->verified && !known) return std::nullopt;
-  return answer;
+  if (answer && (known || !answer->verified)) return answer;
+  if (away) return base::Error{"the card's keys cannot be asked for"};
+  return Answer();
 }
 
 }  // namespace bip

@@ -24,9 +24,8 @@ class KeyCrypto : public Keys, public DownlinkKeys {
   std::unique_ptr<Keys> together() override;
   Wrapped wrap_downlink(const vault::Iccid& iccid, const Downlink& how, std::uint64_t counter,
                         base::View data) override;
-  std::optional<ResponsePacket> unwrap_downlink_answer(const vault::Iccid& iccid,
-                                                       const Downlink& how,
-                                                       base::View packet) override;
+  base::Result<Answer> unwrap_downlink_answer(const vault::Iccid& iccid, const Downlink& how,
+                                              base::View packet) override;
 
  private:
   CardKeySource& source_;

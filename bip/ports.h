@@ -105,11 +105,11 @@ class DownlinkKeys {
   };
   virtual Wrapped wrap_downlink(const vault::Iccid& iccid, const Downlink& how,
                                 std::uint64_t counter, base::View data) = 0;
-  // `packet` from its RPL on. Nothing: no response packet, or its CC is wrong. What is not
-  // `verified` is a refusal in clear, which anybody may have sent.
-  virtual std::optional<ResponsePacket> unwrap_downlink_answer(const vault::Iccid& iccid,
-                                                               const Downlink& how,
-                                                               base::View packet) = 0;
+  // `packet` from its RPL on. Nothing: no response packet, or its CC is wrong; an error: the keys
+  // are away. What is not `verified` is a refusal in clear, which anybody may have sent.
+  using Answer = std::optional<ResponsePacket>;
+  virtual base::Result<Answer> unwrap_downlink_answer(const vault::Iccid& iccid,
+                                                      const Downlink& how, base::View packet) = 0;
 };
 
 // The clear head of such a packet: KIc and KID name the same key set and algorithm.

@@ -139,15 +139,20 @@ vault::WakeBuilt CardWakeUp::build(const vault::Iccid& card, vault::WakeReason r
   return built;
 }
 
-std::optional<vault::Por> CardWakeUp::read_por(const vault::Iccid& card, std::uint8_t key_set,
-                                               base::View user_data) {
+base::Result<std::optional<vault::Por>> CardWakeUp::read_por(const vault::Iccid& card,
+                                                             std::uint8_t key_set,
+                                                             base::View user_data) {
+  std::optional<vault::Por> por;
   const auto packet = response_in(user_data);
-  if (!packet) return std::nullopt;
-  auto answer = keys_.unwrap_downlink_answer(card, downlink_of(settings(), key_set), *packet);
-  if (!answer) return std::nullopt;
-  base::wipe(answer->data.data(), answer->data.size());
-  return vault::Por{answer->tar, answer->counter, static_cast<std::uint8_t>(answer->status),
-                    answer->verified};
+  if (!packet) return por;
+  auto read = keys_.unwrap_downlink_answer(card, downlink_of(settings(), key_set), *packet);
+  if (!read) return base::Error{read.error()};
+  if (DownlinkKeys::Answer& answer = *read) {
+    base::wipe(answer->data.data(), answer->data.size());
+    por = {answer->tar, answer->counter, static_cast<std::uint8_t>(answer->status),
+           answer->verified};
+  }
+  return por;
 }
 
 }  // namespace bip

@@ -26,8 +26,8 @@ class CardWakeUp : public vault::WakeUp {
   bool platform_counts() const override { return platform_counts_; }
   vault::WakeBuilt build(const vault::Iccid& card, vault::WakeReason reason, std::uint8_t key_set,
                          vault::Counter counter) override;
-  std::optional<vault::Por> read_por(const vault::Iccid& card, std::uint8_t key_set,
-                                     base::View user_data) override;
+  base::Result<std::optional<vault::Por>> read_por(const vault::Iccid& card, std::uint8_t key_set,
+                                                   base::View user_data) override;
 
  private:
   WakeUpSettings settings() const {

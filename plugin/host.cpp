@@ -324,9 +324,8 @@ bip::DownlinkKeys::Wrapped HostCrypto::wrap_downlink(const vault::Iccid& iccid,
   return wrapped;
 }
 
-std::optional<bip::ResponsePacket> HostCrypto::unwrap_downlink_answer(const vault::Iccid& iccid,
-                                                                      const bip::Downlink& how,
-                                                                      base::View packet) {
+base::Result<bip::DownlinkKeys::Answer> HostCrypto::unwrap_downlink_answer(
+    const vault::Iccid& iccid, const bip::Downlink& how, base::View packet) {
   const bip::CommandHead head = bip::head_of(how, how.family);
   // What is in clear can be read here, and is never believed to be the card's own.
   auto refusal = bip::unwrap_response(bip::Carrier::sms, head, packet, {});
@@ -338,13 +337,12 @@ std::optional<bip::ResponsePacket> HostCrypto::unwrap_downlink_answer(const vaul
     return host_.ota_crypto()->unwrap_response(host_.handle(), &raw,
                                                bv_bytes{packet.data(), packet.size()}, &data);
   });
+  if (called == BV_E_NOT_FOUND || called == BV_E_DENIED) return Answer();
   if (called != BV_OK || data.size > room.size()) {
-    if (called != BV_E_NOT_FOUND && called != BV_E_DENIED) {
-      log_.error("plugin.key_service",
-                 base::cat("bv.ota-crypto/1 unwrap_response answered ", called, " with ", data.size,
-                           " octets for card ", iccid.digits()));
-    }
-    return std::nullopt;
+    log_.error("plugin.key_service",
+               base::cat("bv.ota-crypto/1 unwrap_response answered ", called, " with ", data.size,
+                         " octets for card ", iccid.digits()));
+    return base::Error{"the host's key service is away"};
   }
   room.resize(data.size);
   bip::ResponsePacket answer{{},
@@ -355,8 +353,7 @@ std::optional<bip::ResponsePacket> HostCrypto::unwrap_downlink_answer(const vaul
   base::Reader clear(packet);
   clear.take(3);  // RPL, RHL
   answer.tar = {clear.u8(), clear.u8(), clear.u8()};
-  if (!clear.ok()) return std::nullopt;
-  return answer;
+  return clear.ok() ? Answer(std::move(answer)) : Answer();
 }
 
 }  // namespace plugin

@@ -145,9 +145,8 @@ class HostCrypto : public bip::Keys, public bip::DownlinkKeys {
                                            bip::PacketStatus status, base::View data) override;
   Wrapped wrap_downlink(const vault::Iccid& iccid, const bip::Downlink& how, std::uint64_t counter,
                         base::View data) override;
-  std::optional<bip::ResponsePacket> unwrap_downlink_answer(const vault::Iccid& iccid,
-                                                            const bip::Downlink& how,
-                                                            base::View packet) override;
+  base::Result<Answer> unwrap_downlink_answer(const vault::Iccid& iccid, const bip::Downlink& how,
+                                              base::View packet) override;
 
  private:
   const Host& host_;

@@ -150,10 +150,10 @@ class WakeUp {
   // `key_set` and its counter are those that were committed for this packet.
   virtual WakeBuilt build(const Iccid& card, WakeReason reason, std::uint8_t key_set,
                           Counter counter) = 0;
-  // Nothing: not a response packet. `key_set`: of the packet that is answered. `user_data`: TP-UD
-  // with its header, concatenation undone.
-  virtual std::optional<Por> read_por(const Iccid& card, std::uint8_t key_set,
-                                      base::View user_data) = 0;
+  // Nothing: not a response packet; an error: the key service is away. `key_set`: of the packet
+  // that is answered. `user_data`: TP-UD with its header, concatenation undone.
+  virtual base::Result<std::optional<Por>> read_por(const Iccid& card, std::uint8_t key_set,
+                                                    base::View user_data) = 0;
 };
 
 // ---- Store ------------------------------------------------------------------------------------

@@ -8,6 +8,18 @@ namespace {
 
 constexpr std::size_t kCards = 50;  // looked at in one go
 constexpr char kIdentityJob[] = "identity";
+constexpr char kNobodys[] = "nobody's";
+// A proof whose keys are away is read again so often, and so long.
+constexpr std::int64_t kKeysAgain = 10 * base::kMinuteMs;
+constexpr std::int64_t kKeysWait = 4 * base::kHourMs;
+
+void put_off_incoming(MessageTx& messages, const std::vector<std::uint64_t>& rows,
+                      std::int64_t until) {
+  for (const std::uint64_t id : rows) {
+    IncomingSms* const row = messages.incoming(id);
+    if (row != nullptr && row->next_at != 0) row->next_at = until;
+  }
+}
 
 // What a leap or a platform's own counting leaves of the counter: one more than the highest.
 bool raise(Counter& highest, Counter by) {
@@ -109,8 +121,8 @@ std::optional<WakeUpService::Claimed> WakeUpService::claim(const Iccid& card, ba
 }
 
 void WakeUpService::send(const Claimed& claimed, base::Now now) {
-  const WakeBuilt built = world_.wake_up->build(claimed.iccid, claimed.reason,
-                                                 claimed.key_set, claimed.counter);
+  const WakeBuilt built =
+      world_.wake_up->build(claimed.iccid, claimed.reason, claimed.key_set, claimed.counter);
   if (built.kind != WakeBuilt::Kind::done) return undo(claimed, built.kind, now);
   // What a PoR will name; where the platform counts, only now known.
   const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
@@ -224,14 +236,15 @@ void WakeUpService::subscriber_back(const Msisdn& number, base::Now now) {
 
 // What the answer says under the keys of each card that it may come from. Keys may be far away, so
 // this is not done inside an update.
-std::vector<std::pair<Iccid, Por>> WakeUpService::readings(const Msisdn& from,
-                                                           const base::Bytes& user_data,
-                                                           base::Now now) {
-  std::vector<std::pair<Iccid, Por>> found;
+base::Result<WakeUpService::Readings> WakeUpService::readings(const Msisdn& from,
+                                                              const base::Bytes& user_data,
+                                                              base::Now now) {
+  Readings read;
+  if (world_.wake_up == nullptr) return read;
   const auto records = world_.store.messages().records_of_number(from);
-  if (!records || world_.wake_up == nullptr) return found;
+  if (!records) return base::Error{records.error()};
   std::vector<std::pair<Iccid, std::uint8_t>> cards;  // with the key set of what is under way
-  world_.store.update(now, [&](RecordTx& tx) {
+  const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
     cards.clear();
     for (const RecordId& id : *records) {
       const Record* const record = tx.find(id);
@@ -242,23 +255,28 @@ std::vector<std::pair<Iccid, Por>> WakeUpService::readings(const Msisdn& from,
     }
     return false;
   });
+  if (outcome == Outcome::unavailable) return base::Error{"the store cannot be reached"};
   for (const auto& [card, key_set] : cards) {
     const auto por = world_.wake_up->read_por(card, key_set, user_data);
-    if (por) found.emplace_back(card, *por);
+    read.keys_away = read.keys_away || !por;
+    if (por && *por) read.found.emplace_back(card, **por);
   }
-  return found;
+  return read;
 }
 
 bool WakeUpService::take_answer(const IncomingSms& sms, const base::Bytes& user_data,
                                 const std::vector<std::uint64_t>& rows, base::Now now) {
-  std::vector<std::pair<Iccid, Por>> read;
+  base::Result<Readings> read = Readings{};
   if (sms.from) read = readings(*sms.from, user_data, now);
+  if (!read) return false;
+  const bool may_wait = read->keys_away && now.utc_ms < sms.at + kKeysWait;
+  bool put_off = false;
   std::string result;
   std::string alarm;
   const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
-    result = "nobody's";
+    result = kNobodys;
     alarm.clear();
-    for (const auto& [card, por] : read) {
+    for (const auto& [card, por] : read->found) {
       WakeUpRow& row = tx.messages().wake_up(card);
       const PorDecision decision = react_to_por(row, por, world_.settings.wake_up, now);
       if (!decision.counted) continue;
@@ -273,11 +291,17 @@ bool WakeUpService::take_answer(const IncomingSms& sms, const base::Bytes& user_
       }
       break;
     }
-    end_incoming(tx.messages(), rows, result);
+    put_off = may_wait && result == kNobodys;
+    if (put_off) {
+      put_off_incoming(tx.messages(), rows, now.utc_ms + kKeysAgain);
+    } else {
+      end_incoming(tx.messages(), rows, result);
+    }
     return true;
   });
   if (outcome == Outcome::unavailable) return false;
-  world_.counters.add(result == "nobody's" ? "vault.answers_of_nobody" : "vault.pors");
+  if (put_off) return true;
+  world_.counters.add(result == kNobodys ? "vault.answers_of_nobody" : "vault.pors");
   if (!alarm.empty()) {
     world_.log.warning("vault.wake_up_refused",
                        "a card does not accept its wake-up, keys or level: " + alarm);

@@ -26,8 +26,8 @@ class WakeUpService {
   bool refresh_identities(base::Now now);
 
   void subscriber_back(const Msisdn& number, base::Now now);
-  // A message from a card: the proof of receipt of the packet under way, or nobody's. Its row is
-  // done with, unless the store is away (then false).
+  // A message from a card: the proof of receipt of the packet under way, or nobody's. Its rows are
+  // done with, unless the store is away (then false) or the keys are: then they are put off.
   bool take_answer(const IncomingSms& sms, const base::Bytes& user_data,
                    const std::vector<std::uint64_t>& rows, base::Now now);
 
@@ -43,8 +43,11 @@ class WakeUpService {
   std::optional<Claimed> claim(const Iccid& card, base::Now now);
   void send(const Claimed& claimed, base::Now now);
   void undo(const Claimed& claimed, WakeBuilt::Kind why, base::Now now);
-  std::vector<std::pair<Iccid, Por>> readings(const Msisdn& from, const base::Bytes& user_data,
-                                              base::Now now);
+  struct Readings {
+    std::vector<std::pair<Iccid, Por>> found;
+    bool keys_away = false;  // of a card that it may come from
+  };
+  base::Result<Readings> readings(const Msisdn& from, const base::Bytes& user_data, base::Now now);
 
   const SmsWorld& world_;
   SmsSender& sender_;

@@ -33,7 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   bip::CardWakeUp wake_up({}, crypto);
   const auto card = *vault::Iccid::from_digits("8944351002100001231");
   const base::View octets(data, size);
-  if (const auto por = wake_up.read_por(card, 1, octets)) {
+  const auto read = wake_up.read_por(card, 1, octets);
+  check(read.ok());
+  if (const auto& por = *read) {
     check(!por->authentic);
     check(por->status != 0);
   }
@@ -50,7 +52,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!packet) return 0;
   base::Bytes user_data{0x02, 0x71, 0x00};
   user_data.insert(user_data.end(), packet->begin(), packet->end());
-  const auto por = wake_up.read_por(card, 1, user_data);
+  const auto proof = wake_up.read_por(card, 1, user_data);
+  check(proof.ok());
+  const auto& por = *proof;
   check(por && por->authentic && por->status == 0x09 && por->counter == size);
   return 0;
 }

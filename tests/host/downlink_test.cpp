@@ -39,8 +39,13 @@ struct Fixture {
   ~Fixture() { on_wrap = on_unwrap = nullptr; }
 
   bip::DownlinkKeys::Wrapped wrap() { return crypto->wrap_downlink(card, how, 0x0102030405, data); }
-  std::optional<bip::ResponsePacket> unwrap(std::string_view packet) {
+  base::Result<bip::DownlinkKeys::Answer> read(std::string_view packet) {
     return crypto->unwrap_downlink_answer(card, how, base::from_hex(packet).value());
+  }
+  bip::DownlinkKeys::Answer unwrap(std::string_view packet) {
+    auto answer = read(packet);
+    BOOST_REQUIRE(answer.ok());
+    return answer.take();
   }
 };
 
@@ -138,14 +143,16 @@ BOOST_AUTO_TEST_CASE(answers_that_are_none) {
   on_unwrap = [](auto...) { return BV_E_NOT_FOUND; };
   BOOST_TEST(!unwrap(kSealed).has_value());
   BOOST_TEST(log.count("unwrap_response") == 0u);
+  on_unwrap = [](auto...) { return BV_E_TIMEOUT; };
+  BOOST_TEST(!read(kSealed).ok());
   on_unwrap = [](auto...) -> bv_status { throw 1; };
-  BOOST_TEST(!unwrap(kSealed).has_value());
+  BOOST_TEST(!read(kSealed).ok());
   on_unwrap = [](bv_packet_head*, bv_bytes, bv_buffer* out) {
     out->size = out->capacity + 1;
     return BV_OK;
   };
-  BOOST_TEST(!unwrap(kSealed).has_value());
-  BOOST_TEST(log.count("unwrap_response") == 2u);
+  BOOST_TEST(!read(kSealed).ok());
+  BOOST_TEST(log.count("unwrap_response") == 3u);
   on_unwrap = [](bv_packet_head*, bv_bytes, bv_buffer* out) { return give(0, out); };
   BOOST_TEST(!unwrap("0012").has_value());
 }

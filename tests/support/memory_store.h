@@ -41,7 +41,8 @@ struct MemoryData {
   std::uint64_t next = 100;  // refs and ids
   int commits = 0;
   CommitFault fault = CommitFault::none;
-  int fault_at = 0;  // the commit with this number, counted from the next one
+  int fault_at = 0;           // the commit with this number, counted from the next one
+  bool numbers_away = false;  // looks for a number's records fail
   void fail(int nth, CommitFault how) {
     fault = how;
     fault_at = commits + nth;
@@ -302,6 +303,7 @@ class MemoryStore : public vault::Store, public vault::MessageScan {
   }
   base::Result<std::vector<vault::RecordId>> records_of_number(
       const vault::Msisdn& number) override {
+    if (data_.numbers_away) return base::Error{"away"};
     std::vector<vault::RecordId> found;
     for (const auto& [id, record] : data_.state.records) {
       const auto reminder = data_.state.reminders.find(id);

@@ -50,20 +50,22 @@ class ScriptedWakeUp : public vault::WakeUp {
     return {kind, {{0x57, 0x01, static_cast<std::uint8_t>(reason)}, tar, built.back(), key_set}};
   }
   // "por STATUS COUNTER", in octets: 71, status, counter's low octet, authentic.
-  std::optional<vault::Por> read_por(const vault::Iccid&, std::uint8_t key_set,
-                                     base::View data) override {
-    if (data.size() != 4 || data[0] != 0x71) return std::nullopt;
+  base::Result<std::optional<vault::Por>> read_por(const vault::Iccid&, std::uint8_t key_set,
+                                                   base::View data) override {
+    if (away) return base::Error{"away"};
+    if (data.size() != 4 || data[0] != 0x71) return std::optional<vault::Por>();
     asked_for = key_set;
     vault::Counter counter = 0;
     for (const vault::Counter known : built) {
       if ((known & 0xFF) == data[2]) counter = known;
     }
-    return vault::Por{tar, counter, data[1], data[3] != 0};
+    return std::optional(vault::Por{tar, counter, data[1], data[3] != 0});
   }
 
   std::uint8_t keys = 1;
   std::uint8_t asked_for = 0;  // key set of the last answer
   bool platform = false;
+  bool away = false;  // the keys, for proofs
   vault::WakeBuilt::Kind kind = vault::WakeBuilt::Kind::done;
   std::array<std::uint8_t, 3> tar{0xBF, 0xFF, 0x01};
   std::vector<vault::Counter> built;

@@ -199,6 +199,44 @@ BOOST_AUTO_TEST_CASE(proofs_that_do_not_count) {
   BOOST_TEST(counters.get("vault.answers_of_nobody") == 3);
 }
 
+// The store is away for a moment: whose the proof is will be asked again, not at once.
+BOOST_AUTO_TEST_CASE(proof_while_the_store_is_away) {
+  want();
+  work(service());
+  data.numbers_away = true;
+  por(service(), 0);
+  BOOST_TEST(service().work(now()) > now().mono_ms);
+  BOOST_TEST((row().state == State::waiting));
+  BOOST_TEST(counters.get("vault.answers_of_nobody") == 0);
+  data.numbers_away = false;
+  work(service());
+  BOOST_TEST((row().state == State::idle));
+  BOOST_TEST(counters.get("vault.pors") == 1);
+}
+
+// The keys are away: the proof waits for them, nobody else does; and not for ever.
+BOOST_AUTO_TEST_CASE(proof_while_the_keys_are_away) {
+  want();
+  work(service());
+  wake.away = true;
+  por(service(), 0);
+  say(service(), "Y", "+491729999999");
+  BOOST_TEST(service().work(now()) > now().mono_ms);
+  BOOST_TEST(counters.get("vault.answers_of_nobody") == 1, "the other one's");
+  pass(base::kHourMs);
+  wake.away = false;
+  work(service());
+  BOOST_TEST((row().state == State::idle));
+  BOOST_TEST(counters.get("vault.pors") == 1);
+  want();
+  work(service());
+  wake.away = true;
+  por(service(), 0);
+  work(service());
+  days(2);
+  BOOST_TEST(counters.get("vault.answers_of_nobody") == 2);
+}
+
 // A card that could not decipher the packet refuses it without its counter; with the counter that
 // was in it only who has read it agrees, or finds it too low.
 BOOST_AUTO_TEST_CASE(refusals_without_a_counter) {
