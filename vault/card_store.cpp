@@ -316,10 +316,9 @@ CardAnswer CardService::Case::close_store(RecordTx& tx, Record& record, std::uin
   record.ended_store = EndedStore{transaction, now_.utc_ms, flags, fresh_key};
   value.date = record.updated_at;
   value.flags = static_cast<std::uint8_t>(flags | flags_of(record));
-  const base::View digest(record.image->digest);
+  // No digest: the history outlives an erasure, and a short content could be guessed by it.
   tx.note(record, {"stored", "card",
-                   base::cat(record.image->bytes, " octets, ", record.image->entries,
-                             " entries, digest ", base::to_hex(digest.first(4)),
+                   base::cat(record.image->bytes, " octets, ", record.image->entries, " entries",
                              flags != 0 ? ", the image before is pinned" : "",
                              fresh_key ? ", key issued" : "")});
   return value;

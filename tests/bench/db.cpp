@@ -85,7 +85,7 @@ bool store_end(vault::RecordTx& tx, const vault::Iccid& iccid, const Content& co
   record->image = image;
   record->updated_at = now.utc_ms;
   record->ended_store = vault::EndedStore{1, now.utc_ms, 0, false};
-  tx.note(*record, {"stored", "card", "16384 octets, 400 entries, digest 01234567"});
+  tx.note(*record, {"stored", "card", "16384 octets, 400 entries"});
   return true;
 }
 

@@ -36,12 +36,12 @@ class Story:
                      for kind in (trace.OPEN_CHANNEL, trace.SEND_DATA, trace.RECEIVE_DATA))
 
     def same_as_stored(self, record, sim):
-        """The record's newest version is what the card holds: octets and digest."""
-        shown = sim.show()
+        """The record's newest version is as long as what the card holds, and so noted. Octet by
+        octet it is compared when it is restored."""
+        octets = sim.show()["octets"]
         stored = [entry["detail"] for entry in record["history"] if entry["kind"] == "stored"][-1]
-        self.report.equal("octets stored", record["versions"][0]["bytes"], shown["octets"])
-        self.report.contains("digest stored", stored, "digest " + shown["digest"][:8],
-                             shown["digest"][:16] + "... as in the card")
+        self.report.equal("octets stored", record["versions"][0]["bytes"], octets)
+        self.report.contains("octets noted", stored, f"{octets} octets, ")
 
 
 def date(text):

@@ -112,6 +112,13 @@ BOOST_AUTO_TEST_CASE(erased_for_good) {
     BOOST_TEST((r.opted_out_at == 0 && r.opted_out_by.empty() && r.next_at == 0));
   });
   BOOST_TEST(refusal(care.erase(lab.call(), kCard, lab.now())) == "there is nothing to erase");
+  // Nothing by which a guess at the content could be tried stays in the history.
+  vault::HistoryQuery query;
+  query.record = record.id;
+  const std::string digest = base::to_hex(base::View(base::sha256(image)).first(4));
+  for (const auto& entry : lab.store->history(query).take()) {
+    BOOST_TEST(entry.note.detail.find(digest) == std::string::npos, entry.note.detail);
+  }
   BOOST_TEST((card.fetch_begin(card.key).result == CardResult::nothing_stored));
 
   lab.time_passes(base::kDayMs, "the card is used again");
