@@ -50,17 +50,25 @@ bool has_version_table(SqlConnection& connection) {
   return there;
 }
 
+// `there`: how the connection says that somebody has done it already. It may be a run that was
+// interrupted, since MySQL commits each DDL statement at once, or one that goes on beside this one.
+template <class Work>
+void unless_done(SqlError::Kind there, Work work) {
+  try {
+    work();
+  } catch (const SqlError& error) {
+    if (error.kind() != there) throw;
+  }
+}
+
 void run_step(SqlConnection& connection, const SchemaStep& step, std::int64_t utc_ms) {
   for (const std::string& statement : schema_statements(step.text, connection.dialect())) {
-    try {
-      connection.run(statement);
-    } catch (const SqlError& error) {
-      // From a run that was interrupted: MySQL commits each DDL statement at once.
-      if (error.kind() != SqlError::Kind::exists) throw;
-    }
+    unless_done(SqlError::Kind::exists, [&] { connection.run(statement); });
   }
-  connection.execute("INSERT INTO schema_version (version, installed_at) VALUES (?, ?)",
-                     {number(step.number), number(utc_ms)});
+  unless_done(SqlError::Kind::constraint, [&] {
+    connection.execute("INSERT INTO schema_version (version, installed_at) VALUES (?, ?)",
+                       {number(step.number), number(utc_ms)});
+  });
 }
 
 }  // namespace

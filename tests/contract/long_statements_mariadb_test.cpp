@@ -29,8 +29,7 @@ struct LongFixture : FreshFixture {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(long_statements_mariadb, LongFixture,
-                         *kOnlyMariaDb)
+BOOST_FIXTURE_TEST_SUITE(long_statements_mariadb, LongFixture, *kOnlyMariaDb)
 
 // Proves that an upgrade waits for the index that it makes, and is done when its call returns.
 BOOST_AUTO_TEST_CASE(an_index_of_an_upgrade) {
@@ -46,6 +45,25 @@ BOOST_AUTO_TEST_CASE(an_index_of_an_upgrade) {
   BOOST_TEST(status->found == status->code);
   BOOST_TEST(ask("SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = "
                  "DATABASE() AND index_name = 'records_customer'") == "1");
+}
+
+// Proves that of two upgrades at once each is done when its call returns: what one finds made by
+// the other is no fault, the step's own row included.
+BOOST_AUTO_TEST_CASE(two_upgrades_at_once) {
+  raw("DELETE FROM schema_version WHERE version >= 5");
+  other->begin();
+  other->execute("INSERT INTO schema_version (version, installed_at) VALUES (5, 1)", {});
+  auto upgraded = std::async(std::launch::async, [this] { return db::schema_upgrade(settings); });
+  BOOST_TEST(support::until([] {
+    return MariaDb::running().ask(
+               "SELECT COUNT(*) FROM information_schema.processlist WHERE "
+               "info LIKE 'INSERT INTO schema_version%' AND time_ms > 100") == "1";
+  }));
+  other->commit();
+  const auto status = upgraded.get();
+  BOOST_REQUIRE_MESSAGE(status.ok(), (status.ok() ? "" : status.error()));
+  BOOST_TEST(status->found == status->code);
+  BOOST_TEST(ask("SELECT installed_at FROM schema_version WHERE version = 5") == "1");
 }
 
 // Proves that the numbers of lost keys are waited for, which no index tells.
