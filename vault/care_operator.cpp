@@ -57,7 +57,8 @@ CareResult<CareService::Moved> CareService::Call::order_again(const Record& targ
         }
         if (record.moved_by_order) return std::nullopt;
         record.moved_by_order = true;
-        tx.note(record, {"moved", actor,
+        // No `moved`: nothing of the record changes, and what the card is at goes on.
+        tx.note(record, {"move_ordered", actor,
                          base::cat(from->digits(), " to ", record.iccid.digits(), ": ", kOrder)});
         return std::nullopt;
       });

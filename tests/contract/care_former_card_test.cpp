@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(order_after_a_move_without_one) {
   query.record = read(iccid(2))->id;
   const auto entries = store->history(query).take();
   BOOST_REQUIRE(entries.size() == 2u);
-  BOOST_TEST(entries.back().note.kind == "moved");
+  BOOST_TEST(entries.back().note.kind == "move_ordered");
   BOOST_TEST(entries.back().note.actor == "ops:prov");
   BOOST_TEST(entries.back().note.detail ==
              old_card() + " to " + new_card() + ": order of provisioning");
