@@ -134,6 +134,7 @@ class CardService::Case {
   std::optional<CardAnswer> move_wanted(RecordTx& tx, Record& own,
                                         const std::optional<Iccid>& previous, const UserKey* key);
   CardAnswer move_by_number(RecordTx& tx, Record& own, Record& old_record, const UserKey* key);
+  bool moves_nothing(const Record& own) const;
   int keys_left(const Record& own, const Record& old_record) const;
   CardAnswer try_move(RecordTx& tx, Record& own, const Iccid& previous, const UserKey* key);
   CardAnswer move_now(RecordTx& tx, Record& old_record, const std::string& why);

@@ -34,7 +34,7 @@ std::optional<CardAnswer> CardService::Case::move_wanted(RecordTx& tx, Record& o
                                                          const UserKey* key) {
   const bool named = previous && *previous != own.iccid && own.moved_from != *previous;
   const Record* const before = named ? tx.find(*previous) : nullptr;
-  const bool vouched_for = before != nullptr && key == nullptr &&
+  const bool vouched_for = before != nullptr && key == nullptr && !moves_nothing(own) &&
                            state_of(*before, now_) == RecordState::held &&
                            stands_without_key(own, *before);
   Record* const same_number = own.image || vouched_for ? nullptr : found_by_number(tx, own);
@@ -80,11 +80,9 @@ CardAnswer CardService::Case::try_move(RecordTx& tx, Record& own, const Iccid& p
   Record* old_record = tx.find(previous);
   const RecordState state =
       old_record == nullptr ? RecordState::empty : state_of(*old_record, now_);
-  // Nobody to move; or moved on a card's word only just now: the one before may still object. And
-  // a key of another record opens neither a lock nor a service.
-  const RecordState own_state = state_of(own, now_);
-  const bool barred = own_state == RecordState::locked || own_state == RecordState::suspended;
-  const bool waits = barred || state != RecordState::held || unordered_hold(*old_record);
+  // Nobody to move; or moved on a card's word only just now: the one before may still object.
+  const bool waits =
+      moves_nothing(own) || state != RecordState::held || unordered_hold(*old_record);
   const bool claimable = state == RecordState::held || state == RecordState::locked;
   if (waits) return pend(tx, own, previous, claimable ? old_record : nullptr);
   if (key != nullptr) {
@@ -97,10 +95,17 @@ CardAnswer CardService::Case::try_move(RecordTx& tx, Record& own, const Iccid& p
   return pend(tx, own, previous, old_record);
 }
 
+// What opens another record opens neither a lock nor a service of this card; nor content for which
+// care must be asked: it would come under a key of somebody else, who may have found the card.
+bool CardService::Case::moves_nothing(const Record& own) const {
+  const RecordState state = state_of(own, now_);
+  return state == RecordState::locked || state == RecordState::suspended ||
+         needs_care(own, policy_, now_);
+}
+
 // How many keys this card may still try at another card's record.
 int CardService::Case::keys_left(const Record& own, const Record& old_record) const {
-  // The content of this card would come under a key of somebody else, who may have found it.
-  if (needs_care(own, policy_, now_)) return 0;
+  if (moves_nothing(own)) return 0;
   if (state_of(old_record, now_) != RecordState::held || unordered_hold(old_record)) return 0;
   return std::max(0, kAttempts - std::max(own.foreign_wrong, strangers_counted(old_record, now_)));
 }

@@ -114,6 +114,18 @@ BOOST_AUTO_TEST_CASE(an_unconfirmed_card_is_not_opened_by_another_ones_key) {
   BOOST_TEST((new_card.restore(key) == example_image(5, 'n')));
 }
 
+// Nor does provisioning's word for the other card open it.
+BOOST_AUTO_TEST_CASE(an_unconfirmed_card_is_not_opened_without_a_key) {
+  lab.import(kNew, "", "customer-1");
+  auto care = lab.care();
+  support::good(care.set_ended("provisioning", kOld, true, lab.now()));
+  new_card_stores();
+  time_to_fetch_without_key_passes();
+  BOOST_TEST((new_card.report(kOld).result == CardResult::move_pending));
+  BOOST_TEST((new_card.fetch_begin("", kOld).result == CardResult::move_pending));
+  BOOST_TEST(lab.known(kOld));
+}
+
 // As long as the card may fetch it without a key, another key makes no difference.
 BOOST_AUTO_TEST_CASE(a_card_just_stored_moves_on_the_right_key) {
   new_card_stores();
