@@ -96,11 +96,12 @@ CardAnswer CardService::Case::try_move(RecordTx& tx, Record& own, const Iccid& p
 }
 
 // What opens another record opens neither a lock nor a service of this card; nor content for which
-// care must be asked: it would come under a key of somebody else, who may have found the card.
+// care must be asked: it would come under a key of somebody else, who may have found the card. And
+// a second move would wipe out what the old card may still object to in the first.
 bool CardService::Case::moves_nothing(const Record& own) const {
   const RecordState state = state_of(own, now_);
   return state == RecordState::locked || state == RecordState::suspended ||
-         needs_care(own, policy_, now_);
+         needs_care(own, policy_, now_) || unordered_hold(own);
 }
 
 // How many keys this card may still try at another card's record.

@@ -187,4 +187,18 @@ BOOST_AUTO_TEST_CASE(an_undo_gives_back_what_was_merged_before) {
   BOOST_TEST((other.fetch_begin(key).result == CardResult::nothing_stored));
 }
 
+// A second move before the first is past objection would wipe the objection out.
+BOOST_AUTO_TEST_CASE(no_other_record_moves_within_the_hold) {
+  lab.import(kOther, "", "customer-1");
+  CardInHand other(lab, kOther);
+  const base::Bytes content = example_image(7, 'x');
+  other.begin(content);
+  other.send_data(content, 0, content.size());
+  other.end();
+  good(lab.care().set_ended("provisioning", kOther, true, lab.now()));
+  new_card.report(kOld, key);
+  BOOST_TEST(pending(new_card.report(kOther)));
+  BOOST_TEST((old_card.restore(key) == image));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
