@@ -55,10 +55,14 @@ void CardService::Case::accept_counter(bool committed) {
 }
 
 // The card's record. A card whose record was moved away without an order, and who proves itself
-// within swap_hold, gets it back - also when an import has made it an empty record meanwhile.
+// within swap_hold, gets it back - also when an import has made it an empty record meanwhile, but
+// not while its service is suspended.
 Record* CardService::Case::own_record(RecordTx& tx) {
   Record* record = tx.find(channel_.iccid());
-  if (record != nullptr && (record->image || record->key_state != KeyState::none)) return record;
+  if (record != nullptr &&
+      (record->image || record->key_state != KeyState::none || record->suspended_at != 0)) {
+    return record;
+  }
   Record* moved = tx.find_moved_from(channel_.iccid());
   if (moved != nullptr && unordered_hold(*moved)) {
     undo_move(tx, *moved, now_);

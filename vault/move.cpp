@@ -264,7 +264,12 @@ MoveOutcome move_record(RecordTx& tx, Record& old_record, const Iccid& to, const
 void undo_move(RecordTx& tx, Record& record, base::Now now) {
   const Iccid new_iccid = record.iccid;
   const Iccid old_iccid = *record.moved_from;
-  if (Record* imported = tx.find(old_iccid)) tx.remove(*imported);
+  std::optional<Record> imported;
+  if (Record* found = tx.find(old_iccid)) {
+    tx.note(*found, {"absorbed", "vault", "by its own record, moved to " + new_iccid.digits()});
+    imported = *found;
+    tx.remove(*found);
+  }
   const bool is_new = record.moved_survivor_is_new;
   Record& other = tx.create(is_new ? old_iccid : new_iccid);
   record.iccid = is_new ? new_iccid : old_iccid;
@@ -280,7 +285,13 @@ void undo_move(RecordTx& tx, Record& record, base::Now now) {
     other.suspended_at = record.suspended_at;
     carry_bars(other, record, now);
   }
-  part_identities(is_new ? other : record, is_new ? record : other, record);
+  Record& old_side = is_new ? other : record;
+  part_identities(old_side, is_new ? record : other, record);
+  if (imported) {
+    take_identity(old_side, *imported);
+    carry_bars(old_side, *imported, now);
+    old_side.ended = imported->ended;
+  }
   if (!is_new) withdraw_grants(record);
   forget_move(record);
   raise_epoch(record);

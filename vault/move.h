@@ -29,7 +29,7 @@ MoveOutcome move_record(RecordTx& tx, Record& old_record, const Iccid& to, const
 
 // The old card has proved itself although its record was moved away without an order: the record
 // goes back with its own images, key and identity; the new card keeps what was its own. A record
-// that import has made under the old ICCID meanwhile, if it is empty, gives way.
+// that import has made under the old ICCID meanwhile, if it is empty, is absorbed.
 void undo_move(RecordTx& tx, Record& record, base::Now now);
 
 // Notes that the card of `claimant` claims the record. One claim per new card: an open one must be

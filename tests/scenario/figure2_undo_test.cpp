@@ -201,4 +201,28 @@ BOOST_AUTO_TEST_CASE(no_other_record_moves_within_the_hold) {
   BOOST_TEST((old_card.restore(key) == image));
 }
 
+// Its service has ended since: it takes nothing back before that is on again.
+BOOST_AUTO_TEST_CASE(a_suspended_card_undoes_nothing) {
+  new_card.report(kOld, key);
+  lab.import(kOld);
+  good(lab.care().suspend(lab.call("stolen"), kOld, lab.now()));
+  BOOST_TEST((old_card.fetch_begin(key).result == CardResult::suspended));
+  BOOST_TEST((new_card.restore(key) == image));
+  good(lab.care().resume(lab.call("found again"), kOld, lab.now()));
+  BOOST_TEST((old_card.restore(key) == image));
+}
+
+// What an import has said since is newer than what was known before the move.
+BOOST_AUTO_TEST_CASE(what_was_imported_since_survives_an_undo) {
+  new_card.report(kOld, key);
+  lab.import(kOld, "+4917200000000", "customer-2");
+  good(lab.care().set_ended("provisioning", kOld, true, lab.now()));
+  old_card.report();
+  BOOST_TEST(lab.record(kOld).customer == "customer-2");
+  BOOST_TEST(lab.record(kOld).msisdn_provisioned->digits() == "4917200000000");
+  BOOST_TEST(lab.record(kOld).ended);
+  BOOST_TEST(lab.record(kNew).customer.empty());
+  BOOST_TEST(vault::verify_audit(*lab.store, *lab.keys)->empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
