@@ -24,10 +24,18 @@ void lock(Record& record, const Policy& policy, base::Now now) {
   raise_epoch(record);
 }
 
+// Within swap_hold, and its key is not one that was issued since the move: that one may be lost
+// like any other.
+bool held_by_move(const Record& record, const Policy& policy, base::Now now) {
+  const bool issued_since =
+      record.key_state == KeyState::issued && record.key_issued_at > record.moved_at;
+  return on_hold(record, policy, now) && !issued_since;
+}
+
 // May this go on without a key, because the user cannot know one yet?
 bool needs_no_key(const Record& record, Use use, const Policy& policy, base::Now now) {
   if (now.utc_ms < record.reset_until) return true;  // granted by care after any move
-  if (record.image && on_hold(record, policy, now)) return false;
+  if (record.image && held_by_move(record, policy, now)) return false;
   if (record.key_state == KeyState::none) return true;
   if (record.key_state != KeyState::issued) return false;
   // The card has proved itself, so a store is safe at any time: it adds a version. A fetch gives

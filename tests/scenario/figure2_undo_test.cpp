@@ -225,4 +225,14 @@ BOOST_AUTO_TEST_CASE(what_was_imported_since_survives_an_undo) {
   BOOST_TEST(vault::verify_audit(*lab.store, *lab.keys)->empty());
 }
 
+// A key that care has granted since the move, and whose answer was lost, locks nobody out.
+BOOST_AUTO_TEST_CASE(a_granted_key_that_is_lost_is_given_again_within_the_hold) {
+  new_card.report(kOld, key);
+  lab.time_passes(base::kMinuteMs, "a minute");
+  good(lab.care().unlock(lab.call("key lost"), kNew, true, lab.now()));
+  BOOST_TEST((new_card.fetch_begin().result == CardResult::done));
+  BOOST_TEST((new_card.fetch_begin().result == CardResult::done));
+  BOOST_TEST((new_card.begin(image).result == CardResult::done));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

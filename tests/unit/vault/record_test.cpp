@@ -163,6 +163,10 @@ BOOST_AUTO_TEST_CASE(hold_after_a_move) {
               CardResult::done));
   record.reset_until = kNow.utc_ms + base::kDayMs;
   BOOST_TEST((ask(record, Use::fetch, KeyCheck::absent).result == CardResult::done));
+  record.reset_until = 0;
+  record.key_issued_at += 1;
+  BOOST_TEST((ask(record, Use::fetch, KeyCheck::absent).result == CardResult::done),
+             "given upon that, and nobody has confirmed it");
 }
 
 BOOST_AUTO_TEST_CASE(suspended_answers_suspended) {
