@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/erasure.h"
 #include "vault/sms_ports.h"
 
 namespace vault {
@@ -121,16 +122,14 @@ void look_again(RecordTx& tx, const Record& record) {
 // Of one person: who has opted out stays out.
 void one_reminder(RecordTx& tx, const Record& stays, const Record& goes) {
   Reminder& kept = tx.messages().reminder(stays.id);
-  Reminder& gone = tx.messages().reminder(goes.id);
+  const Reminder& gone = tx.messages().reminder(goes.id);
   if (kept.opted_out_at == 0 && gone.opted_out_at != 0) {
     kept.opted_out_at = gone.opted_out_at;
     kept.opted_out_by = gone.opted_out_by;
     kept.open = false;
     kept.next_at = 0;
   }
-  gone.next_at = 0;
-  gone.open = false;
-  gone.number.reset();
+  erase_reminder(tx, goes.id);
   look_again(tx, stays);
 }
 

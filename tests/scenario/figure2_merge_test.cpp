@@ -1,10 +1,12 @@
 // Change of card (fig. 2) when both cards have stored: what bars a record, and what provisioning
 // has said of it, survives the merge and its undoing.
 #include <boost/test/unit_test.hpp>
+#include <functional>
 
 #include "tests/scenario/two_cards.h"
 #include "vault/retention.h"
 #include "vault/retention_job.h"
+#include "vault/sms_ports.h"
 
 using scenario::kNew;
 using scenario::kOld;
@@ -141,6 +143,26 @@ BOOST_AUTO_TEST_CASE(what_provisioning_said_survives_a_merge) {
   BOOST_REQUIRE(record.msisdn_provisioned.has_value());
   BOOST_TEST(record.msisdn_provisioned->digits() == "491721234567");
   BOOST_TEST(record.customer == "customer-1");
+}
+
+// Nothing of a subscriber is left in the row of a record that has gone.
+BOOST_AUTO_TEST_CASE(a_record_that_goes_leaves_no_number_to_remind) {
+  new_card.back_up(example_image(5, 'n'));
+  const vault::RecordId goes = lab.record(kOld).id;
+  const auto with_reminder = [&](const std::function<void(vault::Reminder&)>& body) {
+    lab.store->update(lab.now(), [&](vault::RecordTx& tx) {
+      body(tx.messages().reminder(goes));
+      return true;
+    });
+  };
+  with_reminder([](vault::Reminder& reminder) {
+    reminder.number = reminder.unreachable = vault::Msisdn::from_text("+491721234567");
+  });
+  swap();
+  vault::Reminder left;
+  with_reminder([&](const vault::Reminder& reminder) { left = reminder; });
+  BOOST_TEST(!left.number.has_value());
+  BOOST_TEST(!left.unreachable.has_value());
 }
 
 // Suspended or locked while they were one: both are when they part.
