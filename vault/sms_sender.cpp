@@ -10,9 +10,8 @@ namespace vault {
 
 namespace {
 
-constexpr std::size_t kMarked = 20;      // messages marked in one transaction: what a kill can cost
-constexpr std::size_t kSettled = 100;    // outcomes in one transaction
-constexpr std::size_t kLeftBehind = 50;  // rows of others looked at in one go
+constexpr std::size_t kMarked = 20;    // messages marked in one transaction: what a kill can cost
+constexpr std::size_t kSettled = 100;  // outcomes in one transaction
 constexpr std::int64_t kPause = 30 * base::kSecondMs;
 
 bool is_accepted(const SmsSegment& segment) {
@@ -185,68 +184,6 @@ bool SmsSender::settle(base::Now now) {
   for (const SmsRef ref : over) under_way_.erase(ref);
   outcomes_.erase(outcomes_.begin(), outcomes_.begin() + static_cast<std::ptrdiff_t>(count));
   return !outcomes_.empty();
-}
-
-bool SmsSender::recover(base::Now now) {
-  auto& scan = world_.store.messages();
-  const auto claimed = scan.left_behind(SmsStep::claimed, now.utc_ms, kLeftBehind);
-  if (claimed && !claimed->empty()) adopt_claimed(*claimed, now);
-  const auto submitting = scan.left_behind(SmsStep::submitting, now.utc_ms, kLeftBehind);
-  if (submitting && !submitting->empty()) end_interrupted(*submitting, now);
-  return (claimed && claimed->size() == kLeftBehind) ||
-         (submitting && submitting->size() == kLeftBehind);
-}
-
-void SmsSender::adopt_claimed(const std::vector<SmsRef>& refs, base::Now now) {
-  const ReminderSettings& settings = world_.settings;
-  std::vector<SmsRef> taken;
-  const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
-    taken.clear();
-    for (const SmsRef ref : refs) {
-      Sms* const sms = tx.messages().sms(ref);
-      if (sms == nullptr || sms->step != SmsStep::claimed || sms->lease_until > now.utc_ms) {
-        continue;
-      }
-      const bool reminder = sms->kind == SmsKind::reminder;
-      if (reminder && !world_.calendar.inside(settings.hours, now.utc_ms)) {
-        // Nobody need look at it before; it may be too late by then, which is found out then.
-        sms->lease_until = world_.calendar.next_inside(settings.hours, now.utc_ms);
-        continue;
-      }
-      sms->owner = world_.owner;
-      sms->lease_until = now.utc_ms + settings.lease;
-      taken.push_back(ref);
-    }
-    return true;
-  });
-  if (outcome == Outcome::unavailable) return;
-  for (const SmsRef ref : taken) {
-    if (std::find(ready_.begin(), ready_.end(), ref) == ready_.end()) ready_.push_back(ref);
-  }
-  world_.counters.add("vault.sms_taken_over", static_cast<std::int64_t>(taken.size()));
-}
-
-void SmsSender::end_interrupted(const std::vector<SmsRef>& refs, base::Now now) {
-  std::vector<SmsRef> over;
-  const Outcome outcome = world_.store.update(now, [&](RecordTx& tx) {
-    over.clear();
-    for (const SmsRef ref : refs) {
-      Sms* const sms = tx.messages().sms(ref);
-      if (sms == nullptr || sms->step != SmsStep::submitting || sms->lease_until > now.utc_ms ||
-          under_way_.contains(ref)) {
-        continue;
-      }
-      const SmsStep before = sms->step;
-      const std::string smsc = sms->segments.empty() ? sms->smsc : sms->segments.front().smsc;
-      take_interruption(*sms, on_timeout(smsc));
-      changed(tx, *sms, before, false, now);
-      over.push_back(ref);
-    }
-    return true;
-  });
-  if (outcome != Outcome::unavailable) {
-    world_.counters.add("vault.sms_uncertain", static_cast<std::int64_t>(over.size()));
-  }
 }
 
 bool SmsSender::submit(base::Now now) {
