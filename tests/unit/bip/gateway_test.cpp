@@ -419,6 +419,7 @@ BOOST_AUTO_TEST_CASE(a_key_service_that_is_away_shuts_nobody_out) {
 // channel and nothing else.
 BOOST_AUTO_TEST_CASE(a_store_that_cannot_be_opened_is_tried_again_with_the_next_job) {
   Rig rig([](Settings& s) { s.workers = 2; }, 3);
+  BOOST_REQUIRE(until([&] { return rig.stores.refusals == 1; }));  // both workers have tried
   Loopback first = rig.identified();
   BOOST_REQUIRE(first.send(rig.card.packet(rig.card.message(Ins::status))));
   BOOST_TEST(first.closed_by_peer());
