@@ -66,6 +66,19 @@ bool read_images(std::string_view text, Memory& memory) {
   return true;
 }
 
+// Nothing is lost when it is written over: it is not there, empty, or the header of a list alone.
+// (What cannot be read whole as a list may hold keys all the same.)
+bool holds_nothing(const std::string& csv_path) {
+  std::error_code none;
+  if (!std::filesystem::exists(csv_path, none)) return !none;
+  auto lines = base::Lines::open(csv_path);
+  if (!lines) return false;
+  std::string line;
+  base::Lines::Got got = lines->next(line);
+  if (got == base::Lines::Got::line && line.starts_with("iccid,")) got = lines->next(line);
+  return got == base::Lines::Got::end;
+}
+
 }  // namespace
 
 void Memory::sent(std::uint64_t digest) {
@@ -102,9 +115,7 @@ base::Result<std::vector<ParkCard>> read_cards(const std::string& csv_path) {
 }
 
 base::Status make_cards(const std::string& csv_path, std::size_t count) {
-  // Also what is no list of cards, or one that cannot be read whole.
-  std::error_code none;
-  if (const auto octets = std::filesystem::file_size(csv_path, none); !none && octets > 0) {
+  if (!holds_nothing(csv_path)) {
     return base::Error{csv_path + ": is there and not empty; the keys in it would be gone"};
   }
   const std::string series = std::to_string(100'000 + base::random_below(900'000));

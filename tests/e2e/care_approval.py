@@ -94,7 +94,8 @@ def history(report, lab, card):
     told = [f"{entry['kind']} {entry['actor']}" for entry in entries
             if entry["kind"].startswith(("request", "unlocked", "exported"))]
     report.equal("history", told,
-                 ["requested agent:mei", "request_approved agent:li", "unlocked agent:mei",
+                 ["requested agent:mei", "request_refused agent:li",
+                  "request_approved agent:li", "unlocked agent:mei",
                   "requested agent:mei", "requested agent:mei", "request_withdrawn agent:mei",
                   "requested agent:mei", "request_approved agent:li", "exported agent:mei"],
                  f"{len(told)} entries")
