@@ -240,7 +240,7 @@ vault::SmsOut::Taken Esme::Impl::submit(const vault::OutgoingSms& sms) {
   // The settings have changed since: what is left of one cut makes no message of the other.
   if (sms.accepted_segments != 0 && sms.accepted_of != total) return Taken::impossible;
   for (int number = 1; number <= total; ++number) {
-    if (number <= 64 && (sms.accepted_segments >> (number - 1) & 1) != 0) continue;
+    if (sms.is_accepted(number)) continue;
     Segment segment;
     segment.ref = sms.ref;
     segment.number = number;

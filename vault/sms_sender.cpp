@@ -269,7 +269,7 @@ bool SmsSender::mark(const std::vector<SmsRef>& refs, std::vector<OutgoingSms>& 
 void SmsSender::refused(const OutgoingSms& sms) {
   const int total = std::max(sms.accepted_of, 1);
   for (int number = 1; number <= total; ++number) {
-    if (number <= 64 && (sms.accepted_segments >> (number - 1) & 1) != 0) continue;
+    if (sms.is_accepted(number)) continue;
     outcome({sms.ref, number, total, SmsOutcome::Kind::refused, "", "", 0, false});
   }
 }
