@@ -217,10 +217,11 @@ def strange_requests(report, desk, service):
 
 def told_to_end(report, desk, service):
     """All its processes are told, as a supervisor may; who is in the middle of a call is served."""
+    children = f"/proc/{service.pid}/task/{service.pid}/children"
+    wait_until(lambda: not read_text(children).strip(), 20, "the end of the calls before")
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(30)
         line.connect(desk.socket)
-        children = f"/proc/{service.pid}/task/{service.pid}/children"
         wait_until(lambda: read_text(children).strip(), 20, "the process of the call")
         os.killpg(service.pid, signal.SIGTERM)
         line.sendall(b"hello\n")
