@@ -1,6 +1,8 @@
 #include "cli/keys_new.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "db/key_checks.h"
 #include "db/key_file_edit.h"
@@ -76,13 +78,42 @@ base::Result<std::uint32_t> make(const config::Config& config, const Wanted& wan
   return number;
 }
 
+struct Noted {
+  base::Status status;
+  bool taken = false;  // another host was faster: the database has another key under the number
+};
+
 // From now on nobody else gives its number to another key.
-base::Status note(const config::Config& config) {
+Noted note(const config::Config& config) {
   const auto ring = db::FileKeyRing::load(config.keys);
-  if (!ring) return base::Error{ring.error()};
+  if (!ring) return {base::Error{ring.error()}};
   const auto status = db::schema_status(config.store);
-  if (!status) return base::Error{status.error()};
-  return status->found == status->code ? db::record_keys(config.store, **ring) : base::Status();
+  if (!status) return {base::Error{status.error()}};
+  if (status->found != status->code) return {};
+  base::Status recorded = db::record_keys(config.store, **ring);
+  // All others were looked at before this one was made.
+  const bool taken = !recorded && !db::foreign_keys(config.store, **ring).empty();
+  return {std::move(recorded), taken};
+}
+
+// Nothing has been made with it: the instances have not read it.
+base::Status take_back(const config::Config& config, const Wanted& wanted, std::uint32_t number) {
+  if (!wanted.in_hsm) return db::drop_key(key_file_of(config, wanted.kind), number, number + 1);
+  const auto token = db::TokenKeys::open(config.keys.token);
+  return token ? (*token)->destroy(number) : base::Status(base::Error{token.error()});
+}
+
+int told_taken(Tool& tool, const config::Config& config, const Wanted& wanted,
+               std::uint32_t number) {
+  if (const base::Status gone = take_back(config, wanted, number); !gone) {
+    return tool.fail(kFailed, cat("another host has made key ", number,
+                                  " at the same moment; the one made here must go and could not "
+                                  "be taken back: ",
+                                  gone.error()));
+  }
+  return tool.fail(kFailed, cat("another host has made key ", number,
+                                " at the same moment: the one made here was taken back, nothing "
+                                "has changed. Bring the file from there"));
 }
 
 }  // namespace
@@ -138,15 +169,22 @@ int keys_new(Tool& tool) {
     return tool.fail(kFailed, "no HSM is configured for this kind");
   }
   if (!wanted.in_hsm && file.empty()) return tool.fail(kFailed, "no key file is configured");
+  std::optional<db::KeyFileLock> lock;  // HSM and file share one sequence of numbers
+  if (!file.empty()) {
+    auto taken = db::KeyFileLock::take(file);
+    if (!taken) return tool.fail(kFailed, taken.error());
+    lock.emplace(taken.take());
+  }
   if (const int code = count(tool, *config, wanted); code != kDone) return code;
   const auto number = make(*config, wanted);
   if (!number) return tool.fail(kFailed, number.error());
-  const base::Status noted = wanted.with_database ? note(*config) : base::Status();
-  if (!noted) {
+  const Noted noted = wanted.with_database ? note(*config) : Noted{};
+  if (noted.taken) return told_taken(tool, *config, wanted, *number);
+  if (!noted.status) {
     return tool.fail(kUnavailable, cat("key ", *number,
                                        " was made, but the database could not be "
                                        "told of it: ",
-                                       noted.error(),
+                                       noted.status.error(),
                                        ". No other host may make one before an instance has been "
                                        "started with this one"));
   }

@@ -241,6 +241,8 @@ int drop(Tool& tool) {
   const db::MasterKeys& masters = tool.keys().master_keys();
   if (kind == "master" && masters.in_token(key)) return destroy(tool, key);
   const std::uint32_t above = kind == "master" ? masters.newest() : 0;
+  const auto lock = db::KeyFileLock::take(file);
+  if (!lock) return tool.fail(kFailed, lock.error());
   const base::Status done = db::drop_key(file, key, above);
   if (!done) return tool.fail(kFailed, done.error());
   if (tool.json()) {

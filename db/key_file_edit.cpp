@@ -1,8 +1,13 @@
 #include "db/key_file_edit.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "base/crypto.h"
 #include "base/files.h"
@@ -44,6 +49,19 @@ std::uint32_t number_of(std::string_view line) {
 }
 
 }  // namespace
+
+base::Result<KeyFileLock> KeyFileLock::take(const std::string& path) {
+  const std::string folder = directory_of(path);
+  KeyFileLock lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  int done = lock.folder_ < 0 ? -1 : ::flock(lock.folder_, LOCK_EX);
+  while (done != 0 && lock.folder_ >= 0 && errno == EINTR) done = ::flock(lock.folder_, LOCK_EX);
+  if (done != 0) return base::Error{folder + ": " + std::strerror(errno)};
+  return lock;
+}
+
+KeyFileLock::~KeyFileLock() {
+  if (folder_ >= 0) ::close(folder_);
+}
 
 base::Result<std::uint32_t> add_key(const std::string& path, std::uint32_t above,
                                     bool may_be_empty) {

@@ -150,11 +150,14 @@ base::Result<bool> create_key_file(const std::string& path, const char* what,
 
 }  // namespace
 
-base::Status sync_directory_of(const std::string& path) {
+std::string directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "."
-                                : slash == 0               ? "/"
-                                                           : path.substr(0, slash);
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+base::Status sync_directory_of(const std::string& path) {
+  const std::string directory = directory_of(path);
   const Descriptor file{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (file.number < 0 || ::fsync(file.number) != 0) {
     return base::Error{directory + ": " + system_text(errno)};

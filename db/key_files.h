@@ -69,6 +69,7 @@ base::Result<std::vector<std::string>> create_key_files(const KeyFiles& files,
 
 // The keys of one file.
 base::Result<NumberedKeys> read_key_file(const std::string& path, bool may_be_empty = false);
+std::string directory_of(const std::string& path);
 // A renamed or created entry survives a power cut only after this.
 base::Status sync_directory_of(const std::string& path);
 

@@ -1,5 +1,6 @@
 // keys new, status, rotate and drop as an operator calls them, and what they refuse.
 #include "db/sqlite_connection.h"
+#include "tests/support/until.h"
 #include "tests/unit/cli/tools.h"
 
 using namespace tools;
@@ -75,6 +76,82 @@ BOOST_AUTO_TEST_CASE(one_number_one_key) {
     BOOST_TEST(contains(refused, lacks + missing), refused.output);
     BOOST_TEST(contains(lab.ops({"keys", "new", kind, "--force"}), "key 3 is in"));
     BOOST_TEST(contains(lab.ops({"keys", "new", kind}), "key 4 is in"));
+  }
+}
+
+namespace {
+
+pid_t start_ops(const fs::path& ini, Arguments arguments) {
+  arguments.insert(arguments.begin(), {"--config", ini});
+  const pid_t pid = ::fork();
+  if (pid != 0) return pid;
+  const int nothing = ::open("/dev/null", O_WRONLY);
+  for (const int place : {STDOUT_FILENO, STDERR_FILENO}) ::dup2(nothing, place);
+  execute("bipvault-ops", arguments);
+}
+
+std::size_t keys_in(const fs::path& file) {
+  std::ifstream keys(file);
+  std::size_t count = 0;
+  for (std::string line; std::getline(keys, line);) count += line.empty() ? 0 : 1;
+  return count;
+}
+
+}  // namespace
+
+// Proves that processes that make keys at the same moment lose none.
+BOOST_AUTO_TEST_CASE(many_new_keys_at_once) {
+  const Laboratory lab;
+  lab.set_up();
+  const fs::path file = lab.path / "pepper.keys";
+  const std::size_t before = keys_in(file);
+  constexpr int kMany = 12;
+  std::vector<pid_t> all;
+  for (int i = 0; i < kMany; ++i) all.push_back(start_ops(lab.ini, {"keys", "new", "pepper"}));
+  for (const pid_t one : all) BOOST_TEST(code_of(one) == 0);
+  BOOST_TEST(keys_in(file) == before + kMany);
+  BOOST_TEST(contains(lab.ops({"keys", "new", "pepper"}), "key 14 is in"));
+}
+
+// Proves that of two hosts that make a key at the same moment one has made it, and the other one
+// has what it had.
+BOOST_AUTO_TEST_CASE(two_hosts_at_once) {
+  const Laboratory lab;
+  lab.set_up();
+  const fs::path other = lab.path / "other-host";
+  fs::create_directory(other);
+  for (const char* kind : {"master", "pepper", "audit"}) {
+    const std::string name = std::string(kind) + ".keys";
+    fs::copy_file(lab.path / name, other / name);
+  }
+  std::ostringstream text;
+  text << std::ifstream(lab.ini).rdbuf();
+  const std::string own = text.str();
+  const std::string database = "path = ";
+  const std::size_t at = own.find("\n" + database) + 1 + database.size();
+  std::ofstream(other / "bipvault.ini") << own.substr(0, at) << "../" << own.substr(at);
+  const auto keys = [&](const fs::path& host) { return keys_in(host / "pepper.keys"); };
+  const std::size_t before = keys(lab.path);
+  std::vector<pid_t> both;
+  {
+    // Both have asked for the number, and made the key, before either is noted.
+    db::SqliteConnection busy(lab.path / "bipvault.db", db::SqliteMode::write, 5000);
+    busy.run("BEGIN IMMEDIATE");
+    for (const fs::path& host : {lab.path, other}) {
+      both.push_back(start_ops(host / "bipvault.ini", {"keys", "new", "pepper"}));
+    }
+    BOOST_TEST(
+        support::until([&] { return keys(lab.path) == before + 1 && keys(other) == before + 1; }));
+    busy.run("ROLLBACK");
+  }
+  const int first = code_of(both[0]);
+  const int second = code_of(both[1]);
+  BOOST_TEST(std::min(first, second) == 0);
+  BOOST_TEST(std::max(first, second) == 1);
+  BOOST_TEST(keys(first == 0 ? lab.path : other) == before + 1);
+  BOOST_TEST(keys(first == 0 ? other : lab.path) == before);
+  for (const fs::path& host : {lab.path, other}) {
+    BOOST_TEST(run("bipvault-ops", {"--config", host / "bipvault.ini", "db", "status"}).code == 0);
   }
 }
 
