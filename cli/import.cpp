@@ -76,9 +76,6 @@ class Importer {
     }
     batch_.push_back(reader.take());
     batch_lines_.push_back(reader.line());
-    for (const std::string& odd : repeats_.take(reader.line(), batch_.back())) {
-      warn(reader.line(), odd);
-    }
   }
 
   void warn(std::uint64_t line, const std::string& text) {
@@ -91,19 +88,22 @@ class Importer {
     if (notes.size() < ImportReport::kMostNotes) notes.push_back({line, text});
   }
 
-  // A card that the store knows with its check digit and the file without it, or the other way
-  // round, is one card. False: the store is away.
+  // A card that the store, or a line before, has with its check digit and this line without it, or
+  // the other way round, is one card. False: the store is away.
   bool look_for_check_digits() {
     std::vector<vault::ImportLine> lines;
     std::vector<std::uint64_t> numbers;
     for (std::size_t first = 0; first < batch_.size(); first += options_.batch) {
       const std::size_t size = std::min(options_.batch, batch_.size() - first);
-      const auto others = other_cards(store_, std::span(batch_).subspan(first, size));
+      auto others = other_spellings(store_, std::span(batch_).subspan(first, size));
       if (!others) return unavailable(others.error());
       for (std::size_t i = 0; i < size; ++i) {
-        if (!take_for(batch_[first + i], batch_lines_[first + i], (*others)[i])) continue;
-        lines.push_back(std::move(batch_[first + i]));
-        numbers.push_back(batch_lines_[first + i]);
+        vault::ImportLine& line = batch_[first + i];
+        const std::uint64_t number = batch_lines_[first + i];
+        if (!take_for(line, number, std::move((*others)[i]))) continue;
+        for (const std::string& odd : repeats_.take(number, line)) warn(number, odd);
+        lines.push_back(std::move(line));
+        numbers.push_back(number);
       }
     }
     batch_ = std::move(lines);
@@ -112,20 +112,22 @@ class Importer {
   }
 
   // False: several cards may be meant, and the line is a bad one.
-  bool take_for(vault::ImportLine& line, std::uint64_t number,
-                const std::vector<vault::Iccid>& others) {
+  bool take_for(vault::ImportLine& line, std::uint64_t number, std::vector<Spelling> others) {
+    std::erase_if(others, [&](const Spelling& other) {
+      return !other.stored && (repeats_.has(line.iccid) || !repeats_.has(other.iccid));
+    });
     if (others.empty()) return true;
     if (others.size() > 1) {
       --report_.cards;
       ++report_.bad;
       note(report_.bad_lines, number,
-           cat("ICCID ", line.iccid.digits(), " fits several cards: ", others[0].digits(), ", ",
-               others[1].digits(), "; write it as the card has it"));
+           cat("ICCID ", line.iccid.digits(), " fits several cards: ", others[0].iccid.digits(),
+               ", ", others[1].iccid.digits(), "; write it as the card has it"));
       return false;
     }
-    warn(number, cat("ICCID ", line.iccid.digits(), " is taken for card ", others[0].digits(),
+    warn(number, cat("ICCID ", line.iccid.digits(), " is taken for card ", others[0].iccid.digits(),
                      ", which differs by the check digit"));
-    line.iccid = others[0];
+    line.iccid = others[0].iccid;
     return true;
   }
 

@@ -8,13 +8,15 @@ namespace cli {
 namespace {
 
 // With its check digit, and without the one that the last digit may be.
-std::vector<vault::Iccid> other_check_digit(const vault::Iccid& iccid) {
-  std::vector<vault::Iccid> others = vault::iccid_spellings(iccid.digits());
-  std::erase_if(others, [&](const vault::Iccid& one) {
+std::vector<Spelling> other_check_digit(const vault::Iccid& iccid) {
+  std::vector<Spelling> others;
+  for (const vault::Iccid& one : vault::iccid_spellings(iccid.digits())) {
     const std::string& digits = one.digits();
-    return digits == iccid.digits() ||
-           !(digits.starts_with(iccid.digits()) || iccid.digits().starts_with(digits));
-  });
+    const bool longer = digits.starts_with(iccid.digits());
+    if (digits != iccid.digits() && (longer || iccid.digits().starts_with(digits))) {
+      others.push_back({one});
+    }
+  }
   return others;
 }
 
@@ -31,23 +33,23 @@ base::Result<Cards> known(vault::Store& store, const std::vector<vault::Iccid>& 
 
 }  // namespace
 
-base::Result<std::vector<std::vector<vault::Iccid>>> other_cards(
+base::Result<std::vector<std::vector<Spelling>>> other_spellings(
     vault::Store& store, std::span<const vault::ImportLine> lines) {
   std::vector<vault::Iccid> asked;
   for (const vault::ImportLine& line : lines) asked.push_back(line.iccid);
   const auto as_written = known(store, asked);
   if (!as_written) return base::Error{as_written.error()};
   asked.clear();
-  std::vector<std::vector<vault::Iccid>> others(lines.size());
+  std::vector<std::vector<Spelling>> others(lines.size());
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (as_written->contains(lines[i].iccid.digits())) continue;
     others[i] = other_check_digit(lines[i].iccid);
-    asked.insert(asked.end(), others[i].begin(), others[i].end());
+    for (const Spelling& other : others[i]) asked.push_back(other.iccid);
   }
   const auto otherwise = known(store, asked);
   if (!otherwise) return base::Error{otherwise.error()};
-  for (std::vector<vault::Iccid>& fit : others) {
-    std::erase_if(fit, [&](const vault::Iccid& one) { return !otherwise->contains(one.digits()); });
+  for (std::vector<Spelling>& of_line : others) {
+    for (Spelling& other : of_line) other.stored = otherwise->contains(other.iccid.digits());
   }
   return others;
 }

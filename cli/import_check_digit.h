@@ -1,5 +1,5 @@
-// An ICCID with and without its check digit is one card: which of the store's cards the lines of a
-// file may mean that it does not know as they are written.
+// An ICCID with and without its check digit is one card: what the lines of a file may mean that the
+// store does not know as they are written.
 #pragma once
 
 #include <span>
@@ -9,10 +9,14 @@
 
 namespace cli {
 
-// For each of the lines the store's cards that differ from it by the check digit alone. None: the
-// card is known as it is written, or new. One: that card is meant. More: nobody can tell. An error
-// is the store's.
-base::Result<std::vector<std::vector<vault::Iccid>>> other_cards(
+struct Spelling {
+  vault::Iccid iccid;
+  bool stored = false;  // the store has this card
+};
+
+// For each of the lines the spellings that differ from it by the check digit alone; none for a card
+// that the store has as it is written. An error is the store's.
+base::Result<std::vector<std::vector<Spelling>>> other_spellings(
     vault::Store& store, std::span<const vault::ImportLine> lines);
 
 }  // namespace cli

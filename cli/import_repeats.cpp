@@ -47,6 +47,8 @@ std::vector<std::string> ImportRepeats::take(std::uint64_t number, const vault::
   return odd;
 }
 
+bool ImportRepeats::has(const vault::Iccid& card) const { return cards_.contains(hash_of(card)); }
+
 bool ImportForecast::complete(Known& known, const vault::ImportLine& line) const {
   bool changed = false;
   const auto take = [&](std::uint64_t& place, std::uint64_t told) {

@@ -17,6 +17,8 @@ class ImportRepeats {
   // A line of the file, in order. What is odd about it, as texts for people: the same card with
   // other data, a number that another card has as well.
   std::vector<std::string> take(std::uint64_t number, const vault::ImportLine& line);
+  // A line that was taken has this card.
+  bool has(const vault::Iccid& card) const;
 
  private:
   struct Told {

@@ -297,6 +297,33 @@ BOOST_AUTO_TEST_CASE(check_digits_that_the_file_or_the_store_leaves_out) {
   BOOST_TEST(run(card1, csv, SIZE_MAX, {both, kCard1}).store.cards.at(0) == kCard1);
 }
 
+// Proves that a file that has a card in both spellings makes one of it, whichever comes first and
+// however far apart they stand, and tells what a repeat of it says.
+BOOST_AUTO_TEST_CASE(both_spellings_in_one_file) {
+  const std::string cut1 = kCard1.substr(0, kCard1.size() - 1);
+  for (const std::size_t batch : {1u, 2u, 100u}) {
+    for (const bool dry : {false, true}) {
+      const cli::ImportOptions csv{.dry_run = dry, .format = ImportFormat::csv, .batch = batch};
+      for (const auto& [first, later] : {std::pair(kCard1, cut1), std::pair(cut1, kCard1)}) {
+        const Run found = run("iccid,customer\n" + first + ",C1\n" + kCard2 + ",C1\n" + later +
+                                  ",C2\n" + first + ",C2\n",
+                              csv, SIZE_MAX, {kCard3});
+        BOOST_TEST(found.report.bad == 0u);
+        std::string told;
+        for (const auto& note : found.report.warned_lines) {
+          if (note.line == 4) told += note.text + "\n";
+        }
+        BOOST_TEST(told.find("ICCID " + later + " is taken for card " + first) != std::string::npos,
+                   told);
+        BOOST_TEST(told.find("stands in line 2 with other data") != std::string::npos, told);
+        if (dry) continue;
+        BOOST_TEST(found.store.cards == (std::vector<std::string>{first, kCard2, first, first}),
+                   boost::test_tools::per_element());
+      }
+    }
+  }
+}
+
 // Proves that the format is seen in the first line.
 BOOST_AUTO_TEST_CASE(formats) {
   const auto detect = [](std::string_view text) {
