@@ -285,7 +285,10 @@ int schema(Tool& tool, Schema what) {
   const auto after = what == Schema::init                  ? db::schema_init(config->store)
                      : what == Schema::upgrade && !nothing ? db::schema_upgrade(config->store)
                                                            : before;
-  if (!after) return tool.fail(kFailed, after.error());
+  if (!after) {
+    const bool there = db::schema_status(config->store).ok();
+    return tool.fail(there ? kFailed : kUnavailable, after.error());
+  }
   if (tool.json()) {
     JsonObject out = json_object();
     out.set("needed", after->code);
