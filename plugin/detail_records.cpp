@@ -38,7 +38,9 @@ std::string file_word(std::string_view text) {
   return word;
 }
 
-// "20261128T214501Z"
+constexpr std::size_t kStampSize = 16;  // "20261128T214501Z"
+constexpr std::size_t kNumberSize = 4;  // "-000"
+
 std::string stamp(std::int64_t utc_ms) {
   std::string text;
   for (const char c : base::iso_date(utc_ms)) {
@@ -69,7 +71,11 @@ base::Status DetailFile::adopt() {
   std::vector<std::string> left;
   while (const dirent* entry = ::readdir(directory.get())) {
     const std::string name = entry->d_name;
-    if (name.starts_with(prefix_) && name.ends_with(kPart)) left.push_back(folder_ + "/" + name);
+    // Another instance's name may begin with this one's.
+    const bool own = name.size() == prefix_.size() + kStampSize + kNumberSize + kPart.size();
+    if (own && name.starts_with(prefix_) && name.ends_with(kPart)) {
+      left.push_back(folder_ + "/" + name);
+    }
   }
   std::erase(left, part_);
   base::Status all;
