@@ -24,10 +24,14 @@ void EventLoop::run() {
 void EventLoop::run_and_wait(const std::function<void()>& f) {
   std::promise<void> done;
   post([&] {
-    f();
-    done.set_value();
+    try {
+      f();
+      done.set_value();
+    } catch (...) {
+      done.set_exception(std::current_exception());
+    }
   });
-  done.get_future().wait();
+  done.get_future().get();
 }
 
 void EventLoop::stop() {

@@ -27,7 +27,8 @@ class EventLoop {
   void post(F f) {
     boost::asio::post(context_, std::move(f));
   }
-  // From another thread: runs f on the loop and waits for its end. The loop must be running.
+  // From another thread: runs f on the loop and waits for its end; what f throws is thrown here.
+  // The loop must be running.
   void run_and_wait(const std::function<void()>& f);
   // Ends after the handler under way; what is still queued is dropped. Joins.
   void stop();

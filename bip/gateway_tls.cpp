@@ -90,7 +90,6 @@ void Gateway::Impl::post_lookup(const ClientPtr& client, base::Now now) {
   }
   if (!card) return give_psk(client, std::nullopt);
   client->looking_up = true;
-  ++outstanding_;
   workers_.post([this, client = ClientPtr(client), identity](Worker&) mutable {
     std::optional<base::Secret> psk;
     bool away = true;
@@ -109,6 +108,7 @@ void Gateway::Impl::post_lookup(const ClientPtr& client, base::Now now) {
       dispatch();
     });
   });
+  ++outstanding_;
 }
 
 void Gateway::Impl::give_psk(const ClientPtr& client, std::optional<base::Secret> psk) {

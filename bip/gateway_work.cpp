@@ -80,7 +80,6 @@ void Gateway::Impl::post_batch(const ClientPtr& client, base::Now now) {
   std::unique_ptr<Batch> batch = client->session.next_batch(now);
   batch->waiting_since = client->waiting_since;
   batch->rival = rival_of(*client);
-  ++outstanding_;
   workers_.post(
       [this, client = ClientPtr(client), batch = std::move(batch)](Worker& worker) mutable {
         serve(worker, *batch);
@@ -90,10 +89,10 @@ void Gateway::Impl::post_batch(const ClientPtr& client, base::Now now) {
           dispatch();
         });
       });
+  ++outstanding_;  // not before: what could not be posted never comes back
 }
 
 void Gateway::Impl::post_close(std::unique_ptr<Card> card) {
-  ++outstanding_;
   workers_.post([this, card = std::move(card)](Worker& worker) mutable {
     try {
       parts_.cards.close(store_of(worker), *card->channel, parts_.clock.now());
@@ -108,6 +107,7 @@ void Gateway::Impl::post_close(std::unique_ptr<Card> card) {
       dispatch();
     });
   });
+  ++outstanding_;
 }
 
 void Gateway::Impl::ending_done(const std::string& iccid_digits) {
