@@ -62,7 +62,8 @@ base::Status each_row(const std::string& csv_path, const Row& row) {
   std::vector<std::string> fields;
   for (auto got = csv.next(fields);; got = csv.next(fields)) {
     if (got == base::CsvReader::Got::bad) continue;
-    if (got != base::CsvReader::Got::record || !row(fields, *at, csv.line())) return {};
+    if (got == base::CsvReader::Got::failed) return base::Error{csv_path + ": cannot be read"};
+    if (got == base::CsvReader::Got::end || !row(fields, *at, csv.line())) return {};
   }
 }
 
