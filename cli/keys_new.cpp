@@ -113,7 +113,8 @@ int told_taken(Tool& tool, const config::Config& config, const Wanted& wanted,
   }
   return tool.fail(kFailed, cat("another host has made key ", number,
                                 " at the same moment: the one made here was taken back, nothing "
-                                "has changed. Bring the file from there"));
+                                "has changed",
+                                wanted.in_hsm ? "" : ". Bring the file from there"));
 }
 
 }  // namespace
