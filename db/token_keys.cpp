@@ -100,6 +100,24 @@ CK_RV generate(CK_FUNCTION_LIST& f, CK_SESSION_HANDLE session, std::uint32_t num
   return f.C_GenerateKey(session, &mechanism, wanted, std::size(wanted), &key);
 }
 
+// Whether the token has several keys of that number.
+CK_RV look_for_twins(CK_FUNCTION_LIST& f, CK_SESSION_HANDLE session, std::uint32_t number,
+                     std::string label, bool& found) {
+  CK_OBJECT_CLASS kind = CKO_SECRET_KEY;
+  auto id = id_of(number);
+  CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &kind, sizeof kind},
+                           {CKA_LABEL, label.data(), label.size()},
+                           {CKA_ID, id.data(), id.size()}};
+  CK_RV done = f.C_FindObjectsInit(session, wanted, std::size(wanted));
+  if (done != CKR_OK) return done;
+  std::array<CK_OBJECT_HANDLE, 2> handles{};
+  CK_ULONG count = 0;
+  done = f.C_FindObjects(session, handles.data(), handles.size(), &count);
+  f.C_FindObjectsFinal(session);
+  found = count > 1;
+  return done;
+}
+
 }  // namespace
 
 class TokenKeys::Parts {
@@ -167,16 +185,27 @@ base::Status TokenKeys::check() const {
   }
 }
 
+// No HSM minds two keys of one number. Each host looks after it has made its own, so at least the
+// later one sees both; where both see both, both go.
 base::Status TokenKeys::create(std::uint32_t number) {
   CK_OBJECT_HANDLE made = 0;
+  bool twins = false;
   try {
     parts_->session.write([&](CK_FUNCTION_LIST& f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE) {
       CK_RV done = generate(f, session, number, parts_->label, made);
-      if (done == CKR_OK && (done = probe(f, session, made)) != CKR_OK) {
-        f.C_DestroyObject(session, made);
-      }
-      return done;
+      if (done != CKR_OK) return done;
+      done = probe(f, session, made);
+      if (done == CKR_OK) done = look_for_twins(f, session, number, parts_->label, twins);
+      if (done == CKR_OK && !twins) return done;
+      const CK_RV gone = f.C_DestroyObject(session, made);
+      return done == CKR_OK ? gone : done;
     });
+    if (twins) {
+      return base::Error{parts_->session.named(
+          base::cat("another host has made key ", number,
+                    " at the same moment: the one made here was taken back, nothing has changed. "
+                    "See keys status before you repeat it"))};
+    }
     parts_->session.add(number, made);
     return {};
   } catch (const SqlError& error) {

@@ -47,7 +47,8 @@ class TokenKeys {
   // under way.
   void release() const;
 
-  // A new key; tried before it is told. Nothing is left of one that does not work.
+  // A new key; tried before it is told. Nothing is left of one that does not work, or whose number
+  // another process has given to a key at the same moment.
   base::Status create(std::uint32_t number);
   // Destroyed in the token: for ever.
   base::Status destroy(std::uint32_t number);

@@ -45,6 +45,8 @@ class TokenSession {
   void write(const Call& call);
   void add(std::uint32_t number, CK_OBJECT_HANDLE key);
   void remove(std::uint32_t number);
+  // A text for people, with the token's name before it.
+  std::string named(const std::string& text) const;
 
  private:
   struct Lease {
@@ -67,7 +69,6 @@ class TokenSession {
   CK_SESSION_HANDLE new_session(CK_FLAGS flags);
   void close(CK_SESSION_HANDLE session);
   void disconnect();
-  std::string named(const std::string& text) const;
 
   const TokenSettings settings_;
 

@@ -110,6 +110,21 @@ BOOST_AUTO_TEST_CASE(life_of_a_key) {
   BOOST_TEST((open()->numbers() == std::set<std::uint32_t>{1}));
 }
 
+// Proves that of two hosts that make the same number at one moment the later one takes its key
+// back: with two of a number nobody could use the token any more.
+BOOST_AUTO_TEST_CASE(one_number_at_two_hosts) {
+  const auto first = open();
+  const auto second = open();
+  BOOST_REQUIRE(first->create(1).ok());
+  const auto sealed = first->seal(1, kPlain, kPlace);
+  const base::Status later = second->create(1);
+  BOOST_REQUIRE(!later.ok());
+  BOOST_TEST(contains(later.error(), "HSM token 'vault': another host has made key 1"));
+  BOOST_TEST(second->numbers().empty());
+  BOOST_TEST(refused(settings()) == "opened");
+  BOOST_TEST(opens(*open(), 1, sealed));
+}
+
 // Proves that octets cut at every length or changed anywhere, another place or another key are "not
 // authentic", and no reason to take the HSM for lost.
 BOOST_AUTO_TEST_CASE(not_authentic) {
