@@ -1,11 +1,9 @@
 #include "cli/keys_new.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "db/key_checks.h"
-#include "db/key_file_edit.h"
 #include "db/stores.h"
 #include "db/token_keys.h"
 
@@ -125,6 +123,16 @@ const std::string& key_file_of(const config::Config& config, const std::string& 
   return kind == "master" ? config.keys.master_key_file : config.keys.pepper_file;
 }
 
+base::Result<db::KeyFileLock> lock_keys(const Tool& tool, const config::Config& config,
+                                        const std::string& kind) {
+  const std::string& own = key_file_of(config, kind);
+  const std::string& file = own.empty() ? config.keys.pepper_file : own;
+  return db::KeyFileLock::take(file, [&] {
+    (void)tool.fail(kDone, cat("another process is changing keys in ", db::directory_of(file),
+                               "; waiting for it"));
+  });
+}
+
 CommandSpec keys_new_command() {
   return {
       "keys new",
@@ -170,12 +178,8 @@ int keys_new(Tool& tool) {
     return tool.fail(kFailed, "no HSM is configured for this kind");
   }
   if (!wanted.in_hsm && file.empty()) return tool.fail(kFailed, "no key file is configured");
-  std::optional<db::KeyFileLock> lock;  // HSM and file share one sequence of numbers
-  if (!file.empty()) {
-    auto taken = db::KeyFileLock::take(file);
-    if (!taken) return tool.fail(kFailed, taken.error());
-    lock.emplace(taken.take());
-  }
+  const auto lock = lock_keys(tool, *config, wanted.kind);
+  if (!lock) return tool.fail(kFailed, lock.error());
   if (const int code = count(tool, *config, wanted); code != kDone) return code;
   const auto number = make(*config, wanted);
   if (!number) return tool.fail(kFailed, number.error());

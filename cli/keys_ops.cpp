@@ -220,9 +220,13 @@ int drop(Tool& tool) {
   if (!number || *number < 1 || *number > std::int64_t{db::kHighestKeyNumber}) {
     return tool.fail(kUsage, "NUMBER must be the number of a key");
   }
+  const config::Config* const config = tool.config(false);
+  if (config == nullptr) return tool.code();
+  const auto lock = lock_keys(tool, *config, kind);
+  if (!lock) return tool.fail(kFailed, lock.error());
   vault::Store* const store = tool.store();
   if (store == nullptr) return tool.code();
-  const std::string& file = key_file_of(*tool.config(false), kind);
+  const std::string& file = key_file_of(*config, kind);
   // Who has not loaded the newest key may write under an old one at any time.
   const auto behind = strangers(tool, *store, kind);
   if (!behind) return tool.fail(kUnavailable, behind.error());
@@ -241,8 +245,6 @@ int drop(Tool& tool) {
   const db::MasterKeys& masters = tool.keys().master_keys();
   if (kind == "master" && masters.in_token(key)) return destroy(tool, key);
   const std::uint32_t above = kind == "master" ? masters.newest() : 0;
-  const auto lock = db::KeyFileLock::take(file);
-  if (!lock) return tool.fail(kFailed, lock.error());
   const base::Status done = db::drop_key(file, key, above);
   if (!done) return tool.fail(kFailed, done.error());
   if (tool.json()) {

@@ -12,6 +12,7 @@
 #include "cli/db_check.h"
 #include "cli/import.h"
 #include "cli/instance_view.h"
+#include "cli/keys_new.h"
 #include "cli/keys_ops.h"
 #include "cli/phone_number.h"
 #include "cli/progress.h"
@@ -206,6 +207,8 @@ base::Status forget_lost(const config::Config& config, const std::vector<std::st
 int keys_init(Tool& tool) {
   const config::Config* config = tool.config(true);
   if (config == nullptr) return tool.code();
+  const auto lock = lock_keys(tool, *config, "pepper");
+  if (!lock) return tool.fail(kFailed, lock.error());
   std::unique_ptr<db::TokenKeys> token;
   if (!config->keys.token.module.empty()) {
     auto opened = db::TokenKeys::open(config->keys.token);

@@ -50,11 +50,18 @@ std::uint32_t number_of(std::string_view line) {
 
 }  // namespace
 
-base::Result<KeyFileLock> KeyFileLock::take(const std::string& path) {
+base::Result<KeyFileLock> KeyFileLock::take(const std::string& path,
+                                            const std::function<void()>& waiting) {
   const std::string folder = directory_of(path);
   KeyFileLock lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  int done = lock.folder_ < 0 ? -1 : ::flock(lock.folder_, LOCK_EX);
-  while (done != 0 && lock.folder_ >= 0 && errno == EINTR) done = ::flock(lock.folder_, LOCK_EX);
+  if (lock.folder_ < 0) return base::Error{folder + ": " + std::strerror(errno)};
+  int done = ::flock(lock.folder_, LOCK_EX | LOCK_NB);
+  if (done != 0 && errno == EWOULDBLOCK) {
+    if (waiting) waiting();
+    do {
+      done = ::flock(lock.folder_, LOCK_EX);
+    } while (done != 0 && errno == EINTR);
+  }
   if (done != 0) return base::Error{folder + ": " + std::strerror(errno)};
   return lock;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -16,8 +17,10 @@ namespace db {
 // that nothing is left behind. For the life of the object.
 class KeyFileLock {
  public:
-  // Waits for whoever has it. Error: the folder of `path` cannot be opened.
-  static base::Result<KeyFileLock> take(const std::string& path);
+  // Waits for whoever has it; `waiting` is called before, if anybody has. Error: the folder of
+  // `path` cannot be opened.
+  static base::Result<KeyFileLock> take(const std::string& path,
+                                        const std::function<void()>& waiting = {});
   KeyFileLock(KeyFileLock&& other) noexcept : folder_(std::exchange(other.folder_, -1)) {}
   KeyFileLock& operator=(KeyFileLock&&) = delete;
   ~KeyFileLock();

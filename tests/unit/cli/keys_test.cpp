@@ -1,4 +1,7 @@
 // keys new, status, rotate and drop as an operator calls them, and what they refuse.
+#include <functional>
+
+#include "db/key_file_edit.h"
 #include "db/sqlite_connection.h"
 #include "tests/support/until.h"
 #include "tests/unit/cli/tools.h"
@@ -81,13 +84,38 @@ BOOST_AUTO_TEST_CASE(one_number_one_key) {
 
 namespace {
 
-pid_t start_ops(const fs::path& ini, Arguments arguments) {
+pid_t start_ops(const fs::path& ini, Arguments arguments, const char* output = "/dev/null") {
   arguments.insert(arguments.begin(), {"--config", ini});
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
-  const int nothing = ::open("/dev/null", O_WRONLY);
-  for (const int place : {STDOUT_FILENO, STDERR_FILENO}) ::dup2(nothing, place);
+  const int file = ::open(output, O_WRONLY | O_CREAT | O_APPEND, 0600);
+  for (const int place : {STDOUT_FILENO, STDERR_FILENO}) ::dup2(file, place);
   execute("bipvault-ops", arguments);
+}
+
+std::string text_of(const fs::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
+// A call that finds somebody else at work on the keys, and says so. Its code, once he is done.
+int code_behind(const Laboratory& lab, const Arguments& arguments,
+                const std::function<void()>& meanwhile, const std::function<void()>& at_last) {
+  const fs::path output = lab.path / "told";
+  pid_t pid = 0;
+  {
+    const auto lock = db::KeyFileLock::take(lab.path / "master.keys");
+    BOOST_REQUIRE(lock.ok());
+    meanwhile();
+    pid = start_ops(lab.ini, arguments, output.c_str());
+    BOOST_TEST(support::until([&] {
+      return text_of(output).find("another process is changing keys in " + lab.path.string()) !=
+             std::string::npos;
+    }));
+    at_last();
+  }
+  return code_of(pid);
 }
 
 std::size_t keys_in(const fs::path& file) {
@@ -124,9 +152,7 @@ BOOST_AUTO_TEST_CASE(two_hosts_at_once) {
     const std::string name = std::string(kind) + ".keys";
     fs::copy_file(lab.path / name, other / name);
   }
-  std::ostringstream text;
-  text << std::ifstream(lab.ini).rdbuf();
-  const std::string own = text.str();
+  const std::string own = text_of(lab.ini);
   const std::string database = "path = ";
   const std::size_t at = own.find("\n" + database) + 1 + database.size();
   std::ofstream(other / "bipvault.ini") << own.substr(0, at) << "../" << own.substr(at);
@@ -153,6 +179,31 @@ BOOST_AUTO_TEST_CASE(two_hosts_at_once) {
   for (const fs::path& host : {lab.path, other}) {
     BOOST_TEST(run("bipvault-ops", {"--config", host / "bipvault.ini", "db", "status"}).code == 0);
   }
+}
+
+// Proves that keys drop takes no key for the newest that its maker takes back: the file would be
+// left without any.
+BOOST_AUTO_TEST_CASE(drop_behind_a_new_key) {
+  const Laboratory lab;
+  lab.set_up();
+  const fs::path file = lab.path / "master.keys";
+  const std::string before = text_of(file);
+  const auto set = [&](const std::string& content) { std::ofstream(file) << content; };
+  const int code = code_behind(
+      lab, {"keys", "drop", "master", "1"},
+      [&] { set(before + "2 " + std::string(64, 'a') + "\n"); }, [&] { set(before); });
+  BOOST_TEST(code == 1);
+  BOOST_TEST(text_of(file) == before);
+}
+
+// Proves that of two first set-ups at once the later one finds the whole of the earlier one's.
+BOOST_AUTO_TEST_CASE(init_behind_another) {
+  const Laboratory lab;
+  const fs::path file = lab.path / "pepper.keys";
+  BOOST_TEST(code_behind(
+                 lab, {"keys", "init"}, [] {}, [&] { BOOST_TEST(!fs::exists(file)); }) == 0);
+  BOOST_TEST(keys_in(file) == 2u);
+  BOOST_TEST(contains(lab.ops({"keys", "init"}), "all keys exist already"));
 }
 
 // Proves that what is stored counts as well as what was noted of keys.
