@@ -83,9 +83,16 @@ class Importer {
     note(report_.warned_lines, line, text);
   }
 
+  // In the order of lines: some of it is known only when the batch is complete. Of too many the
+  // first stay.
   static void note(std::vector<ImportReport::Note>& notes, std::uint64_t line,
                    const std::string& text) {
-    if (notes.size() < ImportReport::kMostNotes) notes.push_back({line, text});
+    const auto place = std::upper_bound(
+        notes.begin(), notes.end(), line,
+        [](std::uint64_t one, const ImportReport::Note& other) { return one < other.line; });
+    if (place == notes.end() && notes.size() == ImportReport::kMostNotes) return;
+    notes.insert(place, {line, text});
+    if (notes.size() > ImportReport::kMostNotes) notes.pop_back();
   }
 
   // A card that the store, or a line before, has with its check digit and this line without it, or

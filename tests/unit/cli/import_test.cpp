@@ -2,6 +2,7 @@
 // bad lines are named and cost nothing but themselves, and counts are kept.
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -322,6 +323,29 @@ BOOST_AUTO_TEST_CASE(both_spellings_in_one_file) {
       }
     }
   }
+}
+
+// Proves that what is told of lines stands in their order, and of too many the first are told,
+// though some of it is known only when a batch is complete.
+BOOST_AUTO_TEST_CASE(notes_in_the_order_of_lines) {
+  const std::string wrong = kCard3.substr(0, kCard3.size() - 1) + "1,\n";  // check digit
+  const std::string both = kCard1 + "4";
+  std::string text = "iccid,customer\n" + kCard2 + ",C1\n" + kCard2 + ",C2\n" + kCard1 + ",\n";
+  for (std::size_t i = 0; i < cli::ImportReport::kMostNotes; ++i) text += wrong + "x\n";
+  const Run found = run(text, {.format = ImportFormat::csv}, SIZE_MAX,
+                        {both, kCard1.substr(0, kCard1.size() - 1)});
+  const cli::ImportReport& report = found.report;
+  const auto ordered = [](const auto& notes) {
+    return std::is_sorted(notes.begin(), notes.end(),
+                          [](const auto& a, const auto& b) { return a.line < b.line; });
+  };
+  for (const auto* const notes : {&report.warned_lines, &report.bad_lines}) {
+    BOOST_TEST(notes->size() == cli::ImportReport::kMostNotes);
+    BOOST_TEST(ordered(*notes));
+  }
+  BOOST_TEST(report.warned_lines.front().line == 3u);
+  BOOST_TEST(report.bad_lines.front().line == 4u);
+  BOOST_TEST(report.warnings == cli::ImportReport::kMostNotes + 1);
 }
 
 // Proves that the format is seen in the first line.
