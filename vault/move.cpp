@@ -94,6 +94,31 @@ void give_images(RecordTx& tx, const Record& from, const Record& to, std::int64_
   }
 }
 
+// Dates have changed hands: the rules look at it in the next run.
+void look_again(RecordTx& tx, const Record& record) {
+  constexpr std::int64_t kLongAgo = 1;
+  Reminder& reminder = tx.messages().reminder(record.id);
+  if (reminder.opted_out_at == 0) reminder.next_at = kLongAgo;
+}
+
+// Who has opted out stays out.
+void carry_opt_out(RecordTx& tx, const RecordId& from, const RecordId& into) {
+  Reminder& kept = tx.messages().reminder(into);
+  const Reminder& gone = tx.messages().reminder(from);
+  if (kept.opted_out_at != 0 || gone.opted_out_at == 0) return;
+  kept.opted_out_at = gone.opted_out_at;
+  kept.opted_out_by = gone.opted_out_by;
+  kept.open = false;
+  kept.next_at = 0;
+}
+
+// Of one person.
+void one_reminder(RecordTx& tx, const Record& stays, const Record& goes) {
+  carry_opt_out(tx, goes.id, stays.id);
+  erase_reminder(tx, goes.id);
+  look_again(tx, stays);
+}
+
 void absorb(RecordTx& tx, Record& old_record, Record* empty, const Iccid& to,
             const MoveOrder& order, const Policy& policy, base::Now now) {
   const Iccid from = old_record.iccid;
@@ -102,6 +127,7 @@ void absorb(RecordTx& tx, Record& old_record, Record* empty, const Iccid& to,
     tx.note(*empty, {"absorbed", order.actor, "by the record of " + from.digits()});
     take_identity(old_record, *empty);
     carry_bars(old_record, *empty, now);
+    one_reminder(tx, old_record, *empty);
     tx.remove(*empty);
   }
   if (!order.by_order) give_images(tx, old_record, old_record, now.utc_ms + policy.swap_hold);
@@ -110,27 +136,6 @@ void absorb(RecordTx& tx, Record& old_record, Record* empty, const Iccid& to,
   mark_moved(old_record, from, order, now);
   tx.note(old_record,
           {"moved", order.actor, from.digits() + " to " + to.digits() + ": " + order.why});
-}
-
-// Dates have changed hands: the rules look at it in the next run.
-void look_again(RecordTx& tx, const Record& record) {
-  constexpr std::int64_t kLongAgo = 1;
-  Reminder& reminder = tx.messages().reminder(record.id);
-  if (reminder.opted_out_at == 0) reminder.next_at = kLongAgo;
-}
-
-// Of one person: who has opted out stays out.
-void one_reminder(RecordTx& tx, const Record& stays, const Record& goes) {
-  Reminder& kept = tx.messages().reminder(stays.id);
-  const Reminder& gone = tx.messages().reminder(goes.id);
-  if (kept.opted_out_at == 0 && gone.opted_out_at != 0) {
-    kept.opted_out_at = gone.opted_out_at;
-    kept.opted_out_by = gone.opted_out_by;
-    kept.open = false;
-    kept.next_at = 0;
-  }
-  erase_reminder(tx, goes.id);
-  look_again(tx, stays);
 }
 
 void merge(RecordTx& tx, Record& old_record, Record& present, const MoveOrder& order,
@@ -218,10 +223,21 @@ void part_identities(Record& old_side, Record& new_side, const Record& both) {
   new_side.customer = own(now.customer, now.moved_customer);
   new_side.language = own(now.language, now.moved_language);
   new_side.handset = now.handset;
+  // What cards have told since was told by the new one.
+  new_side.msisdn_reported = now.msisdn_reported;
+  new_side.identity_at = now.identity_at;
+  old_side.msisdn_reported.reset();
+  old_side.identity_at = 0;
   old_side.msisdn_provisioned = now.moved_msisdn;
   old_side.customer = now.moved_customer;
   old_side.language = now.moved_language;
   old_side.handset.clear();
+}
+
+// A claim that was made on the new card since the move was for what is the old card's again: who
+// makes it may make it anew.
+void drop_claims(RecordTx& tx, const Record& record) {
+  for (const PendingMove& move : tx.moves_from(record.id)) tx.drop_move(move.id);
 }
 
 // A key that the new card's holder was given, or was to be given, since the move opens nothing to
@@ -280,6 +296,7 @@ void undo_move(RecordTx& tx, Record& record, base::Now now) {
   settle_image(tx, record);
   settle_image(tx, other);
   start_over(other, record);
+  if (record.image) record.updated_at = std::min(record.updated_at, record.image->stored_at);
   if (other.image) {
     other.suspended_at = record.suspended_at;
     carry_bars(other, record, now);
@@ -290,8 +307,13 @@ void undo_move(RecordTx& tx, Record& record, base::Now now) {
     take_identity(old_side, *imported);
     carry_bars(old_side, *imported, now);
     old_side.ended = imported->ended;
+    one_reminder(tx, old_side, *imported);
   }
-  if (!is_new) withdraw_grants(record);
+  carry_opt_out(tx, record.id, other.id);
+  if (!is_new) {
+    drop_claims(tx, record);
+    withdraw_grants(record);
+  }
   forget_move(record);
   raise_epoch(record);
   look_again(tx, record);

@@ -99,6 +99,59 @@ BOOST_AUTO_TEST_CASE(hold_keeps_the_undo_possible) {
   BOOST_TEST((old_card.restore(key) == image));
 }
 
+// Who claimed the new card's record before the undo is not given the old card's by it.
+BOOST_AUTO_TEST_CASE(a_claim_on_the_new_card_is_not_one_on_the_old) {
+  new_card.report(kOld, key);
+  CardInHand other(lab, kOther);
+  BOOST_TEST(pending(other.report(kNew)));
+  BOOST_TEST((old_card.restore(key) == image));
+  BOOST_TEST(good(lab.care().show(lab.call(), kOther, lab.now())).moves.empty());
+  const auto told = lab.care().confirm_move(lab.call(), kOther, lab.now());
+  BOOST_TEST(std::holds_alternative<vault::CareFailure>(told));
+  BOOST_TEST((old_card.restore(key) == image));
+}
+
+// What the new card has told of itself, and when it stored, is not said of the old one.
+BOOST_AUTO_TEST_CASE(undo_gives_back_number_and_date) {
+  const std::int64_t stored_at = lab.record(kOld).updated_at;
+  bip::Fields fields;
+  fields.iccid = vault::Iccid::from_digits(kNew)->to_ef();
+  fields.previous = vault::Iccid::from_digits(kOld)->to_ef();
+  fields.key = base::Secret(base::as_bytes(key));
+  fields.number = {0x91, 0x94, 0x71, 0x00, 0x00, 0x00, 0x10};
+  BOOST_TEST((new_card.ask(bip::Ins::report, std::move(fields)).result == CardResult::done));
+  BOOST_TEST(lab.record(kNew).msisdn_reported.has_value());
+  lab.time_passes(base::kHourMs, "the new card stores");
+  new_card.back_up(example_image(6, 's'), key, 2);
+  BOOST_TEST((old_card.restore(key) == image));
+  BOOST_TEST(!lab.record(kOld).msisdn_reported.has_value());
+  BOOST_TEST(lab.record(kOld).identity_at <= stored_at);
+  BOOST_TEST(lab.record(kOld).updated_at == stored_at);
+  BOOST_TEST(lab.record(kNew).msisdn_reported.has_value());
+}
+
+// Who has opted out stays out, on whichever card, through a change of card and its undoing.
+BOOST_AUTO_TEST_CASE(opted_out_stays_out) {
+  const auto opted_out_at = [&](const std::string& card) {
+    std::int64_t at = 0;
+    lab.store->update(lab.now(), [&](vault::RecordTx& tx) {
+      at = tx.messages().reminder(tx.find(*vault::Iccid::from_digits(card))->id).opted_out_at;
+      return false;
+    });
+    return at;
+  };
+  lab.store->update(lab.now(), [&](vault::RecordTx& tx) {
+    vault::Record* const record = tx.find(*vault::Iccid::from_digits(kNew));
+    tx.messages().reminder(record->id).opted_out_at = 5;
+    tx.messages().reminder(record->id).opted_out_by = "subscriber";
+    return true;
+  });
+  new_card.report(kOld, key);
+  BOOST_TEST(opted_out_at(kNew) == 5);
+  BOOST_TEST((old_card.restore(key) == image));
+  BOOST_TEST(opted_out_at(kNew) == 5);
+}
+
 // Nor do the new card's own stores, however many, drive out what an undo gives back.
 BOOST_AUTO_TEST_CASE(hold_outlasts_the_stores_of_the_new_card) {
   new_card.report(kOld, key);
