@@ -154,6 +154,8 @@ ReminderDecision decide_reminder(const Record& record, const Reminder& reminder,
 std::string reminder_obstacle(const Record& record, const Reminder& reminder, const Sms& sms,
                               const ReminderContext& context, base::Now now) {
   if (reminder.opted_out_at != 0) return "opted out";
+  if (out_of_question(record, reminder)) return "the service has ended";
+  if (state_of(record, now) == RecordState::locked) return "locked";
   if (now.utc_ms >= sms.expires_at) return "too late";
   if (!of_this_cycle(record, reminder)) return "stored meanwhile";
   if (reminder.last_ref != sms.ref) return "a later one was claimed";

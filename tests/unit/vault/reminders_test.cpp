@@ -137,6 +137,18 @@ BOOST_AUTO_TEST_CASE(claimed_but_the_hours_are_over) {
   BOOST_TEST(texts() == 1u);
 }
 
+// Nothing leaves any more for whom the service has ended, or who is locked, since it was claimed.
+BOOST_AUTO_TEST_CASE(claimed_but_not_served_any_more) {
+  pass(kTwoMonths);
+  out.answer = vault::SmsOut::Taken::busy;
+  work(service());
+  now_stored().suspended_at = now().utc_ms;
+  out.answer = vault::SmsOut::Taken::yes;
+  pass(kHourMs);
+  work(service());
+  BOOST_TEST(texts() == 0u);
+}
+
 // Step 506.
 BOOST_AUTO_TEST_CASE(no_means_no_update_needed) {
   pass(kTwoMonths);
