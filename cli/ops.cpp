@@ -285,13 +285,12 @@ int schema(Tool& tool, Schema what) {
     return tool.fail(kUnavailable, db::no_database(config->store.path));
   }
   const bool nothing = what == Schema::upgrade && before->found == before->code;
-  const auto after = what == Schema::init                  ? db::schema_init(config->store)
-                     : what == Schema::upgrade && !nothing ? db::schema_upgrade(config->store)
-                                                           : before;
-  if (!after) {
-    const bool there = db::schema_status(config->store).ok();
-    return tool.fail(there ? kFailed : kUnavailable, after.error());
-  }
+  bool away = false;
+  const auto after = what == Schema::init ? db::schema_init(config->store, &away)
+                     : what == Schema::upgrade && !nothing
+                         ? db::schema_upgrade(config->store, &away)
+                         : before;
+  if (!after) return tool.fail(away ? kUnavailable : kFailed, after.error());
   if (tool.json()) {
     JsonObject out = json_object();
     out.set("needed", after->code);

@@ -21,6 +21,28 @@ bool no_file_yet(const SqlError& error) { return error.kind() == SqlError::Kind:
 // The tools' only use of time here: the date of a step, for people.
 std::int64_t today() { return base::SystemClock().now().utc_ms; }
 
+// What may go by itself: who repeats it later may succeed.
+bool is_away(SqlError::Kind kind) {
+  return kind == SqlError::Kind::lost || kind == SqlError::Kind::unknown ||
+         kind == SqlError::Kind::conflict;
+}
+
+// `open` gives the connection to run them on, or throws why there is nothing to run.
+template <class Open>
+base::Result<SchemaStatus> run_steps(const Settings& settings, bool* away, Open open) {
+  bool ignored = false;
+  bool& is = away == nullptr ? ignored : *away;
+  const auto status = schema_status(settings);
+  is = !status;
+  if (!status) return base::Error{status.error()};
+  try {
+    return run_schema_steps(*open(*status), today());
+  } catch (const SqlError& error) {
+    is = is_away(error.kind());
+    return base::Error{error.text()};
+  }
+}
+
 }  // namespace
 
 std::string no_database(const std::string& path) {
@@ -85,30 +107,23 @@ base::Result<SchemaStatus> schema_status(const Settings& settings) {
   }
 }
 
-base::Result<SchemaStatus> schema_init(const Settings& settings) {
-  const auto status = schema_status(settings);
-  if (!status) return base::Error{status.error()};
-  if (status->found != 0) {
-    return base::Error{base::cat("the database has a schema already (", status->found, ")")};
-  }
-  try {
-    return run_schema_steps(*open_connection(settings, SqliteMode::create), today());
-  } catch (const SqlError& error) {
-    return base::Error{error.text()};
-  }
+base::Result<SchemaStatus> schema_init(const Settings& settings, bool* away) {
+  return run_steps(settings, away, [&](const SchemaStatus& status) {
+    if (status.found != 0) {
+      throw SqlError(SqlError::Kind::misfit, 0,
+                     base::cat("the database has a schema already (", status.found, ")"));
+    }
+    return open_connection(settings, SqliteMode::create);
+  });
 }
 
-base::Result<SchemaStatus> schema_upgrade(const Settings& settings) {
-  const auto status = schema_status(settings);
-  if (!status) return base::Error{status.error()};
-  if (status->found == 0 || status->found > status->code) {
-    return base::Error{schema_fault(*status)};
-  }
-  try {
-    return run_schema_steps(*open_patient(settings, SqliteMode::write), today());
-  } catch (const SqlError& error) {
-    return base::Error{error.text()};
-  }
+base::Result<SchemaStatus> schema_upgrade(const Settings& settings, bool* away) {
+  return run_steps(settings, away, [&](const SchemaStatus& status) {
+    if (status.found == 0 || status.found > status.code) {
+      throw SqlError(SqlError::Kind::misfit, 0, schema_fault(status));
+    }
+    return open_patient(settings, SqliteMode::write);
+  });
 }
 
 }  // namespace db

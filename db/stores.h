@@ -31,7 +31,10 @@ struct SchemaStatus {
 // What to do about that, for people.
 std::string no_database(const std::string& path);
 base::Result<SchemaStatus> schema_status(const Settings& settings);
-base::Result<SchemaStatus> schema_init(const Settings& settings);     // refuses unless found == 0
-base::Result<SchemaStatus> schema_upgrade(const Settings& settings);  // runs the missing steps
+// `away` tells of an error whether the database could not be had; else it refused.
+// Refuses unless found == 0.
+base::Result<SchemaStatus> schema_init(const Settings& settings, bool* away = nullptr);
+// Runs the missing steps.
+base::Result<SchemaStatus> schema_upgrade(const Settings& settings, bool* away = nullptr);
 
 }  // namespace db

@@ -47,6 +47,28 @@ BOOST_AUTO_TEST_CASE(an_index_of_an_upgrade) {
                  "DATABASE() AND index_name = 'records_customer'") == "1");
 }
 
+// Proves that an upgrade whose connection goes tells that the database is away, also where it can
+// be reached again by then; and that a database that refuses is not away.
+BOOST_AUTO_TEST_CASE(an_upgrade_that_is_cut_off) {
+  raw("DROP INDEX records_customer ON records");
+  raw("DELETE FROM schema_version WHERE version >= 5");
+  other->begin();
+  other->query("SELECT COUNT(*) FROM records", {}, [](const db::Row&) {});
+  bool away = false;
+  auto upgraded =
+      std::async(std::launch::async, [&] { return db::schema_upgrade(settings, &away); });
+  BOOST_TEST(waits_for_long());
+  MariaDb& server = MariaDb::running();
+  server.run("KILL " + server.ask("SELECT id FROM information_schema.processlist WHERE "
+                                  "state = 'Waiting for table metadata lock'"));
+  BOOST_TEST(!upgraded.get().ok());
+  BOOST_TEST(away);
+  other->commit();
+  raw("DELETE FROM schema_version");
+  BOOST_TEST(!db::schema_upgrade(settings, &away).ok());
+  BOOST_TEST(!away);
+}
+
 // Proves that of two upgrades at once each is done when its call returns: what one finds made by
 // the other is no fault, the step's own row included.
 BOOST_AUTO_TEST_CASE(two_upgrades_at_once) {
