@@ -23,15 +23,16 @@ namespace support {
 namespace {
 
 // The child dies with the test, however the test ends.
+// Other threads may run: between fork and exec nothing is allocated.
 pid_t spawn(const std::vector<std::string>& words, const std::string& output) {
+  std::vector<char*> arguments;
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int file = ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   if (file < 0 || ::dup2(file, 1) < 0 || ::dup2(file, 2) < 0) ::_exit(126);
-  std::vector<char*> arguments;
-  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
   ::execvp(arguments[0], arguments.data());
   ::_exit(127);
 }
