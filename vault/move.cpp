@@ -12,8 +12,12 @@ namespace {
 constexpr std::int64_t kMergedKept = 90 * base::kDayMs;
 constexpr std::size_t kMovesPerRecord = 3;
 
+void drop_claims(RecordTx& tx, const Record& record) {
+  for (const PendingMove& move : tx.moves_from(record.id)) tx.drop_move(move.id);
+}
+
 void drop_moves(RecordTx& tx, const Record& old_record, const Iccid& to) {
-  for (const PendingMove& move : tx.moves_from(old_record.id)) tx.drop_move(move.id);
+  drop_claims(tx, old_record);
   for (const PendingMove& move : tx.moves_to(to)) {
     if (move.old_record != old_record.id) tx.drop_move(move.id);
   }
@@ -234,12 +238,6 @@ void part_identities(Record& old_side, Record& new_side, const Record& both) {
   old_side.handset.clear();
 }
 
-// A claim that was made on the new card since the move was for what is the old card's again: who
-// makes it may make it anew.
-void drop_claims(RecordTx& tx, const Record& record) {
-  for (const PendingMove& move : tx.moves_from(record.id)) tx.drop_move(move.id);
-}
-
 // A key that the new card's holder was given, or was to be given, since the move opens nothing to
 // who now holds the old card: only customer care does.
 void withdraw_grants(Record& record) {
@@ -311,6 +309,7 @@ void undo_move(RecordTx& tx, Record& record, base::Now now) {
   }
   carry_opt_out(tx, record.id, other.id);
   if (!is_new) {
+    // Made on the new card since the move: who makes them may make them anew.
     drop_claims(tx, record);
     withdraw_grants(record);
   }
