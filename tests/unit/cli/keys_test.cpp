@@ -93,12 +93,6 @@ pid_t start_ops(const fs::path& ini, Arguments arguments, const char* output = "
   execute("bipvault-ops", arguments);
 }
 
-std::string text_of(const fs::path& file) {
-  std::ostringstream text;
-  text << std::ifstream(file).rdbuf();
-  return text.str();
-}
-
 // A call that finds somebody else at work on the keys, and says so. Its code, once he is done.
 int code_behind(const Laboratory& lab, const Arguments& arguments,
                 const std::function<void()>& meanwhile, const std::function<void()>& at_last) {

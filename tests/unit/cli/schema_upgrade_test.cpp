@@ -9,9 +9,7 @@ using namespace tools;
 BOOST_AUTO_TEST_CASE(upgrade_of_a_busy_database) {
   const Laboratory lab;
   lab.set_up();
-  std::ostringstream text;
-  text << std::ifstream(lab.ini).rdbuf();
-  std::string settings = text.str();
+  std::string settings = text_of(lab.ini);
   const std::string patient = "query_timeout = 5s";
   settings.replace(settings.find(patient), patient.size(), "query_timeout = 1s");
   std::ofstream(lab.ini) << settings;

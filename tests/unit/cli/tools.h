@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 namespace tools {
 
@@ -32,6 +33,12 @@ struct Ended {
 
 inline fs::path program(const std::string& name) {
   return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin" / name;
+}
+
+inline std::string text_of(const fs::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
 }
 
 [[noreturn]] inline void execute(const std::string& name, Arguments arguments) {
