@@ -115,7 +115,7 @@ void Terminal::send_data(const Command& command) {
   if (!right_channel(command)) return;
   const auto data = command.objects.find(tag::kChannelData);
   if (!data) return finish(General::values_missing);
-  if (channel_->lost() && channel_->waiting() == 0 && drop_told_) {
+  if (channel_->lost() && channel_->waiting() == 0) {
     return finish(General::bip_error, {}, {bip_cause::kClosed});
   }
   if (!channel_->store(*data)) return finish(General::bip_error, {}, {bip_cause::kBufferSize});

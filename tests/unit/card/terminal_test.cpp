@@ -153,6 +153,22 @@ BOOST_AUTO_TEST_CASE(a_drop_is_told_after_the_data) {
   BOOST_TEST(ask(commands::close_channel(1)).ok());
 }
 
+// What is sent into a broken link is refused also to a card that has not asked to be told of it,
+// but not before it has fetched what came.
+BOOST_AUTO_TEST_CASE(a_broken_link_takes_nothing_whatever_the_card_wants_to_hear) {
+  ask(commands::set_up_event_list({event::kDataAvailable}));
+  open();
+  peer_sends(20);
+  ::close(std::exchange(peer, -1));
+  settle();
+  BOOST_TEST(ask(commands::send_data(1, base::Bytes(3, 1), true)).ok());
+  ask(commands::receive_data(1, 0xED));
+  const Response& refused = ask(commands::send_data(1, base::Bytes(3, 1), true));
+  BOOST_CHECK(refused.result == General::bip_error);
+  BOOST_TEST(base::to_hex(refused.additional) == "02");
+  BOOST_TEST(events(event::kChannelStatus) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(cuts_break_the_link_after_exactly_so_many_octets) {
   for (std::size_t cut : {0u, 1u, 239u, 240u, 241u, 500u}) {
     open();
