@@ -42,7 +42,7 @@ struct Prompt {
   enum class Kind : std::uint8_t { acknowledge, input, choice } kind = Kind::acknowledge;
   std::string text;
   bool digits = false;
-  std::size_t least = 0, most = 0;  // characters
+  std::size_t least = 0, most = 0;  // characters as UCS2 counts them
   std::vector<MenuItem> items;      // of a choice
 };
 

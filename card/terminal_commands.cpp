@@ -12,6 +12,7 @@ namespace card {
 namespace {
 
 constexpr std::uint8_t kWaitForUser = 0x80;
+constexpr std::size_t kMostText = 240;  // with its DCS: what a TERMINAL RESPONSE has room for
 constexpr std::uint16_t cr(std::uint16_t tag) { return tag | tag::kCr; }
 
 bool all_digits(std::string_view text) {
@@ -145,11 +146,13 @@ bool Terminal::choose(std::string_view text) {
 bool Terminal::answer(std::string_view text) {
   if (prompt_ && prompt_->kind == Prompt::Kind::choice) return choose(text);
   if (!prompt_ || prompt_->kind != Prompt::Kind::input) return false;
-  const std::size_t characters = from_utf8(text).size();
+  const std::size_t characters = to_ucs2(from_utf8(text)).size() / 2;
   if (characters < prompt_->least || characters > prompt_->most) return false;
   if (prompt_->digits && !all_digits(text)) return false;
+  const base::Bytes value = encode_text_string(text);
+  if (value.size() > kMostText) return false;
   ObjectList objects;
-  objects.add(cr(tag::kText), encode_text_string(text));
+  objects.add(cr(tag::kText), value);
   prompt_.reset();
   finish(General::performed, std::move(objects));
   return true;

@@ -1,5 +1,6 @@
 // The terminal keeps the rules of the BIP buffers: pieces of at most 237 octets, data available
 // when the buffer becomes filled and again for a rest, a drop only after the data, its errors.
+#include "card/text.h"
 #include "tests/unit/card/puppet_terminal.h"
 
 using namespace card;
@@ -219,6 +220,31 @@ BOOST_AUTO_TEST_CASE(the_user_answers_within_the_form) {
   BOOST_TEST(!terminal->answer("12a"));
   BOOST_TEST(terminal->answer("1234"));
   BOOST_TEST(of(puppet.responses.back(), tag::kText) == "0431323334");
+}
+
+// Lengths of a form are of UCS2 as it goes to the card, where an emoji takes two; what one response
+// has no room for is refused before the card would wait for it in vain.
+BOOST_AUTO_TEST_CASE(an_answer_is_as_long_as_it_is_coded) {
+  const auto repeated = [](std::string_view character, int times) {
+    std::string text;
+    while (times-- > 0) text += character;
+    return text;
+  };
+  put(commands::get_input("Text:", {.digits = false, .least = 0, .most = 4}));
+  BOOST_TEST(!terminal->answer(repeated("\U0001F600", 3)));
+  BOOST_TEST(terminal->answer(repeated("\U0001F600", 2)));
+  for (const auto& [fits, does_not] :
+       {std::pair(repeated("\U0001F600", 59), "\U0001F600"), std::pair(repeated("Ж", 119), "Ж"),
+        std::pair(repeated("a", 239), "a")}) {
+    put(commands::get_input("Text:", {.digits = false, .least = 0, .most = 255}));
+    BOOST_TEST(!terminal->answer(fits + does_not));
+    BOOST_REQUIRE(terminal->prompt().has_value());
+    const std::size_t responses = puppet.responses.size();
+    BOOST_TEST(terminal->answer(fits));
+    BOOST_REQUIRE(puppet.responses.size() == responses + 1);
+    BOOST_TEST(decode_text_string(*puppet.responses.back().objects.find(tag::kText)).value() ==
+               fits);
+  }
 }
 
 // By its number or its text; what is not in the list is not taken.
