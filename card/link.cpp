@@ -183,9 +183,13 @@ Task<bool> Link::send_octets(base::View octets) {
   co_return true;
 }
 
+// No more at a time than a packet may have, or a datagram: the card's memory has an end. The rest
+// stays with the terminal until this has been looked at.
 Task<bool> Link::fetch_data() {
   data_waiting_ = false;
-  for (std::size_t left = 1; left > 0;) {
+  const std::size_t most = std::max(kMaxPacket, buffer_);
+  std::size_t left = 1;
+  for (std::size_t fetched = 0; left > 0 && fetched < most;) {
     const Command command = commands::receive_data(channel_, kReceiveChunk);
     const Response response = co_await proactive_.issue(command);
     const auto data = response.objects.find(tag::kChannelData);
@@ -196,9 +200,11 @@ Task<bool> Link::fetch_data() {
     base::Bytes& into = cat_tp_ ? datagram_ : tls_ ? records_ : received_;
     into.insert(into.end(), data->begin(), data->end());
     octets_down_ += data->size();
+    fetched += data->size();
     left = data->empty() ? 0 : remaining(response);
   }
   progress_ = true;
+  if (left > 0) data_waiting_ = true;
   if (cat_tp_) co_await take_datagram();
   if (tls_) co_await take_records();
   co_return true;
@@ -252,6 +258,12 @@ Task<std::optional<Answer>> Link::exchange(const bip::Message& message) {
   }
 }
 
+// Nothing good can come any more: what waits in the terminal is left there.
+void Link::give_up() {
+  dropped_ = true;
+  data_waiting_ = false;
+}
+
 // One whole response packet of the stream. A stream that cannot be one is given up.
 std::optional<base::Bytes> Link::next_packet() {
   if (received_.empty()) return std::nullopt;
@@ -263,7 +275,7 @@ std::optional<base::Bytes> Link::next_packet() {
                           (!reader.ok() && received_.size() >= 4);
   if (impossible) {
     received_.clear();
-    dropped_ = true;
+    give_up();
     return std::nullopt;
   }
   if (!complete) return std::nullopt;

@@ -84,6 +84,7 @@ class Link {
   Task<> start_guard();
   std::optional<Answer> next_answer();
   std::optional<base::Bytes> next_packet();
+  void give_up();
   void tell_message(const bip::Message& command, const Answer& answer) const;
 
   // link_cat_tp.cpp

@@ -25,7 +25,7 @@ Task<> Link::take_records() {
   const base::Bytes plain = tls_->take_plain();
   received_.insert(received_.end(), plain.begin(), plain.end());
   co_await send_records();
-  if (tls_->ended()) dropped_ = true;
+  if (tls_->ended()) give_up();
 }
 
 }  // namespace card
