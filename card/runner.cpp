@@ -72,7 +72,7 @@ base::Status Runner::power_off() {
   if (auto saved = save_card(options_.card_file, *card_); !saved) return saved;
   if (auto saved = save_phone(options_.phone_file, phone_); !saved) return saved;
   if (!save_fault_.empty()) return base::Error{save_fault_};
-  return {};
+  return trace_.end();
 }
 
 bool Runner::fault(const std::string& text) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "card/toolkit.h"
 
@@ -102,12 +103,27 @@ Trace::~Trace() {
 }
 
 base::Status Trace::write_pcap(const std::string& path) {
+  path_ = path;
   file_ = std::fopen(path.c_str(), "wb");
   if (!file_) return base::Error{path + ": " + std::strerror(errno)};
   put32(file_, 0xA1B2C3D4);
   put32(file_, 4u << 16 | 2u);  // version 2.4
   for (std::uint32_t value : {0u, 0u, 65535u, 101u}) put32(file_, value);
-  return {};
+  if (std::fflush(file_) != 0) give_up_file();
+  return written_;
+}
+
+void Trace::give_up_file() {
+  written_ = base::Error{path_ + ": " + std::strerror(errno)};
+  std::fclose(file_);
+  file_ = nullptr;
+}
+
+base::Status Trace::end() {
+  if (!file_) return written_;
+  const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
+  if (!closed) written_ = base::Error{path_ + ": " + std::strerror(errno)};
+  return written_;
 }
 
 base::Status Trace::send_to(const std::string& host) {
@@ -139,7 +155,7 @@ void Trace::exchange(base::View command, base::View answer, std::uint16_t status
   put32(file_, size);
   put32(file_, size);
   std::fwrite(whole.data(), 1, whole.size(), file_);
-  std::fflush(file_);
+  if (std::fflush(file_) != 0) give_up_file();
 }
 
 base::Bytes gsmtap_packet(base::View command, base::View answer, std::uint16_t status) {

@@ -25,9 +25,15 @@ class Trace {
 
   // `command` with its header of five octets; for case 2 `answer` holds what came back.
   void exchange(base::View command, base::View answer, std::uint16_t status, std::int64_t utc_ms);
+  // Closes the file. An error: what it did not take, and nothing behind that was written.
+  base::Status end();
 
  private:
+  void give_up_file();
+
   std::FILE* file_ = nullptr;
+  std::string path_;
+  base::Status written_;
   int socket_ = -1;
 };
 

@@ -1,7 +1,13 @@
 // A trace is GSMTAP as tshark reads it and never holds a key.
 #include "card/trace.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <filesystem>
 
 #include "card/commands.h"
 #include "card/script.h"
@@ -69,6 +75,35 @@ BOOST_AUTO_TEST_CASE(anything_can_be_traced) {
     BOOST_REQUIRE(gsmtap_packet(response, {}, 0x9000).size() == 16 + response.size() + 2);
     (void)gsmtap_packet(data, {}, 0x9000);
   });
+}
+
+// The header goes into the file at once, so that a disk that is full already is told of before
+// anything happens; what becomes full later is told at the end.
+BOOST_AUTO_TEST_CASE(a_file_that_takes_no_more_is_told) {
+  Trace full;
+  const auto opened = full.write_pcap("/dev/full");
+  BOOST_REQUIRE(!opened.ok());
+  BOOST_TEST(opened.error() == "/dev/full: No space left on device");
+
+  const base::Bytes status = base::from_hex("80F2000C00").value();
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  const std::string path =
+      std::filesystem::temp_directory_path() / ("trace-" + std::to_string(::getpid()) + ".pcap");
+  Trace trace;
+  BOOST_REQUIRE(trace.write_pcap(path).ok());
+  const rlimit small{200, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  for (int i = 0; i < 5; ++i) trace.exchange(status, {}, 0x9000, 1'000);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, old_handler);
+  trace.exchange(status, {}, 0x9000, 1'000);  // behind half a packet: it would not be read
+  const auto ended = trace.end();
+  BOOST_REQUIRE(!ended.ok());
+  BOOST_TEST(ended.error() == path + ": File too large");
+  BOOST_TEST(std::filesystem::file_size(path) <= 200u);
+  std::filesystem::remove(path);
 }
 
 BOOST_AUTO_TEST_CASE(scripts_are_read_and_faults_named_by_line) {
