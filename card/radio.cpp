@@ -58,10 +58,10 @@ void Radio::submit(base::View tpdu) {
   ++submits_;
   say("submit " + base::to_hex(tpdu));
 }
-void Radio::report(base::View user_data) {
-  say("report " + (user_data.empty() ? "-" : base::to_hex(user_data)));
+void Radio::report(std::optional<base::View> user_data) {
+  if (!user_data) return say("report refused");
+  say("report " + (user_data->empty() ? "-" : base::to_hex(*user_data)));
 }
-void Radio::refuse() { say("report refused"); }
 
 void Radio::wait(int timeout_ms) const {
   if (attached()) ready(socket_, POLLIN, timeout_ms);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/bytes.h"
@@ -28,8 +29,7 @@ class Radio {
   bool attached() const { return socket_ >= 0; }
 
   void submit(base::View tpdu);
-  void report(base::View user_data);
-  void refuse();
+  void report(std::optional<base::View> user_data);  // nothing: it cannot be read
   // Whether the network has not yet said what became of a submit.
   bool submitting() const { return attached() && submits_ > 0; }
   // Calls `deliver` for each TPDU that has come. What is no line of the network's ends it.

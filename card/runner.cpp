@@ -60,7 +60,7 @@ base::Status Runner::power_on() {
   settings.server = options_.server;
   settings.before_connect = [this] { clock_.settle(); };
   settings.submit = [this](base::View tpdu) { radio_.submit(tpdu); };
-  settings.delivered = [this](base::View user_data) { radio_.report(user_data); };
+  settings.delivered = [this](std::optional<base::View> user_data) { radio_.report(user_data); };
   terminal_ = std::make_unique<Terminal>(*uicc_, phone_, std::move(settings), &trace_, report);
   give_up_at_ms_ = base::SystemClock().now().mono_ms + options_.timeout_ms;
   terminal_->power_on(clock_.now());
@@ -230,9 +230,7 @@ bool Runner::reply(const std::string& text) {
 }
 
 void Runner::hear_radio() {
-  radio_.pump([this](base::View tpdu) {
-    if (!terminal_->receive(tpdu)) radio_.refuse();
-  });
+  radio_.pump([this](base::View tpdu) { terminal_->receive(tpdu); });
 }
 
 bool Runner::save_key(const std::string& path) {

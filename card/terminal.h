@@ -32,9 +32,9 @@ struct TerminalSettings {
   std::function<int(const ServerAddress&)> connect;
   std::function<int(const ServerAddress&)> connect_datagrams;  // the same for UDP
   // Short messages to the network, as TPDUs; the answer to each that came by receive(), in order:
-  // the user data of the delivery report, empty without.
+  // the user data of the delivery report, empty without; nothing: it cannot be read.
   std::function<void(base::View)> submit;
-  std::function<void(base::View)> delivered;
+  std::function<void(std::optional<base::View>)> delivered;
 };
 
 // What the screen shows and waits for.
@@ -65,8 +65,7 @@ class Terminal {
   // A short message for the card has come (SMS-PP data download). False: too long.
   bool deliver(const std::string& originator, base::View user_data);
   // A message has come as the network sends it (SMS-DELIVER): for the card, or a text for the user.
-  // False: it cannot be read.
-  bool receive(base::View tpdu);
+  void receive(base::View tpdu);
   // The user answers the last text. False: there is none, or the answer does not fit one message.
   bool reply(const std::string& text);
 
@@ -83,6 +82,15 @@ class Terminal {
   static base::Bytes profile();  // TERMINAL PROFILE, clause 5.2
 
  private:
+  struct Download {
+    std::string from;
+    bool reported = false;  // the network wants a delivery report
+  };
+  // Of what receive() was given, in its order: the network tells them apart by nothing else.
+  struct DeliveryReport {
+    bool ready = false;  // a download is answered when the card has had it
+    std::optional<base::Bytes> user_data;
+  };
   struct Timer {
     std::int64_t deadline_ms = 0;
     int seconds = 0;
@@ -115,8 +123,9 @@ class Terminal {
 
   // terminal_sms.cpp
   void send_short_message(const Command& command);
-  void download(const Delivered& message, base::View tpdu);
+  void download(const Delivered& message, base::View tpdu, bool reported);
   void downloaded(base::View answer);
+  void report_deliveries();
   void show_text(const ReceivedText& text);
   void tell_sms(const std::string& to, base::View user_data) const;
 
@@ -140,7 +149,8 @@ class Terminal {
   base::Now now_;
   std::size_t pending_ = 0;  // octets of the proactive command that waits for FETCH
   std::deque<Envelope> envelopes_;
-  std::deque<std::string> downloads_;  // who sent the short messages among them
+  std::deque<Download> downloads_;  // the short messages among them
+  std::deque<DeliveryReport> delivery_reports_;
   Parts text_parts_;
   std::string text_from_;  // of the last text
   Command current_;        // being carried out, for the response

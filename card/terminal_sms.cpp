@@ -1,4 +1,6 @@
 // Short messages of the terminal: downloads to the card, texts for the user, what both send.
+#include <algorithm>
+
 #include "card/terminal.h"
 
 namespace card {
@@ -22,34 +24,46 @@ bool Terminal::deliver(const std::string& originator, base::View user_data) {
   const auto tpdu = encode_deliver(parse_number(originator), user_data, now_.utc_ms);
   const auto message = tpdu ? decode_deliver(*tpdu) : std::nullopt;
   if (!message) return false;
-  download(*message, *tpdu);
+  download(*message, *tpdu, false);
   return true;
 }
 
-void Terminal::download(const Delivered& message, base::View tpdu) {
-  downloads_.push_back(to_string(message.originator));
+void Terminal::download(const Delivered& message, base::View tpdu, bool reported) {
+  downloads_.push_back({to_string(message.originator), reported});
   envelopes_.push_back(sms_download(base::Bytes{0x91, 0x94, 0x71, 0x01, 0x32, 0x54, 0xF6}, tpdu));
 }
 
 // The card has its message; what it answered goes into the delivery report.
 void Terminal::downloaded(base::View answer) {
   if (downloads_.empty()) return;
-  if (!answer.empty()) tell_sms(downloads_.front(), answer);
+  const Download download = std::move(downloads_.front());
   downloads_.pop_front();
-  if (settings_.delivered) settings_.delivered(answer);
+  if (!answer.empty()) tell_sms(download.from, answer);
+  if (!download.reported) return;
+  const auto waiting = std::find_if(delivery_reports_.begin(), delivery_reports_.end(),
+                                    [](const DeliveryReport& report) { return !report.ready; });
+  *waiting = {true, base::Bytes(answer.begin(), answer.end())};
+  report_deliveries();
 }
 
-bool Terminal::receive(base::View tpdu) {
+void Terminal::report_deliveries() {
+  while (!delivery_reports_.empty() && delivery_reports_.front().ready) {
+    const DeliveryReport report = std::move(delivery_reports_.front());
+    delivery_reports_.pop_front();
+    if (settings_.delivered) settings_.delivered(report.user_data);
+  }
+}
+
+void Terminal::receive(base::View tpdu) {
   const auto message = decode_deliver(tpdu);
   if (message && for_card(*message)) {
-    download(*message, tpdu);
-    return true;
+    delivery_reports_.emplace_back();
+    return download(*message, tpdu, true);
   }
   const auto text = decode_text(tpdu);
-  if (!text) return false;
-  show_text(*text);
-  if (settings_.delivered) settings_.delivered({});
-  return true;
+  if (text) show_text(*text);
+  delivery_reports_.push_back({true, text ? std::optional(base::Bytes()) : std::nullopt});
+  report_deliveries();
 }
 
 void Terminal::show_text(const ReceivedText& text) {

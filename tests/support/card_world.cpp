@@ -27,8 +27,9 @@ void World::power_on() {
   };
   settings.most_buffer = most_buffer;
   settings.submit = [this](base::View tpdu) { submitted.emplace_back(tpdu.begin(), tpdu.end()); };
-  settings.delivered = [this](base::View data) {
-    delivered.emplace_back(data.begin(), data.end());
+  settings.delivered = [this](std::optional<base::View> data) {
+    delivered.push_back(data ? std::optional(base::Bytes(data->begin(), data->end()))
+                             : std::nullopt);
   };
   terminal = std::make_unique<card::Terminal>(*uicc, phone, std::move(settings), nullptr, report);
   terminal->power_on(now);

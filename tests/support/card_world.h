@@ -49,7 +49,8 @@ struct World {
   bool serve_early = false;                // also while the card is busy
   int commits = 0;
   std::vector<base::Bytes> submitted;  // SMS-SUBMIT that have left
-  std::vector<base::Bytes> delivered;  // answers to what the network delivered
+  // Answers to what the network delivered; nothing: refused.
+  std::vector<std::optional<base::Bytes>> delivered;
   std::vector<card::Event> events;
 };
 

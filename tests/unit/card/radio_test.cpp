@@ -64,9 +64,9 @@ BOOST_AUTO_TEST_CASE(lines_there_and_back) {
   BOOST_REQUIRE(delivered.size() == 2u);
   BOOST_TEST(delivered[1] == "0304");
   radio.submit(base::Bytes{0xAB});
-  radio.report({});
+  radio.report(base::View());
   radio.report(base::Bytes{0xCD});
-  radio.refuse();
+  radio.report(std::nullopt);
   BOOST_TEST(hears() == "submit AB\nreport -\nreport CD\nreport refused\n");
   BOOST_TEST(radio.submitting());
   says("taken\n");

@@ -3,6 +3,7 @@
 // can be verified.
 #include <boost/test/unit_test.hpp>
 
+#include "card/short_message.h"
 #include "card/sms_pp.h"
 #include "tests/support/card_world.h"
 #include "tests/support/torment.h"
@@ -41,6 +42,12 @@ struct Woken : World {
     user_data.insert(user_data.end(), command_packet.begin(), command_packet.end());
     BOOST_REQUIRE(terminal->deliver("+491710000000", user_data));
     run();
+  }
+  // The same as the network delivers it, without the card having its turn.
+  base::Bytes delivery(const base::Bytes& command_packet) const {
+    base::Bytes user_data{0x02, 0x70, 0x00};
+    user_data.insert(user_data.end(), command_packet.begin(), command_packet.end());
+    return encode_deliver(parse_number("+491710000000"), user_data, now.utc_ms).value();
   }
   // What the last message of the card says, read with its keys.
   std::optional<bip::ResponsePacket> answer(std::uint8_t por = kPorBySubmit) {
@@ -87,6 +94,22 @@ BOOST_AUTO_TEST_CASE(the_proof_may_be_in_the_delivery_report) {
   deliver(packet(0x02, 5, kPorInReport));
   BOOST_TEST(proof(kPorInReport) == 0);
   BOOST_TEST(vault.log.size() == 1u);
+}
+
+// Reports go to the network in the order of its messages, though a text is read before the card has
+// had the download before it; what a script plays is no message of the network's.
+BOOST_AUTO_TEST_CASE(the_network_hears_in_the_order_of_its_messages) {
+  terminal->receive(delivery(packet(0x00, 1, kPorInReport)));
+  terminal->receive(encode_text_deliver(parse_number("+4912"), "Hello", 0).value());
+  deliver(packet(0x00, 2, kPorInReport));
+  terminal->receive(base::from_hex("FF").value());
+  terminal->receive(delivery(packet(0x00, 3)));
+  run();
+  BOOST_REQUIRE(delivered.size() == 4u);
+  BOOST_TEST(delivered[0].value().size() > 3u);
+  BOOST_TEST(delivered[1].value().empty());
+  BOOST_TEST(!delivered[2].has_value());
+  BOOST_TEST(delivered[3].value().empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_repeated_counter_is_refused) {
