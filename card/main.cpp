@@ -205,6 +205,9 @@ int create(const Arguments& arguments) {
   if (!server) return wrong_use("--server takes A.B.C.D:PORT");
   const auto carrier = parse_carrier(arguments.get("channel", "tcp"));
   if (!carrier) return wrong_use("--channel takes tcp, cat_tp or tls_psk");
+  if (arguments.has("msisdn") && !dialled_number(arguments.get("msisdn"))) {
+    return wrong_use("--msisdn takes a number of at most 20 digits, \"+\" before them or not");
+  }
   const std::string path = arguments.get("card");
   if (!arguments.has("force") && is_there(path)) {
     return failed(path + ": is there already; --force makes a new card in its place");

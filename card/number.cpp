@@ -6,6 +6,7 @@ namespace card {
 namespace {
 
 constexpr std::string_view kBcdDigits = "0123456789*#pwe";
+constexpr std::size_t kMostDigits = 20;  // of the files and of a TPDU's address
 
 bool decimal(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -51,6 +52,13 @@ std::string from_bcd(base::View octets) {
 Number parse_number(std::string_view text) {
   if (text.starts_with('+')) return {kTonInternational, std::string(text.substr(1))};
   return {kTonUnknown, std::string(text)};
+}
+
+std::optional<Number> dialled_number(std::string_view text) {
+  Number number = parse_number(text);
+  const std::size_t count = number.digits.size();
+  if (count == 0 || count > kMostDigits || !decimal(number.digits)) return std::nullopt;
+  return number;
 }
 
 std::string to_string(const Number& number) {

@@ -28,6 +28,9 @@ struct Number {
 };
 Number parse_number(std::string_view text);  // a leading "+" becomes international
 std::string to_string(const Number& number);
+// Of a subscriber or a service, as a person names it: 1 to 20 decimal digits, "+" before them or
+// not. Nothing: it is none.
+std::optional<Number> dialled_number(std::string_view text);
 
 // 15 digits (the last one replaced by the Luhn digit when 14 are given) as mobile identity.
 std::optional<std::array<std::uint8_t, 8>> imei_octets(std::string_view digits);

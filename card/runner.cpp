@@ -192,7 +192,10 @@ bool Runner::key(const std::string& argument) {
 // "NUMBER HEX" or "NUMBER @FILE": user data with its header, as an SMSC would deliver it.
 bool Runner::sms(const std::string& argument) {
   const auto words = base::split_words(argument);
-  if (words.size() != 2) return fault("sms takes a number and the user data");
+  const auto originator = words.empty() ? std::nullopt : dialled_number(words[0]);
+  if (words.size() != 2 || !originator) {
+    return fault("sms takes a number of at most 20 digits and the user data");
+  }
   std::string hex(words[1]);
   if (hex.starts_with('@')) {
     auto text = base::read_text_file(hex.substr(1), kSmsFileLimit);
@@ -200,7 +203,7 @@ bool Runner::sms(const std::string& argument) {
     hex = text->substr(0, text->find_first_of("\r\n"));
   }
   const auto user_data = base::from_hex(hex);
-  if (!user_data || !terminal_->deliver(std::string(words[0]), *user_data)) {
+  if (!user_data || !terminal_->deliver(*originator, *user_data)) {
     return fault("no user data of at most 140 octets in hexadecimal");
   }
   return run_on();

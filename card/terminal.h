@@ -63,7 +63,7 @@ class Terminal {
   const std::vector<MenuItem>& menu() const { return menu_; }
   void select(std::uint8_t item);
   // A short message for the card has come (SMS-PP data download). False: too long.
-  bool deliver(const std::string& originator, base::View user_data);
+  bool deliver(const Number& originator, base::View user_data);
   // A message has come as the network sends it (SMS-DELIVER): for the card, or a text for the user.
   void receive(base::View tpdu);
   // The user answers the last text. False: there is none, or the answer does not fit one message.

@@ -20,8 +20,8 @@ void Terminal::tell_sms(const std::string& to, base::View user_data) const {
   report_({"sms", "to " + to + ": " + hex, {{"to", to}, {"user_data", hex}}});
 }
 
-bool Terminal::deliver(const std::string& originator, base::View user_data) {
-  const auto tpdu = encode_deliver(parse_number(originator), user_data, now_.utc_ms);
+bool Terminal::deliver(const Number& originator, base::View user_data) {
+  const auto tpdu = encode_deliver(originator, user_data, now_.utc_ms);
   const auto message = tpdu ? decode_deliver(*tpdu) : std::nullopt;
   if (!message) return false;
   download(*message, *tpdu, false);

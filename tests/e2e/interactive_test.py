@@ -154,12 +154,20 @@ def ends(lab, report, sim):
 def in_a_script(lab, report, sim):
     report.step("In a script the same mistakes are failures.")
     for script, fault in ((("menu Nothing",), "no menu item Nothing"),
-                          (("menu Restore", "key 1"), "the form does not take this answer")):
+                          (("menu Restore", "key 1"), "the form does not take this answer"),
+                          (("sms John 027000",), "sms takes a number"),
+                          (("sms +" + 21 * "4" + " 027000",), "sms takes a number")):
         life = sim.run("person", *script, code=1)
         report.contains(script[-1], life.last("fault"), fault, None)
 
 
 def made_once(lab, report, sim):
+    report.step("A card has a number that is one, or none.")
+    for number in ("", "+", "John", "+49 171", 21 * "4"):
+        refused = lab.run("bipvault-card", "create", "--card", lab.path("cards", "no.card"),
+                          "--iccid", sim.iccid, "--keys", lab.path("etc", "cards.csv"),
+                          "--msisdn", number, code=2)
+        report.contains(f"--msisdn {number}", refused.err, "--msisdn takes", None)
     report.step("A card is not made anew over one that is there: its counters would be lost.")
     create = ["bipvault-card", "create", "--card", sim.file, "--iccid", sim.iccid, "--keys",
               lab.path("etc", "cards.csv"), "--size", "50"]

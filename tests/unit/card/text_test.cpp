@@ -85,6 +85,10 @@ BOOST_AUTO_TEST_CASE(numbers_and_identifiers) {
   BOOST_TEST(!to_bcd("12a").has_value());
   BOOST_TEST(to_string(parse_number("+491721234567")) == "+491721234567");
   BOOST_TEST(int{parse_number("+49").ton_npi} == 0x91);
+  BOOST_TEST(to_string(dialled_number("+4917212345671234567").value()) == "+4917212345671234567");
+  for (const char* none : {"", "+", "12a", "*100#", "+49 172", "++49", "123456789012345678901"}) {
+    BOOST_TEST(!dialled_number(none).has_value(), none);
+  }
   BOOST_TEST(int{parse_number("110").ton_npi} == 0x81);
   BOOST_TEST(base::to_hex(iccid_octets("8944350210000123").value()).substr(0, 4) == "9844");
   BOOST_TEST(base::to_hex(*iccid_octets("89443510021000012364")) == "98445301200100103246");

@@ -40,7 +40,7 @@ struct Woken : World {
   void deliver(const base::Bytes& command_packet) {
     base::Bytes user_data{0x02, 0x70, 0x00};
     user_data.insert(user_data.end(), command_packet.begin(), command_packet.end());
-    BOOST_REQUIRE(terminal->deliver("+491710000000", user_data));
+    BOOST_REQUIRE(terminal->deliver(parse_number("+491710000000"), user_data));
     run();
   }
   // The same as the network delivers it, without the card having its turn.
@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(a_packet_may_come_in_several_messages) {
     base::Bytes user_data = base::from_hex(header).value();
     user_data.insert(user_data.end(), whole.begin() + static_cast<std::ptrdiff_t>(from),
                      whole.begin() + static_cast<std::ptrdiff_t>(to));
-    BOOST_REQUIRE(terminal->deliver("+491710000000", user_data));
+    BOOST_REQUIRE(terminal->deliver(parse_number("+491710000000"), user_data));
     run();
   };
   part("05000307020 2", 20, whole.size());
