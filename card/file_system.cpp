@@ -73,7 +73,8 @@ void File::erase() {
 
 bool File::record_free(std::size_t number) const {
   const base::View octets = record(number);
-  return std::equal(octets.begin(), octets.end(), fill_.begin(), fill_.end()) ||
+  const bool says_so = !octets.empty() && fill_[0] != 0xFF && octets[0] == fill_[0];
+  return says_so ||
          std::all_of(octets.begin(), octets.end(), [](std::uint8_t o) { return o == 0xFF; });
 }
 

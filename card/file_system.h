@@ -23,7 +23,8 @@ enum class Access : std::uint8_t { read_only, read_write };
 class File {
  public:
   static File transparent(Path path, base::Bytes content, Access access = Access::read_write);
-  // `fill`: content of a free record. `sfi` 0: none.
+  // `fill`: content of a free record; what begins with another octet than FF has its status or type
+  // there, which alone says whether it is free. `sfi` 0: none.
   static File linear(Path path, std::uint8_t record_length, std::size_t records,
                      base::Bytes fill = {}, std::uint8_t sfi = 0);
 
@@ -40,7 +41,7 @@ class File {
   bool update(std::size_t number, base::View content);  // exactly one record
   bool update_binary(std::size_t offset, base::View part);
   void erase();                                // all records free, or all FF
-  bool record_free(std::size_t number) const;  // as erase() leaves it, or all FF
+  bool record_free(std::size_t number) const;  // by its status or type, else all FF
 
  private:
   Path path_;

@@ -81,6 +81,26 @@ BOOST_AUTO_TEST_CASE(a_full_book_takes_no_more_and_changes_nothing) {
   BOOST_TEST(encode_image(take_image(card.files)) == before);
 }
 
+// A phone that deletes may leave the content and change the status or type alone: such a record is
+// no part of a backup, and can be written again.
+BOOST_AUTO_TEST_CASE(the_first_octet_says_that_a_record_is_free) {
+  Card card = card_test::test_card(card_test::kIccid, {3, 2, 1});
+  File& messages = *card.files.find(path::usim(fid::kSms));
+  File& extensions = *card.files.find(path::phone_book(fid::kPbExt1));
+  BOOST_TEST(messages.update(1, sms_record({true, true, "1", "gone", 0}).value()));
+  BOOST_TEST(extensions.update(1, hex("02032143F5FFFFFFFFFFFFFFFF")));
+  BOOST_TEST(count_used(messages) == 1u);
+  BOOST_TEST(count_used(extensions) == 1u);
+  for (File* file : {&messages, &extensions}) {
+    base::Bytes record(file->record(1).begin(), file->record(1).end());
+    record[0] = 0x00;
+    BOOST_TEST(file->update(1, record));
+    BOOST_TEST(count_used(*file) == 0u);
+  }
+  for (const ImageFile& file : take_image(card.files).files) BOOST_TEST(file.records.empty());
+  BOOST_TEST(fill_card(card, {0, 2, 0}, 1).messages == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(many_contacts_fill_several_sets) {
   Card card = card_test::test_card(card_test::kIccid, {600, 10, 2});
   const FillCounts done = fill_card(card, {600, 10, 2}, 3);
