@@ -48,6 +48,7 @@ class SqlTx : public vault::RecordTx {
   void add_image(const vault::Record& record, const vault::ImageInfo& image,
                  base::View plain) override;
   void update_image(const vault::Record& record, const vault::ImageInfo& image) override;
+  void put_last(const vault::Record& record, const vault::ImageId& image) override;
   void drop_image(const vault::ImageId& image) override;
 
   base::Bytes staged(const vault::Record& record) override;

@@ -47,6 +47,12 @@ void SqlTx::update_image(const Record& record, const ImageInfo& image) {
   }
 }
 
+void SqlTx::put_last(const Record& record, const vault::ImageId& image) {
+  Entry& owner = entry_of(record);
+  const auto there = find_version(owner, image);
+  if (there != owner.versions.end()) std::rotate(there, there + 1, owner.versions.end());
+}
+
 void SqlTx::drop_image(const vault::ImageId& image) {
   for (const auto& entry : entries_) {
     const auto there = find_version(*entry, image);

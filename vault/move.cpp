@@ -161,8 +161,10 @@ void merge(RecordTx& tx, Record& old_record, Record& present, const MoveOrder& o
   remember(stays, goes.id, old_record);
   if (old_stays) {
     // The old versions are the survivor's own here: they are the ones to pin.
+    const std::vector<ImageInfo> before = tx.images(old_record);
     give_images(tx, old_record, old_record, pin_until);
     give_images(tx, present, old_record, 0);
+    for (const ImageInfo& own : before) tx.put_last(old_record, own.id);
     take_identity(old_record, present);
   } else {
     give_images(tx, present, present, 0);

@@ -80,7 +80,9 @@ class RecordTx {
   // Neither touches Record::image: the caller keeps that field right.
   virtual std::vector<ImageInfo> images(const Record& record) = 0;
   virtual void add_image(const Record& record, const ImageInfo& image, base::View plain) = 0;
-  virtual void update_image(const Record& record, const ImageInfo& image) = 0;  // pin; new owner
+  // The marks of a version. That of another record becomes this one's and goes behind all it has.
+  virtual void update_image(const Record& record, const ImageInfo& image) = 0;
+  virtual void put_last(const Record& record, const ImageId& image) = 0;  // behind its others
   virtual void drop_image(const ImageId& image) = 0;
 
   // Staged octets of the record's upload, kept encrypted. append: `offset` is where `part` starts.

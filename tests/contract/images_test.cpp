@@ -166,6 +166,13 @@ BOOST_AUTO_TEST_CASE(images_change_owner) {
     });
     const std::vector<ImageInfo> wanted{infos[3], infos[2], infos[1], infos[0]};
     BOOST_TEST((images(two.iccid) == wanted));
+    // Those that were its own go behind: an order is all that this changes.
+    commit([&](RecordTx& tx) {
+      tx.put_last(*tx.find(two.iccid), infos[3].id);
+      tx.put_last(*tx.find(two.iccid), infos[2].id);
+    });
+    const std::vector<ImageInfo> turned{infos[1], infos[0], infos[3], infos[2]};
+    BOOST_TEST((images(two.iccid) == turned));
     for (std::size_t i = 0; i < infos.size(); ++i) {
       const auto content = store->image(two.id, infos[i]);
       BOOST_REQUIRE(content.ok());

@@ -240,6 +240,28 @@ BOOST_AUTO_TEST_CASE(an_undone_move_leaves_an_open_empty_record) {
   BOOST_TEST((new_card.back_up(example_image(5, 'n')).result == CardResult::done));
 }
 
+// Under which of the two records they end up makes no difference: the new card's versions are the
+// newest, and the next stores count them first.
+BOOST_FIXTURE_TEST_CASE(stores_after_a_merge_keep_the_new_cards_own, BothStored) {
+  std::uint32_t transaction = 1;
+  for (const char fill : {'1', '2', '3'}) {
+    const base::Bytes content = example_image(5, fill);
+    new_card.begin(content, "", ++transaction);
+    new_card.send_data(content, 0, content.size(), transaction);
+    new_card.end(transaction);
+  }
+  BOOST_TEST((new_card.report(kOld, key).result == CardResult::done));
+  const auto digest = [&](std::uint16_t version) {
+    return *new_card.fetch_begin(key, "", version).fields.digest;
+  };
+  BOOST_TEST((digest(1) == base::sha256(example_image(5, '2'))));
+  BOOST_TEST((digest(3) == base::sha256(image)));
+  new_card.back_up(example_image(5, '4'), key, ++transaction);
+  BOOST_TEST((digest(1) == base::sha256(example_image(5, '3'))));
+  BOOST_TEST((digest(2) == base::sha256(example_image(5, '2'))));
+  BOOST_TEST((digest(3) == base::sha256(image)), "pinned");
+}
+
 // A change of card under a date that was years ahead: what is stored after it is not taken for what
 // the change has brought, and the limit of pins holds.
 BOOST_FIXTURE_TEST_CASE(pins_have_a_limit_after_a_date_that_was_ahead, BothStored) {

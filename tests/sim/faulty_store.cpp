@@ -64,6 +64,9 @@ class SpoiledTx : public vault::RecordTx {
     if (defect_ == Defect::lost_pin) kept.pinned_until = 0;
     real_.update_image(record, kept);
   }
+  void put_last(const vault::Record& record, const vault::ImageId& image) override {
+    real_.put_last(record, image);
+  }
   void drop_image(const vault::ImageId& image) override {
     // Whether it is a store that drops it is not known yet.
     const bool waits = defect_ == Defect::undead_content || defect_ == Defect::hoarded_versions;

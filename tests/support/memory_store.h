@@ -84,6 +84,7 @@ class MemoryTx : public vault::RecordTx, public vault::MessageTx {
     images.insert(images.begin(), image);
   }
   void update_image(const vault::Record&, const vault::ImageInfo&) override {}
+  void put_last(const vault::Record&, const vault::ImageId&) override {}
   void drop_image(const vault::ImageId&) override {}
   base::Bytes staged(const vault::Record&) override { return {}; }
   void append_staged(const vault::Record&, std::uint32_t, base::View) override {}
