@@ -72,6 +72,13 @@ Grounds grounds_of(const CareRequest& request) {
           request.document_tail, request.document_mac, approval_text(request)};
 }
 
+// As show lists the versions, for --copy.
+std::size_t number_of(RecordTx& tx, const Record& record, const ImageInfo& image) {
+  const std::vector<ImageInfo> versions = versions_of(tx, record);
+  const auto there = std::find(versions.begin(), versions.end(), image);
+  return static_cast<std::size_t>(there - versions.begin());
+}
+
 std::string iccid_of(RecordTx& tx, const CareRequest& request) {
   const Record* const record = tx.find(request.record);
   return record == nullptr ? "" : record->iccid.digits();
@@ -221,6 +228,7 @@ Fault CareService::Call::carry_out(RecordTx& tx, Record& record, CareRequest& re
       break;
     case CareAction::hand_over:
       request.state = State::approved;
+      request.result.clear();
       if (!requested_version(tx, record, request)) fault = version_gone();
       break;
   }
@@ -274,7 +282,7 @@ CareFailure CareService::Call::version_gone() {
 
 Fault CareService::Call::hand_over_approved(RecordTx& tx, std::uint64_t number,
                                             const Grounds& grounds, const std::string& form,
-                                            std::optional<Exported>& done) {
+                                            std::size_t copy, std::optional<Exported>& done) {
   CareRequest* const request = tx.messages().care_request(number);
   Record* record = nullptr;
   if (auto fault = alive(tx, request, State::approved, now_, record)) return fault;
@@ -282,6 +290,13 @@ Fault CareService::Call::hand_over_approved(RecordTx& tx, std::uint64_t number,
   if (request->detail != form) return refused("approved was --format " + request->detail);
   const auto image = requested_version(tx, *record, *request);
   if (!image) return version_gone();
+  if (copy != 0) {  // 0: not said, so what was approved
+    ImageInfo meant;
+    if (auto fault = version_of(tx, *record, copy, meant)) return fault;
+    if (meant.id != image->id)
+      return refused(
+          base::cat("approved was another version: now --copy ", number_of(tx, *record, *image)));
+  }
   request->state = State::done;
   request->result = "taken";
   Grounds approved = grounds;

@@ -104,7 +104,7 @@ class CareService::Call {
                                               const std::string& actor) const;
   std::optional<CareFailure> hand_over_approved(RecordTx& tx, std::uint64_t request,
                                                 const Grounds& grounds, const std::string& form,
-                                                std::optional<Exported>& done);
+                                                std::size_t copy, std::optional<Exported>& done);
 
  private:
   void hand_over(RecordTx& tx, Record& record, const Grounds& grounds, const std::string& form,

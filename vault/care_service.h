@@ -144,8 +144,9 @@ class CareService {
   CareResult<Reminders> opt_out(const CareCall& call, const Who& who, base::Now now);
   CareResult<Reminders> opt_in(const CareCall& call, const Who& who, base::Now now);
 
-  // The content itself, for the customer at the counter; also of a locked or suspended record. The
-  // entry in the history comes first: what was noted and then could not be read is `unavailable`.
+  // The content itself, for the customer at the counter; also of a locked or suspended record.
+  // Given out only with its entry in the history; what cannot be read is `unavailable`, and nothing
+  // noted.
   struct Exported {
     Iccid iccid;
     ImageInfo image;

@@ -154,6 +154,35 @@ BOOST_AUTO_TEST_CASE(approved_by_many) {
   BOOST_TEST(entries("request_approved") == "1");
 }
 
+// Proves that content which cannot be read uses up no approval, and that nothing says that it was
+// handed over.
+BOOST_AUTO_TEST_CASE(unreadable_content_is_not_taken) {
+  const Record record = create(iccid(1));
+  const base::Bytes content = random_content(400);
+  const vault::ImageInfo image = image_of(record, content, 1);
+  commit([&](RecordTx& tx) {
+    tx.add_image(*tx.find(iccid(1)), image, content);
+    tx.find(iccid(1))->image = image;
+  });
+  CareService service = care();
+  const CareService::Wish wish{CareAction::hand_over, false, "raw", 0};
+  const auto id = good(service.request(call("mei"), iccid(1).digits(), wish, now)).request.id;
+  good(service.approve(call("li"), id, now));
+  const auto take = [&] {
+    return service.export_content(call("mei"), iccid(1).digits(), "raw", 0, now);
+  };
+  const std::string sealed = ask("SELECT HEX(sealed) FROM images");
+  raw("UPDATE images SET sealed = X'00'");
+  BOOST_TEST((std::get<CareFailure>(take()).error == vault::CareError::unavailable));
+  BOOST_TEST((waiting().front().state == CareRequest::State::approved));
+  BOOST_TEST(entries("exported") == "0");
+  raw("UPDATE images SET sealed = X'" + sealed + "'");
+  const auto taken = take();
+  const base::View given = good(taken).content.view();
+  BOOST_TEST((base::Bytes(given.begin(), given.end()) == content));
+  BOOST_TEST(entries("exported") == "1");
+}
+
 // Proves that what was undone by a refusal leaves nothing, and that a lock in between ends it.
 BOOST_AUTO_TEST_CASE(changed_in_between) {
   locked(1);

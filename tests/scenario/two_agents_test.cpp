@@ -39,8 +39,9 @@ struct Fixture {
   std::string approved_in_vain(std::uint64_t id, const vault::CareCall& call) {
     return refusal(lab.care().approve(call, id, lab.now()));
   }
-  std::string export_in_vain(const std::string& agent, const std::string& form = "raw") {
-    return refusal(lab.care().export_content(by(agent), kCard, form, 0, lab.now()));
+  std::string export_in_vain(const std::string& agent, const std::string& form = "raw",
+                             std::size_t copy = 0) {
+    return refusal(lab.care().export_content(by(agent), kCard, form, copy, lab.now()));
   }
   template <class T>
   static std::string refusal(const vault::CareResult<T>& result) {
@@ -187,13 +188,21 @@ BOOST_AUTO_TEST_CASE(changed_in_between) {
 BOOST_AUTO_TEST_CASE(content_for_one) {
   const std::uint64_t id = ask(kExport);
   BOOST_TEST(export_in_vain("anna") == "a second agent has to approve this: request export");
+  BOOST_TEST(approved_in_vain(id, by("li", "X7654321")) == kOtherDocument);
   good(lab.care().approve(by("li"), id, lab.now()));
   BOOST_TEST((state(id) == State::approved));
+  BOOST_TEST(good(lab.care().pending(by("mei"), id, lab.now())).front().request.result == "",
+             "nothing has come of it yet");
   card.begin(example_image(60, 'b'), card.key, 9);
   card.send_data(example_image(60, 'b'), 0, example_image(60, 'b').size(), 9);
   BOOST_REQUIRE((card.end(9).result == vault::CardResult::done));
   BOOST_TEST(export_in_vain("li") == "a second agent has to approve this: request export");
   BOOST_TEST(export_in_vain("anna", "text") == "approved was --format raw");
+  BOOST_TEST(export_in_vain("anna", "raw", 2) == "there is no version 2: 2 are stored, from 0");
+  card.begin(example_image(60, 'c'), card.key, 10);
+  card.send_data(example_image(60, 'c'), 0, example_image(60, 'c').size(), 10);
+  BOOST_REQUIRE((card.end(10).result == vault::CardResult::done));
+  BOOST_TEST(export_in_vain("anna", "raw", 1) == "approved was another version: now --copy 2");
   BOOST_TEST(refusal(lab.care().export_content(by("anna", "X7654321"), kCard, "raw", 0,
                                                lab.now())) == kOtherDocument);
   BOOST_TEST(history().back() == "request_refused agent:anna");
