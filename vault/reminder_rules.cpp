@@ -154,6 +154,7 @@ ReminderDecision decide_reminder(const Record& record, const Reminder& reminder,
 std::string reminder_obstacle(const Record& record, const Reminder& reminder, const Sms& sms,
                               const ReminderContext& context, base::Now now) {
   if (reminder.opted_out_at != 0) return "opted out";
+  if (!record.image) return "nothing is stored";
   if (out_of_question(record, reminder)) return "the service has ended";
   if (state_of(record, now) == RecordState::locked) return "locked";
   if (now.utc_ms >= sms.expires_at) return "too late";
@@ -276,7 +277,8 @@ void take_receipt(Sms& sms, int segment, SmsReceipt::Kind kind) {
   sum_up(sms);
 }
 
-HistoryNote settle_reminder(Reminder& reminder, const Sms& sms, bool bad_number, base::Now now) {
+HistoryNote settle_reminder(Reminder& reminder, const Sms& sms, bool bad_number,
+                            const std::string& obstacle, base::Now now) {
   const std::string to = sms.to ? tail_of(*sms.to) : std::string();
   const bool newest = reminder.last_ref == sms.ref;
   const std::string which = base::cat("to ", to, ", attempt ", sms.attempt);
@@ -304,7 +306,7 @@ HistoryNote settle_reminder(Reminder& reminder, const Sms& sms, bool bad_number,
     case SmsStep::refused:
       return {"reminder_refused", "vault", which};
     default:
-      return {"reminder_given_up", "vault", which};
+      return {"reminder_given_up", "vault", obstacle.empty() ? which : which + ": " + obstacle};
   }
 }
 

@@ -65,8 +65,9 @@ void take_interruption(Sms& sms, OnTimeout on_timeout);
 void take_receipt(Sms& sms, int segment, SmsReceipt::Kind kind);
 
 // What a message that has ended does to its reminder: a number that cannot be reached is noted, and
-// is no "no answer". Gives the entry for the history.
-HistoryNote settle_reminder(Reminder& reminder, const Sms& sms, bool bad_number, base::Now now);
+// is no "no answer". Gives the entry for the history. `obstacle`: why it was given up, if known.
+HistoryNote settle_reminder(Reminder& reminder, const Sms& sms, bool bad_number,
+                            const std::string& obstacle, base::Now now);
 
 std::string tail_of(const Msisdn& number);  // "...1234", for histories and logs
 

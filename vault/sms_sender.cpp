@@ -72,6 +72,16 @@ std::string result_of(const Sms& sms) {
   }
 }
 
+// Marked, but never handed out.
+void unmark(Sms& sms) {
+  if (sms.step != SmsStep::submitting) return;
+  sms.step = SmsStep::claimed;
+  sms.tries -= 1;
+  for (SmsSegment& segment : sms.segments) {
+    if (segment.step == SmsStep::submitting) segment.step = SmsStep::claimed;
+  }
+}
+
 // The request behind a message learns what became of it.
 void settle_outbox(MessageTx& messages, const Sms& sms, base::Now now) {
   OutboxItem* const item = sms.outbox == 0 ? nullptr : messages.outbox(sms.outbox);
@@ -122,7 +132,8 @@ SmsOut::Taken SmsSender::submit_now(const OutgoingSms& sms, base::Now now) {
 }
 
 // What follows from a message's step having changed; its row is written by the same update.
-void SmsSender::changed(RecordTx& tx, Sms& sms, SmsStep before, bool bad_number, base::Now now) {
+void SmsSender::changed(RecordTx& tx, Sms& sms, SmsStep before, bool bad_number, base::Now now,
+                        const std::string& obstacle) {
   if (sms.kind == SmsKind::wake_up) settle_wake_up(tx, sms, now);
   if (sms.step == before || !ended(sms.step)) return;
   settle_outbox(tx.messages(), sms, now);
@@ -130,7 +141,7 @@ void SmsSender::changed(RecordTx& tx, Sms& sms, SmsStep before, bool bad_number,
   Record* const record = tx.find(sms.record);
   if (record == nullptr) return;
   Reminder& reminder = tx.messages().reminder(sms.record);
-  const HistoryNote note = settle_reminder(reminder, sms, bad_number, now);
+  const HistoryNote note = settle_reminder(reminder, sms, bad_number, obstacle, now);
   if (sms.step != SmsStep::delivered) tx.note(*record, note);
 }
 
@@ -246,7 +257,7 @@ bool SmsSender::mark(const std::vector<SmsRef>& refs, std::vector<OutgoingSms>& 
       }
       if (!obstacle.empty()) {
         sms->step = SmsStep::given_up;
-        changed(tx, *sms, before, false, now);
+        changed(tx, *sms, before, false, now, obstacle);
         continue;
       }
       sms->step = SmsStep::submitting;
@@ -274,17 +285,13 @@ void SmsSender::refused(const OutgoingSms& sms) {
   }
 }
 
-// The SmsOut had no room for them: they were not written, so they are claimed again.
+// The SmsOut had no room for them: they were not written, so they are claimed again. If that cannot
+// be committed, they are ready all the same, and the rows say so when they are marked or released.
 void SmsSender::put_back(const std::vector<SmsRef>& refs, base::Now now) {
   world_.store.update(now, [&](RecordTx& tx) {
     for (const SmsRef ref : refs) {
       Sms* const sms = tx.messages().sms(ref);
-      if (sms == nullptr || sms->step != SmsStep::submitting) continue;
-      sms->step = SmsStep::claimed;
-      sms->tries -= 1;
-      for (SmsSegment& segment : sms->segments) {
-        if (segment.step == SmsStep::submitting) segment.step = SmsStep::claimed;
-      }
+      if (sms != nullptr) unmark(*sms);
     }
     return true;
   });
@@ -311,13 +318,13 @@ void SmsSender::renew(base::Now now) {
       under_way_[due[i]] = now.utc_ms + world_.settings.lease / 2;
     }
   }
-  // Ready, but there was no room for long: the lease of a claim that is still ours.
+  // Ready, but there was no room for long: the lease of a claim that is still ours. `submitting`
+  // when it could not be committed that there was none (put_back).
   if (ready_.empty()) return;
   world_.store.update(now, [&](RecordTx& tx) {
     for (std::size_t i = 0; i < std::min(ready_.size(), kSettled); ++i) {
       Sms* const sms = tx.messages().sms(ready_[i]);
-      const bool ours =
-          sms != nullptr && sms->owner == world_.owner && sms->step == SmsStep::claimed;
+      const bool ours = sms != nullptr && sms->owner == world_.owner && !ended(sms->step);
       if (ours && sms->lease_until < now.utc_ms + kPause) {
         sms->lease_until = now.utc_ms + world_.settings.lease;
       }
@@ -330,7 +337,8 @@ void SmsSender::release(base::Now now) {
   world_.store.update(now, [&](RecordTx& tx) {
     for (const SmsRef ref : ready_) {
       Sms* const sms = tx.messages().sms(ref);
-      if (sms == nullptr || sms->owner != world_.owner || sms->step != SmsStep::claimed) continue;
+      if (sms == nullptr || sms->owner != world_.owner || ended(sms->step)) continue;
+      unmark(*sms);
       sms->lease_until = now.utc_ms;
     }
     return true;

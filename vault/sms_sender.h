@@ -85,8 +85,11 @@ class SmsSender {
   void refused(const OutgoingSms& sms);
   void put_back(const std::vector<SmsRef>& refs, base::Now now);
   void adopt_claimed(const std::vector<SmsRef>& refs, base::Now now);
+  bool is_ready(SmsRef ref) const;
   void end_interrupted(const std::vector<SmsRef>& refs, base::Now now);
-  void changed(RecordTx& tx, Sms& sms, SmsStep before, bool bad_number, base::Now now);
+  // `obstacle`: why it was given up, empty if there is none.
+  void changed(RecordTx& tx, Sms& sms, SmsStep before, bool bad_number, base::Now now,
+               const std::string& obstacle = {});
   void settle_wake_up(RecordTx& tx, Sms& sms, base::Now now);
   OnTimeout on_timeout(const std::string& smsc) const;
   bool still_counts(const Sms& sms, const SmsOutcome& outcome) const;

@@ -11,6 +11,10 @@ constexpr std::size_t kLeftBehind = 50;  // rows of others looked at in one go
 
 }  // namespace
 
+bool SmsSender::is_ready(SmsRef ref) const {
+  return std::find(ready_.begin(), ready_.end(), ref) != ready_.end();
+}
+
 bool SmsSender::recover(base::Now now) {
   auto& scan = world_.store.messages();
   const auto claimed = scan.left_behind(SmsStep::claimed, now.utc_ms, kLeftBehind);
@@ -45,7 +49,7 @@ void SmsSender::adopt_claimed(const std::vector<SmsRef>& refs, base::Now now) {
   });
   if (outcome == Outcome::unavailable) return;
   for (const SmsRef ref : taken) {
-    if (std::find(ready_.begin(), ready_.end(), ref) == ready_.end()) ready_.push_back(ref);
+    if (!is_ready(ref)) ready_.push_back(ref);
   }
   world_.counters.add("vault.sms_taken_over", static_cast<std::int64_t>(taken.size()));
 }
@@ -57,7 +61,7 @@ void SmsSender::end_interrupted(const std::vector<SmsRef>& refs, base::Now now) 
     for (const SmsRef ref : refs) {
       Sms* const sms = tx.messages().sms(ref);
       if (sms == nullptr || sms->step != SmsStep::submitting || sms->lease_until > now.utc_ms ||
-          under_way_.contains(ref)) {
+          under_way_.contains(ref) || is_ready(ref)) {
         continue;
       }
       const SmsStep before = sms->step;

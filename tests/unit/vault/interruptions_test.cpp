@@ -252,4 +252,36 @@ BOOST_AUTO_TEST_CASE(no_room) {
   BOOST_TEST(world.out.at_smsc.size() == 1u);
 }
 
+// Nor when the store is away just when it is to learn that there was no room: what was not handed
+// out is not taken for a message of which nobody knows, by this instance, nor by the next.
+BOOST_AUTO_TEST_CASE(no_room_while_the_store_is_away) {
+  for (const bool stopped : {false, true}) {
+    ReminderWorld world;
+    world.add(kCard);
+    world.pass(kTwoMonths);
+    world.out.answer = vault::SmsOut::Taken::busy;
+    world.out.before_write = [&](const vault::OutgoingSms&) {
+      world.data.fail(1, CommitFault::before);
+      world.out.free = 0;
+      world.out.before_write = nullptr;
+    };
+    const auto one = world.start("one");
+    world.work(one->service);
+    BOOST_REQUIRE((world.data.state.sms.begin()->second.step == vault::SmsStep::submitting));
+    if (stopped) one->service.finish(world.now());
+    const auto two = world.start("two");
+    for (int i = 0; i < 4; ++i) {
+      world.pass(world.settings.lease / 2 + base::kSecondMs);
+      if (!stopped) world.work(one->service);
+      if (stopped) world.work(two->service);
+    }
+    world.out.answer = vault::SmsOut::Taken::yes;
+    world.out.free = 10;
+    world.work(stopped ? two->service : one->service);
+    BOOST_TEST(world.out.at_smsc.size() == 1u);
+    BOOST_TEST(world.noted("reminder_uncertain") == 0u);
+    BOOST_TEST(world.noted("reminder_sent") == 1u);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

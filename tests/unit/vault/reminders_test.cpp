@@ -139,14 +139,24 @@ BOOST_AUTO_TEST_CASE(claimed_but_the_hours_are_over) {
 
 // Nothing leaves any more for whom the service has ended, or who is locked, since it was claimed.
 BOOST_AUTO_TEST_CASE(claimed_but_not_served_any_more) {
-  pass(kTwoMonths);
-  out.answer = vault::SmsOut::Taken::busy;
-  work(service());
-  now_stored().suspended_at = now().utc_ms;
-  out.answer = vault::SmsOut::Taken::yes;
-  pass(kHourMs);
-  work(service());
-  BOOST_TEST(texts() == 0u);
+  const std::pair<std::string, std::function<void(vault::Record&)>> obstacles[] = {
+      {"the service has ended", [&](vault::Record& one) { one.suspended_at = now().utc_ms; }},
+      {"nothing is stored", [](vault::Record& one) { one.image.reset(); }},
+      {"locked", [&](vault::Record& one) { one.locked_at = now().utc_ms; }}};
+  for (const auto& [why, happens] : obstacles) {
+    Reminded world;
+    world.pass(kTwoMonths);
+    world.out.answer = vault::SmsOut::Taken::busy;
+    world.work(world.service());
+    happens(world.now_stored());
+    world.out.answer = vault::SmsOut::Taken::yes;
+    world.pass(kHourMs);
+    world.work(world.service());
+    BOOST_TEST(world.texts() == 0u);
+    const vault::HistoryNote& last = world.data.state.history.back().second;
+    BOOST_TEST(last.kind == "reminder_given_up");
+    BOOST_TEST(last.detail.ends_with(", attempt 1: " + why));
+  }
 }
 
 // Step 506.
