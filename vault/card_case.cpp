@@ -162,7 +162,7 @@ void CardService::Case::renew_key_mac(Record& record, const UserKey& key) const 
 // card has just shown to hold, when care should have been asked.
 void CardService::Case::judge_versions(RecordTx& tx, Record& record) const {
   const bool closes = needs_care(record, policy_, now_);
-  if (!closes && now_.utc_ms >= record.reset_until) return;
+  if (!closes && !key_granted(record, now_)) return;
   for (ImageInfo image : tx.images(record)) {
     const bool for_care = closes && image.id != record.image->id;
     if (image.for_care == for_care) continue;
@@ -180,8 +180,8 @@ UserKey CardService::Case::issue_key(RecordTx& tx, Record& record,
   record.key_mac = *service_.keys_.key_mac(record.pepper, record.id, key.ascii());
   // The window in which a fetch needs no key begins with the first key that nobody confirmed, and
   // anew with one that care has granted.
-  const bool granted = now_.utc_ms < record.reset_until;
-  if (record.key_state != KeyState::issued || granted) record.key_issued_at = now_.utc_ms;
+  if (record.key_state != KeyState::issued || key_granted(record, now_))
+    record.key_issued_at = now_.utc_ms;
   record.key_state = KeyState::issued;
   record.epoch += 1;  // what began under the old key cannot end
   record.key_transaction = transaction;
@@ -191,7 +191,7 @@ UserKey CardService::Case::issue_key(RecordTx& tx, Record& record,
 }
 
 bool CardService::Case::key_is_due(const Record& record) const {
-  return record.key_state != KeyState::active || now_.utc_ms < record.reset_until;
+  return record.key_state != KeyState::active || key_granted(record, now_);
 }
 
 CardService::Served CardService::Case::serve(const KeyConfirm& confirm) {

@@ -79,7 +79,7 @@ CardAnswer CardService::Case::fetch_in_tx(RecordTx& tx, Record& own, const Fetch
   const Decision decision = gate(tx, *record, Use::fetch, pointer(begin.key));
   if (decision.result != CardResult::done) return answer_of(decision);
   const bool just_merged = own_image && record->moved_at != moved_before;
-  if (now_.utc_ms < record->reset_until) judge_versions(tx, *record);  // the right key came as well
+  if (key_granted(*record, now_)) judge_versions(tx, *record);  // the right key came as well
   const auto wanted = wanted_version(tx, *record, begin.version, just_merged);
   if (!wanted || wanted->for_care) return CardResult::nothing_stored;
   image = *wanted;

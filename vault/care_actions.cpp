@@ -8,12 +8,6 @@
 
 namespace vault {
 
-namespace {
-
-constexpr std::int64_t kResetWindow = base::kDayMs;
-
-}  // namespace
-
 std::optional<CareFailure> CareService::Call::unlock(RecordTx& tx, Record& record,
                                                      const Grounds& grounds, bool reset_key,
                                                      std::optional<Unlocked>& done) {

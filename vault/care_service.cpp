@@ -59,7 +59,7 @@ std::string older_advice(const std::vector<ImageInfo>& versions, const TwoPerson
 std::string closed_advice(const CareView& view, const TwoPerson& policy, base::Now now) {
   const bool any = std::any_of(view.versions.begin(), view.versions.end(),
                                [](const ImageInfo& image) { return image.for_care; });
-  if (!any || now.utc_ms < view.record.reset_until) return "";
+  if (!any || key_granted(view.record, now)) return "";
   return " Versions \"only after unlock --reset-key\" are from before the key was confirmed: no "
          "key "
          "opens them. After the identity check: " +
@@ -89,7 +89,7 @@ std::string advice_for(const Record& record, RecordState state, bool claims,
     case RecordState::held:
       break;
   }
-  if (now.utc_ms < record.reset_until) {
+  if (key_granted(record, now)) {
     return "The next session of the card before " + base::iso_date(record.reset_until) +
            " is given a new key without being asked for the old one.";
   }

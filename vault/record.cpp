@@ -7,6 +7,14 @@ namespace vault {
 
 namespace {
 
+// What a date ahead was set by: another instance's clock, or one that was wrong. Then nobody knows
+// when it was, and nothing follows from it any more.
+constexpr std::int64_t kClocksApart = base::kHourMs;
+
+bool within(std::int64_t since, std::int64_t window, base::Now now) {
+  return since <= now.utc_ms + kClocksApart && now.utc_ms < since + window;
+}
+
 // A timed lock that has run out opens by itself; the attempts start again.
 void open_timed_lock(Decision& decision, base::Now now) {
   Record& record = decision.after;
@@ -34,7 +42,7 @@ bool held_by_move(const Record& record, const Policy& policy, base::Now now) {
 
 // May this go on without a key, because the user cannot know one yet?
 bool needs_no_key(const Record& record, Use use, const Policy& policy, base::Now now) {
-  if (now.utc_ms < record.reset_until) return true;  // granted by care after any move
+  if (key_granted(record, now)) return true;  // by care after any move
   if (record.image && held_by_move(record, policy, now)) return false;
   if (record.key_state == KeyState::none) return true;
   if (record.key_state != KeyState::issued) return false;
@@ -82,12 +90,16 @@ bool lock_is_over(const Record& record, base::Now now) {
 }
 
 bool needs_care(const Record& record, const Policy& policy, base::Now now) {
-  return record.image && record.key_state == KeyState::issued && now.utc_ms >= record.reset_until &&
-         now.utc_ms >= record.key_issued_at + policy.issue_window;
+  return record.image && record.key_state == KeyState::issued && !key_granted(record, now) &&
+         !within(record.key_issued_at, policy.issue_window, now);
+}
+
+bool key_granted(const Record& record, base::Now now) {
+  return within(record.reset_until - kResetWindow, kResetWindow, now);
 }
 
 bool on_hold(const Record& record, const Policy& policy, base::Now now) {
-  return record.moved_at != 0 && now.utc_ms < record.moved_at + policy.swap_hold;
+  return record.moved_at != 0 && within(record.moved_at, policy.swap_hold, now);
 }
 
 std::optional<HistoryNote> confirm_by_use(Record& record) {

@@ -188,6 +188,9 @@ std::optional<HistoryNote> confirm_by_use(Record& record);
 // Nobody can know its key, since none was ever confirmed, and the time in which a fetch needs none
 // (issue_window) is over: customer care must look at who wants the content.
 bool needs_care(const Record& record, const Policy& policy, base::Now now);
+// Customer care has granted the next session a fresh key (Record::reset_until).
+inline constexpr std::int64_t kResetWindow = base::kDayMs;
+bool key_granted(const Record& record, base::Now now);
 // Locked, and the lock's time, if it has one, is not over.
 bool locked_now(const Record& record, base::Now now);
 // A timed lock whose time has passed: the record says so only at the next command.

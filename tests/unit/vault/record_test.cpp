@@ -169,6 +169,25 @@ BOOST_AUTO_TEST_CASE(hold_after_a_move) {
              "given upon that, and nobody has confirmed it");
 }
 
+// What a clock that was years ahead has dated gives nothing away until that date, and holds nothing
+// up: nobody knows when it was.
+BOOST_AUTO_TEST_CASE(dates_ahead) {
+  constexpr std::int64_t kYear = 365 * base::kDayMs;
+  Record record = held_record();
+  record.reset_until = kNow.utc_ms + kYear;
+  BOOST_TEST((ask(record, Use::fetch, KeyCheck::absent).result == CardResult::key_required));
+  record.reset_until = 0;
+  record.key_state = KeyState::issued;
+  record.key_issued_at = kNow.utc_ms + kYear;
+  BOOST_TEST((ask(record, Use::fetch, KeyCheck::absent).result == CardResult::key_required));
+  BOOST_TEST((ask(record, Use::store, KeyCheck::absent).result == CardResult::done));
+  record.key_issued_at = kNow.utc_ms;
+  record.moved_at = kNow.utc_ms + kYear;
+  BOOST_TEST(!on_hold(record, {}, kNow));
+  record.moved_at = record.key_issued_at = kNow.utc_ms + base::kMinuteMs;
+  BOOST_TEST(on_hold(record, {}, kNow), "another instance's clock");
+}
+
 BOOST_AUTO_TEST_CASE(suspended_answers_suspended) {
   Record record = held_record();
   record.suspended_at = kNow.utc_ms;
