@@ -62,6 +62,7 @@ std::optional<Number> dialled_number(std::string_view text) {
 }
 
 std::string to_string(const Number& number) {
+  if (!number.name.empty()) return number.name;
   return ((number.ton_npi & 0x70) == 0x10 ? "+" : "") + number.digits;
 }
 

@@ -25,9 +25,10 @@ inline constexpr std::uint8_t kTonUnknown = 0x81, kTonInternational = 0x91;
 struct Number {
   std::uint8_t ton_npi = kTonUnknown;
   std::string digits;
+  std::string name = {};  // of a sender of short messages that has letters in place of digits
 };
-Number parse_number(std::string_view text);  // a leading "+" becomes international
-std::string to_string(const Number& number);
+Number parse_number(std::string_view text);   // a leading "+" becomes international
+std::string to_string(const Number& number);  // or its name
 // Of a subscriber or a service, as a person names it: 1 to 20 decimal digits, "+" before them or
 // not. Nothing: it is none.
 std::optional<Number> dialled_number(std::string_view text);

@@ -228,7 +228,8 @@ bool Runner::listen() {
 }
 
 bool Runner::reply(const std::string& text) {
-  if (!terminal_->reply(text)) return fault("no text to answer, or no answer of one message");
+  if (!terminal_->reply(text))
+    return fault("no text that can be answered, or no answer of one message");
   return run_on();
 }
 

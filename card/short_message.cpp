@@ -1,31 +1,16 @@
 #include "card/short_message.h"
 
-#include "base/time.h"
 #include "card/number.h"
 #include "card/profile.h"
 #include "card/sms_pp.h"
-#include "card/swapped_bcd.h"
 #include "card/text.h"
+#include "card/tpdu.h"
 
 namespace card {
 namespace {
 
 constexpr std::uint8_t kHasHeader = 0x40;
 constexpr std::uint8_t kStatusRead = 0x01, kStatusUnread = 0x03, kStatusSent = 0x05;
-
-void put_address(base::Writer& tpdu, const Number& number) {
-  tpdu.u8(static_cast<std::uint8_t>(number.digits.size())).u8(number.ton_npi);
-  tpdu.bytes(to_bcd(number.digits).value_or(base::Bytes()));
-}
-
-// Service centre time stamp, zone 0.
-void put_time(base::Writer& tpdu, std::int64_t utc_ms) {
-  const base::Civil civil = base::to_civil(utc_ms);
-  for (int part :
-       {civil.year % 100, civil.month, civil.day, civil.hour, civil.minute, civil.second, 0}) {
-    tpdu.u8(swapped_bcd(part));
-  }
-}
 
 struct UserData {
   std::uint8_t dcs = 0;
@@ -47,9 +32,10 @@ std::optional<UserData> user_data(std::string_view text) {
 
 enum class Alphabet : std::uint8_t { gsm, octets, ucs2 };
 
-// General groups and the message class group of TS 23.038 clause 4; the rest counts as GSM.
+// Of TS 23.038 clause 4 the general groups, marked for automatic deletion or not, and that of the
+// message class; the rest counts as GSM.
 Alphabet alphabet_of(std::uint8_t dcs) {
-  if ((dcs & 0xC0) == 0x00) {
+  if ((dcs & 0x80) == 0x00) {
     return (dcs & 0x0C) == 0x08   ? Alphabet::ucs2
            : (dcs & 0x0C) == 0x04 ? Alphabet::octets
                                   : Alphabet::gsm;
@@ -91,9 +77,9 @@ std::optional<base::Bytes> sms_record(const ShortMessage& message) {
   record.bytes(base::from_hex("07919471012345F6").value_or(base::Bytes()));  // service centre
   record.u8(message.received ? 0x04 : 0x01);  // DELIVER, no more messages; SUBMIT, no VP
   if (!message.received) record.u8(0x00);     // message reference
-  put_address(record, parse_number(message.number));
+  tpdu::put_address(record, parse_number(message.number));
   record.u8(0x00).u8(data->dcs);
-  if (message.received) put_time(record, message.utc_ms);
+  if (message.received) tpdu::put_time(record, message.utc_ms);
   put_text(record, *data);
   base::Bytes octets = record.take();
   if (octets.size() > kSmsLength) return std::nullopt;
@@ -104,14 +90,13 @@ std::optional<base::Bytes> sms_record(const ShortMessage& message) {
 std::optional<ReceivedText> decode_text(base::View tpdu) {
   base::Reader reader(tpdu);
   const std::uint8_t first = reader.u8();
-  const std::size_t digits = reader.u8();
+  const auto from = tpdu::take_address(reader);
+  if ((first & 0x03) != 0 || !from) return std::nullopt;
   ReceivedText text;
-  text.from.ton_npi = reader.u8();
-  if ((first & 0x03) != 0 || digits > 20) return std::nullopt;
-  text.from.digits = from_bcd(reader.take((digits + 1) / 2));
+  text.from = *from;
   reader.u8();  // PID
   const std::uint8_t dcs = reader.u8();
-  reader.take(7);  // time stamp
+  reader.take(tpdu::kTimeSize);
   const std::size_t length = reader.u8();
   const base::View data = reader.rest();
   if (!reader.ok() || data.size() > 140) return std::nullopt;
@@ -132,10 +117,10 @@ std::optional<ReceivedText> decode_text(base::View tpdu) {
 
 std::optional<base::Bytes> encode_text(const Number& to, std::string_view text) {
   const auto data = user_data(text);
-  if (!data) return std::nullopt;
+  if (!data || to.digits.empty()) return std::nullopt;
   base::Writer tpdu;
   tpdu.u8(0x01).u8(0x00);  // SUBMIT, no VP; message reference
-  put_address(tpdu, to);
+  tpdu::put_address(tpdu, to);
   tpdu.u8(0x00).u8(data->dcs);
   return put_text(tpdu, *data).take();
 }
@@ -146,9 +131,9 @@ std::optional<base::Bytes> encode_text_deliver(const Number& from, std::string_v
   if (!data) return std::nullopt;
   base::Writer tpdu;
   tpdu.u8(0x04);  // DELIVER, no more messages
-  put_address(tpdu, from);
+  tpdu::put_address(tpdu, from);
   tpdu.u8(0x00).u8(data->dcs);
-  put_time(tpdu, utc_ms);
+  tpdu::put_time(tpdu, utc_ms);
   return put_text(tpdu, *data).take();
 }
 

@@ -31,7 +31,8 @@ struct ReceivedText {
   std::uint8_t total = 1, number = 1;  // 1, 1: not concatenated
 };
 std::optional<ReceivedText> decode_text(base::View tpdu);
-// SMS-SUBMIT without validity period. Nothing: the text does not fit one message.
+// SMS-SUBMIT without validity period. Nothing: the text does not fit one message, or the
+// destination has no digits.
 std::optional<base::Bytes> encode_text(const Number& to, std::string_view text);
 std::optional<base::Bytes> encode_text_deliver(const Number& from, std::string_view text,
                                                std::int64_t utc_ms);

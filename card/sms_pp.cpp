@@ -1,6 +1,6 @@
 #include "card/sms_pp.h"
 
-#include "base/time.h"
+#include "card/tpdu.h"
 
 namespace card {
 namespace {
@@ -10,20 +10,6 @@ constexpr std::uint8_t kDeliver = 0x00, kSubmit = 0x01, kTypeMask = 0x03, kHeade
 constexpr std::uint8_t kDownload = 0x7F, kBinaryForCard = 0xF6;
 constexpr std::uint8_t kCommandElement = 0x70, kParts8 = 0x00, kParts16 = 0x08;
 constexpr std::size_t kMostUserData = 140;
-
-void put_address(base::Writer& tpdu, const Number& number) {
-  tpdu.u8(static_cast<std::uint8_t>(number.digits.size())).u8(number.ton_npi);
-  tpdu.bytes(to_bcd(number.digits).value_or(base::Bytes()));
-}
-
-std::optional<Number> take_address(base::Reader& reader) {
-  const std::size_t digits = reader.u8();
-  Number number;
-  number.ton_npi = reader.u8();
-  if (digits > 20) return std::nullopt;
-  number.digits = from_bcd(reader.take((digits + 1) / 2));
-  return number;
-}
 
 void put_user_data(base::Writer& tpdu, base::View user_data) {
   tpdu.u8(static_cast<std::uint8_t>(user_data.size())).bytes(user_data);
@@ -42,14 +28,14 @@ bool take_user_data(base::Reader& reader, Delivered& message) {
 std::optional<Delivered> decode_deliver(base::View tpdu) {
   base::Reader reader(tpdu);
   const std::uint8_t first = reader.u8();
-  const auto originator = take_address(reader);
+  const auto originator = tpdu::take_address(reader);
   if (!originator || (first & kTypeMask) != kDeliver) return std::nullopt;
   Delivered message;
   message.originator = *originator;
   message.has_header = (first & kHeader) != 0;
   message.pid = reader.u8();
   message.dcs = reader.u8();
-  reader.take(7);  // time stamp
+  reader.take(tpdu::kTimeSize);
   if (!take_user_data(reader, message)) return std::nullopt;
   return message;
 }
@@ -59,22 +45,18 @@ std::optional<base::Bytes> encode_deliver(const Number& originator, base::View u
   if (user_data.size() > kMostUserData) return std::nullopt;
   base::Writer tpdu;
   tpdu.u8(kDeliver | kNoMoreMessages | kHeader);
-  put_address(tpdu, originator);
+  tpdu::put_address(tpdu, originator);
   tpdu.u8(kDownload).u8(kBinaryForCard);
-  const base::Civil civil = base::to_civil(utc_ms);
-  for (int part :
-       {civil.year % 100, civil.month, civil.day, civil.hour, civil.minute, civil.second, 0}) {
-    tpdu.u8(static_cast<std::uint8_t>((part % 10) << 4 | part / 10));
-  }
+  tpdu::put_time(tpdu, utc_ms);
   put_user_data(tpdu, user_data);
   return tpdu.take();
 }
 
 std::optional<base::Bytes> encode_submit(const Number& destination, base::View user_data) {
-  if (user_data.size() > kMostUserData) return std::nullopt;
+  if (destination.digits.empty() || user_data.size() > kMostUserData) return std::nullopt;
   base::Writer tpdu;
   tpdu.u8(kSubmit | kHeader).u8(0x00);
-  put_address(tpdu, destination);
+  tpdu::put_address(tpdu, destination);
   tpdu.u8(0x00).u8(kBinaryForCard);
   put_user_data(tpdu, user_data);
   return tpdu.take();
@@ -84,8 +66,9 @@ std::optional<Delivered> decode_submit(base::View tpdu) {
   base::Reader reader(tpdu);
   const std::uint8_t first = reader.u8();
   reader.u8();  // message reference
-  const auto destination = take_address(reader);
-  if (!destination || (first & kTypeMask) != kSubmit) return std::nullopt;
+  const auto destination = tpdu::take_address(reader);
+  if (!destination || destination->digits.empty() || (first & kTypeMask) != kSubmit)
+    return std::nullopt;
   if ((first & 0x18) != 0) return std::nullopt;  // with a validity period: not ours
   Delivered message;
   message.originator = *destination;
@@ -97,7 +80,8 @@ std::optional<Delivered> decode_submit(base::View tpdu) {
 }
 
 bool for_card(const Delivered& message) {
-  return message.pid == kDownload && (message.dcs == kBinaryForCard || message.dcs == 0x16);
+  const bool class_2 = message.dcs == kBinaryForCard || message.dcs == 0x16 || message.dcs == 0x56;
+  return message.pid == kDownload && class_2;
 }
 
 std::optional<Part> read_part(base::View user_data) {

@@ -25,10 +25,11 @@ std::optional<Delivered> decode_deliver(base::View tpdu);
 // 140 octets. Nothing: it is longer.
 std::optional<base::Bytes> encode_deliver(const Number& originator, base::View user_data,
                                           std::int64_t utc_ms);
+// Nothing also for a destination without digits.
 std::optional<base::Bytes> encode_submit(const Number& destination, base::View user_data);
 std::optional<Delivered> decode_submit(base::View tpdu);  // originator: the destination
 
-// Is it for the card: (U)SIM data download in 8-bit class 2 (PID 7F; DCS F6 or 16)?
+// Is it for the card: (U)SIM data download in 8-bit class 2 (PID 7F; DCS F6, 16 or 56)?
 bool for_card(const Delivered& message);
 
 // User data with a header, taken apart; nothing: its lengths do not fit.

@@ -66,7 +66,8 @@ class Terminal {
   bool deliver(const Number& originator, base::View user_data);
   // A message has come as the network sends it (SMS-DELIVER): for the card, or a text for the user.
   void receive(base::View tpdu);
-  // The user answers the last text. False: there is none, or the answer does not fit one message.
+  // The user answers the last text. False: there is none that can be answered, or the answer does
+  // not fit one message.
   bool reply(const std::string& text);
 
   const std::optional<Prompt>& prompt() const { return prompt_; }
@@ -152,8 +153,8 @@ class Terminal {
   std::deque<Download> downloads_;  // the short messages among them
   std::deque<DeliveryReport> delivery_reports_;
   Parts text_parts_;
-  std::string text_from_;  // of the last text
-  Command current_;        // being carried out, for the response
+  Number text_from_;  // of the last text; without digits it cannot be answered
+  Command current_;   // being carried out, for the response
   std::optional<Prompt> prompt_;
   std::vector<MenuItem> menu_;
   bool wants_data_ = false, wants_status_ = false;

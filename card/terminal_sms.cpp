@@ -74,16 +74,15 @@ void Terminal::show_text(const ReceivedText& text) {
   part.number = text.number;
   const auto whole = text_parts_.add(from, part, base::as_bytes(text.text));
   if (!whole) return;
-  text_from_ = from;
+  text_from_ = text.from;
   const std::string words(base::as_text(*whole));
   report_({"text", words, {{"from", from}}});
 }
 
 bool Terminal::reply(const std::string& text) {
-  if (text_from_.empty()) return false;
-  const auto tpdu = encode_text(parse_number(text_from_), text);
+  const auto tpdu = encode_text(text_from_, text);
   if (!tpdu) return false;
-  report_({"reply", text, {{"to", text_from_}}});
+  report_({"reply", text, {{"to", to_string(text_from_)}}});
   if (settings_.submit) settings_.submit(*tpdu);
   return true;
 }

@@ -50,6 +50,20 @@ BOOST_AUTO_TEST_CASE(nobody_can_be_answered_before_a_text_has_come) {
   BOOST_TEST(world.submitted.empty());
 }
 
+// A service that is named by letters is shown as it is named and cannot be answered: not as if
+// the letters were digits, nor does the answer go to whoever wrote before.
+BOOST_AUTO_TEST_CASE(a_sender_of_letters_cannot_be_answered) {
+  World world;
+  world.terminal->receive(*encode_text_deliver(kFrom, "Before", 0));
+  world.terminal->receive(hex("04 0BD0C2B07BEDF700 0000 62110100000000 02C834"));
+  BOOST_TEST(last_text(world) == "Hi");
+  BOOST_TEST(world.events.back().fields.at(0).second == "Banküß");
+  BOOST_TEST(!world.terminal->reply("Y"));
+  BOOST_TEST(world.submitted.empty());
+  world.terminal->receive(*encode_text_deliver(kFrom, "After", 0));
+  BOOST_TEST(world.terminal->reply("Y"));
+}
+
 // As an SMSC sent them: GSM 7 bit with a header and its fill bit, and UCS2.
 BOOST_AUTO_TEST_CASE(parts_are_put_together_in_any_order) {
   World world;
@@ -99,6 +113,14 @@ BOOST_AUTO_TEST_CASE(other_codings) {
                               "6628")
                                  .c_str()))
                  ->text == "昨");
+  // The group that asks the phone to delete the message once it is read is coded as the first one.
+  const auto fleeting = [&](const char* dcs, const char* rest) {
+    const auto text = decode_text(hex((head + dcs + time + rest).c_str()));
+    return text ? text->text : "none";
+  };
+  BOOST_TEST(fleeting("48", "026628") == "昨");
+  BOOST_TEST(fleeting("44", "0259E9") == "Yé");
+  BOOST_TEST(fleeting("40", "0159") == "Y");
 }
 
 BOOST_AUTO_TEST_CASE(noise_is_refused) {
