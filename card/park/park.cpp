@@ -231,6 +231,19 @@ base::Status may_be_written(const std::string& path) {
   return base::Error{base::cat(path, ": ", std::generic_category().message(errno))};
 }
 
+// Without its key a card has no TLS to speak: its channels would never be there, and nothing said
+// why.
+base::Status have_what_they_speak_with(const Settings& settings,
+                                       const std::vector<ParkCard>& cards) {
+  if (settings.carrier != Carrier::tls_psk) return {};
+  const auto lacks = [](const ParkCard& card) { return card.keys.psk.empty(); };
+  const auto first = std::find_if(cards.begin(), cards.end(), lacks);
+  if (first == cards.end()) return {};
+  return base::Error{base::cat(
+      settings.cards, ": no psk for ", std::count_if(first, cards.end(), lacks), " of ",
+      cards.size(), " cards, first ", iccid_digits(first->iccid), ": --channel tls_psk needs one")};
+}
+
 // Each TCP channel is a descriptor.
 void allow_descriptors() {
   rlimit limit{};
@@ -247,6 +260,9 @@ base::Result<bool> run(const Settings& settings) {
   }
   auto cards = read_cards(settings.cards);
   if (!cards) return base::Error{cards.error()};
+  if (const auto good = have_what_they_speak_with(settings, *cards); !good) {
+    return base::Error{good.error()};
+  }
   allow_descriptors();
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);

@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "card/park/command.h"
+#include "card/park/park.h"
 #include "card/park/report.h"
 #include "card/park/visit.h"
 #include "tests/support/test_vault.h"
@@ -15,6 +16,7 @@
 
 namespace {
 
+using card::Carrier;
 using namespace card::park;
 using Given = std::map<std::string, std::string>;
 
@@ -173,6 +175,27 @@ BOOST_AUTO_TEST_CASE(cards_and_what_they_remember) {
   std::ofstream(csv, std::ios::app) << "8986000000000000001,1,aes,00,00,\n";
   BOOST_TEST(mentions(read_cards(csv).error(), "line 5"));
   BOOST_TEST(!read_cards(directory / "none").ok());
+}
+
+// Before any card calls, as otherwise nothing but channels that do not come about would tell.
+BOOST_AUTO_TEST_CASE(tls_needs_every_cards_key) {
+  const support::TestDirectory directory;
+  const std::string key(32, 'A');
+  std::ofstream(directory / "cards.csv")
+      << "iccid,key_set,algorithm,kic,kid,psk\n89860000000000000018,1,aes," << key << "," << key
+      << "," << key << "\n89860000000000000026,1,aes," << key << "," << key << ",\n";
+  Settings settings;
+  settings.cards = directory / "cards.csv";
+  settings.server = {{127, 0, 0, 1}, 1};
+  settings.visits = 1;
+  settings.quiet = true;
+  settings.json = directory / "summary.json";
+  settings.carrier = Carrier::tls_psk;
+  const auto refused = card::park::run(settings);
+  BOOST_REQUIRE(!refused.ok());
+  BOOST_TEST(mentions(refused.error(), "no psk for 1 of 2 cards, first 89860000000000000026"));
+  settings.carrier = Carrier::tcp;
+  BOOST_TEST(card::park::run(settings).ok());
 }
 
 BOOST_AUTO_TEST_CASE(which_image_the_vault_may_have) {
