@@ -81,6 +81,7 @@ bool Worker::finished() const {
   if (measured_since_ == Channel::kNever) return false;
   const auto limit = static_cast<std::int64_t>(settings_.seconds * 1000);
   if (settings_.seconds > 0 && now().mono_ms - measured_since_ >= limit) return true;
+  if (settings_.stay && idle_.empty() && under_way_ == 0) return true;  // no channel is left
   return settings_.visits > 0 && begun_ >= settings_.visits && under_way_ == 0;
 }
 
