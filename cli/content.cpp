@@ -74,6 +74,16 @@ CardFile read_file(base::View body, std::size_t nth, Content& content) {
   return file;
 }
 
+// A file that comes in several pieces is one.
+void add_file(CardFile&& file, std::vector<CardFile>& files) {
+  for (CardFile& other : files) {
+    if (other.path != file.path) continue;
+    for (const auto& [number, record] : file.records) other.records[number] = record;
+    return;
+  }
+  files.push_back(std::move(file));
+}
+
 std::string clean(base::View utf8) { return base::to_utf8(base::from_utf8(base::as_text(utf8))); }
 
 // YYYY MM DD hh mm ss in BCD, UTC; empty if it is none.
@@ -149,9 +159,9 @@ Content read_content(base::View image) {
     return content;
   }
   std::vector<CardFile> files;
-  std::size_t memos = 0;
+  std::size_t objects = 0, memos = 0;
   while (const auto object = base::next_tlv(reader)) {
-    if (object->tag == kFile) files.push_back(read_file(object->value, files.size() + 1, content));
+    if (object->tag == kFile) add_file(read_file(object->value, ++objects, content), files);
     if (object->tag == kMemo) read_memo(object->value, ++memos, content);
   }
   if (!reader.ok()) content.damage.push_back({"the back-up", "cut off at its end"});

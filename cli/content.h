@@ -36,7 +36,7 @@ struct MemoText {
   std::string body;
   std::string date;  // UTC; may be empty
 };
-// What could not be read, never with its content.
+// What could not be read, or given to nobody for certain; never with its content.
 struct Damage {
   Place place;
   std::string what;

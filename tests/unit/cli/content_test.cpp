@@ -84,6 +84,107 @@ BOOST_AUTO_TEST_CASE(a_contact_with_everything) {
   BOOST_TEST(contact.emails[0] == "m@example.com");
 }
 
+Bytes email(const std::string& text, const std::string& link) {
+  Bytes out = *base::encode_alpha(text, 20);
+  const Bytes tail = hex(link);
+  out.insert(out.end(), tail.begin(), tail.end());
+  return out;
+}
+
+std::string owners(const cli::Content& read) {
+  std::string all;
+  for (const cli::Contact& contact : read.contacts) {
+    all += contact.name + ":";
+    for (const std::string& number : contact.numbers) all += " " + number;
+    for (const std::string& address : contact.emails) all += " " + address;
+    all += "\n";
+  }
+  for (const cli::Damage& item : read.damage) all += item.place + ": " + item.what + "\n";
+  return all;
+}
+
+constexpr char kNoNumber[] = "FFFFFFFFFFFFFFFFFFFFFFFFFFFF";
+
+// Proves that what a type 2 file holds comes to the contact that it names at its end, wherever it
+// stands, and that what names nobody comes to nobody.
+BOOST_AUTO_TEST_CASE(files_of_type_2_name_their_contact) {
+  const cli::Content read = cli::read_content(
+      image({file(kBook, {record(1, adn("Anna", kNoNumber)), record(2, adn("Bo", kNoNumber)),
+                          record(3, adn("Cleo", kNoNumber))}),
+             file(kAnr, {record(1, hex("000481103254FFFFFFFFFFFFFFFFFF0102")),
+                         record(2, hex("000481103264FFFFFFFFFFFFFFFFFFFFFF"))}),
+             file(kEmail,
+                  {record(1, email("c@d.example", "0103")), record(2, email("b@d.example", "0102")),
+                   record(3, email("n@d.example", "FFFF")),
+                   record(4, email("twentyoctets@d.examp", "0101"))})}));
+  BOOST_TEST(owners(read) ==
+             "Anna: twentyoctets@d.examp\nBo: 012345 b@d.example\nCleo: c@d.example\n"
+             "7FFF/5F3A/4F11 record 2: belongs to no contact that can be read\n"
+             "7FFF/5F3A/4F50 record 3: belongs to no contact that can be read\n");
+}
+
+// Proves that a full address of type 1 is not taken for one of type 2, in any coding.
+BOOST_AUTO_TEST_CASE(full_addresses_of_type_1) {
+  const cli::Content read = cli::read_content(
+      image({file(kBook, {record(1, adn("Anna", kNoNumber)), record(2, adn("Bo", kNoNumber))}),
+             file(kEmail, {record(1, *base::encode_alpha("twentyoctets@d.examp", 20)),
+                           record(2, *base::encode_alpha("б@d.exampleexamèЖ", 20))})}));
+  BOOST_TEST(owners(read) == "Anna: twentyoctets@d.examp\nBo: б@d.exampleexamèЖ\n");
+}
+
+// A card with several EF_ADN may have one type 2 file for all, and where it stands is then not told
+// by anything that the image has.
+BOOST_AUTO_TEST_CASE(several_sets) {
+  const Bytes first = file(kBook, {record(1, adn("Anna", kNoNumber))});
+  const Bytes second = file("7FFF5F3A4F3B", {record(1, adn("Bo", kNoNumber))});
+  const Bytes a = record(1, email("a@d.example", "0101")),
+              b = record(2, email("b@d.example", "0201"));
+  BOOST_TEST(owners(cli::read_content(image({first, second, file(kEmail, {a, b})}))) ==
+             "Anna:\nBo:\n"
+             "7FFF/5F3A/4F50 record 1: of which contact it is cannot be told\n"
+             "7FFF/5F3A/4F50 record 2: of which contact it is cannot be told\n");
+  BOOST_TEST(owners(cli::read_content(image({first, second, file(kEmail, {b})}))) ==
+             "Anna:\nBo:\n"
+             "7FFF/5F3A/4F50 record 2: of which contact it is cannot be told\n");
+  BOOST_TEST(owners(cli::read_content(
+                 image({first, second, file(kEmail, {a}), file("7FFF5F3A4F51", {b})}))) ==
+             "Anna: a@d.example\nBo: b@d.example\n");
+}
+
+// The test cards of TS.48 have EF_EXT1 where others have an EF_ANR, and the only EF_EMAIL of type 1
+// at another place.
+BOOST_AUTO_TEST_CASE(files_at_other_identifiers) {
+  const cli::Content read = cli::read_content(
+      image({file(kBook, {record(1, adn("Anna", "0B9194712143658709214365FF01"))}),
+             file("7FFF5F3A4F12", {record(1, hex("02022143FFFFFFFFFFFFFFFFFF"))}),
+             file("7FFF5F3A4F51", {record(1, *base::encode_alpha("a@d.example", 30))}),
+             file("7FFF5F3A4F14", {record(1, email("b@d.example", "0A01"))})}));
+  BOOST_TEST(owners(read) ==
+             "Anna: +491712345678901234561234 a@d.example\n"
+             "7FFF/5F3A/4F14: 1 records of a kind that is not known here\n");
+}
+
+// Proves that a number without its rest is not given as if it were whole.
+BOOST_AUTO_TEST_CASE(continuation_that_is_not_there) {
+  const std::string full = "0B91947121436587092143650201";
+  const cli::Content read = cli::read_content(
+      image({file(kBook, {record(1, adn("Anna", full)),
+                          record(2, adn("Bo", "0691947121436587FFFFFFFFFF01")),
+                          record(3, adn("Cleo", "0B9194712143658709214365FF02"))}),
+             file(kExt, {record(2, hex("010A00112233445566778899FF"))})}));
+  BOOST_TEST(owners(read) ==
+             "Anna: +49171234567890123456\nBo: +4917123456\nCleo: +49171234567890123456\n"
+             "7FFF/5F3A/4F3A record 1: the rest of its number\n");
+}
+
+// A file in two pieces is one.
+BOOST_AUTO_TEST_CASE(a_file_in_pieces) {
+  const cli::Content read =
+      cli::read_content(image({file(kBook, {record(1, adn("Anna", kNoNumber))}),
+                               file(kBook, {record(2, adn("Bo", kNoNumber))})}));
+  BOOST_TEST(owners(read) == "Anna:\nBo:\n");
+}
+
 // Proves that names come out in each of the codings that cards use.
 BOOST_AUTO_TEST_CASE(codings) {
   for (const char* name : {"Anna", "王小明", "Ольга", "Ωmega [1]", "😀"}) {
