@@ -70,10 +70,18 @@ Bytes based(std::u32string_view text, char32_t base, Bytes head) {
   return head;
 }
 
+// Octets below 80 are GSM, and may be escape pairs.
 std::u32string read_based(View codes, char32_t base) {
   std::u32string text;
-  for (std::uint8_t code : codes) {
-    text += code < 0x80 ? from_gsm({&code, 1}) : std::u32string(1, base + (code & 0x7F));
+  while (!codes.empty()) {
+    const auto gsm = static_cast<std::size_t>(
+        std::find_if(codes.begin(), codes.end(), [](auto code) { return code >= 0x80; }) -
+        codes.begin());
+    text += from_gsm(codes.first(gsm));
+    codes = codes.subspan(gsm);
+    if (codes.empty()) break;
+    text += base + (codes[0] & 0x7F);
+    codes = codes.subspan(1);
   }
   return text;
 }
@@ -149,7 +157,10 @@ std::u32string from_gsm(View octets) {
     if (++i == octets.size()) break;
     const auto* found = std::find_if(kExtension.begin(), kExtension.end(),
                                      [&](const auto& entry) { return entry.first == octets[i]; });
-    text.push_back(found == kExtension.end() ? U' ' : found->second);
+    // What is not in the extension is shown as in the basic table (TS 23.038 clause 6.2.1.1); a
+    // second escape names a table that nobody has.
+    const bool plain = octets[i] < 0x80 && octets[i] != kEscape;
+    text.push_back(found != kExtension.end() ? found->second : plain ? kDefault[octets[i]] : U' ');
   }
   return text;
 }

@@ -18,7 +18,9 @@ std::string to_utf8(std::u32string_view text);
 
 // One septet per octet, escape pairs for the extension table. Nothing: a character is not in it.
 std::optional<Bytes> to_gsm(std::u32string_view text);
-std::u32string from_gsm(View octets);  // unknown codes become a space
+// An escape pair that nobody knows is its character of the basic table (TS 23.038 clause 6.2.1.1);
+// what is no septet becomes a space.
+std::u32string from_gsm(View octets);
 
 // UTF-16 big-endian with surrogate pairs.
 Bytes to_ucs2(std::u32string_view text);

@@ -43,6 +43,25 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read_back) {
   }
 }
 
+// TS 23.038 clauses 6.2.1 and 6.2.1.1: each code of both tables there and back, and an escape pair
+// of neither is shown as the basic table has it.
+BOOST_AUTO_TEST_CASE(every_septet_there_and_back) {
+  const std::string extension = "0A1428292F3C3D3E4065";
+  for (unsigned code = 0; code < 0x80; ++code) {
+    const base::Bytes alone{static_cast<std::uint8_t>(code)};
+    const base::Bytes escaped{0x1B, static_cast<std::uint8_t>(code)};
+    if (code == 0x1B) {
+      BOOST_TEST((from_gsm(alone).empty() && from_gsm(escaped) == U" "));
+      continue;
+    }
+    BOOST_TEST((to_gsm(from_gsm(alone)).value() == alone), code);
+    const bool known = extension.find(base::to_hex(alone)) % 2 == 0;
+    BOOST_TEST((to_gsm(from_gsm(escaped)).value() == (known ? escaped : alone)), code);
+  }
+  BOOST_TEST((from_gsm(hex("1B")).empty() && from_gsm(hex("1B80FF")) == U"  "));
+  BOOST_TEST(!to_gsm(U"\x1B").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(septets_pack_and_unpack) {
   BOOST_TEST(base::to_hex(pack_septets(to_gsm(from_utf8("hellohello")).value())) ==
              "E8329BFD4697D9EC37");
@@ -69,6 +88,11 @@ BOOST_AUTO_TEST_CASE(noise_is_survived) {
     (void)from_bcd(data);
     (void)from_utf8(base::as_text(data));
   });
+}
+
+// An escape pair is one character in the shorter forms as well.
+BOOST_AUTO_TEST_CASE(an_escape_in_a_shorter_form) {
+  BOOST_TEST(decode_alpha(hex("810508B21B651B41")) == "\u0432€A");
 }
 
 // A base among the surrogates gives no characters, but the text stays valid UTF-8.
