@@ -133,12 +133,12 @@ base::Status make_cards(const std::string& csv_path, std::size_t count) {
   return written;
 }
 
-base::Status read_state(const std::string& path, const std::vector<ParkCard>& cards,
-                        Memory* memories) {
+base::Result<base::Secret> read_state(const std::string& path, const std::vector<ParkCard>& cards,
+                                      Memory* memories) {
   const std::uint64_t first = first_counter();
   for (std::size_t i = 0; i < cards.size(); ++i) memories[i].counter = first;
   std::error_code ignored;
-  if (path.empty() || !std::filesystem::exists(path, ignored)) return {};
+  if (path.empty() || !std::filesystem::exists(path, ignored)) return base::Secret();
   std::map<IccidOctets, Memory*> by_number;
   for (std::size_t i = 0; i < cards.size(); ++i) by_number[cards[i].iccid] = &memories[i];
   auto lines = base::Lines::open(path);
@@ -146,6 +146,7 @@ base::Status read_state(const std::string& path, const std::vector<ParkCard>& ca
   base::CsvReader csv(*lines);
   if (const auto opened = csv.open(); !opened) return base::Error{path + ": " + opened.error()};
   std::vector<std::string> row;
+  std::string others;
   for (auto got = csv.next(row); got != base::CsvReader::Got::end; got = csv.next(row)) {
     const auto iccid = row.size() == 5 ? iccid_octets(row[0]) : std::nullopt;
     const auto counter = iccid ? base::parse_integer(row[1]) : std::nullopt;
@@ -157,18 +158,23 @@ base::Status read_state(const std::string& path, const std::vector<ParkCard>& ca
           base::cat(path, " line ", csv.line(), ": iccid, counter, transaction, key, images")};
     }
     const auto found = by_number.find(*iccid);
-    if (found == by_number.end()) continue;
+    if (found == by_number.end()) {
+      others += base::cat(row[0], ",", row[1], ",", row[2], ",", row[3], ",", row[4], "\n");
+      continue;
+    }
     Memory& memory = *found->second;
     memory = images;
     memory.counter = static_cast<std::uint64_t>(*counter);
     memory.transaction = static_cast<std::uint32_t>(*transaction);
     std::memcpy(memory.key, row[3].c_str(), row[3].size() + 1);
   }
-  return {};
+  base::Secret kept(base::as_bytes(others));
+  base::wipe(others.data(), others.size());
+  return kept;
 }
 
 base::Status write_state(const std::string& path, const std::vector<ParkCard>& cards,
-                         const Memory* memories) {
+                         const Memory* memories, base::View others) {
   if (path.empty()) return {};
   std::string text = "iccid,counter,transaction,key,images\n";
   for (std::size_t i = 0; i < cards.size(); ++i) {
@@ -176,6 +182,7 @@ base::Status write_state(const std::string& path, const std::vector<ParkCard>& c
     text += base::cat(iccid_digits(cards[i].iccid), ",", memory.counter, ",", memory.transaction,
                       ",", std::string_view(memory.key), ",", images_text(memory), "\n");
   }
+  text += base::as_text(others);
   const auto written = base::write_file_atomically(path, text, 0600);
   base::wipe(text.data(), text.size());
   return written;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/secret.h"
 #include "card/profile.h"
 
 namespace card::park {
@@ -41,10 +42,11 @@ base::Result<std::vector<ParkCard>> read_cards(const std::string& csv_path);
 base::Status make_cards(const std::string& csv_path, std::size_t count);
 
 // Lines of iccid, counter, transaction, key, images; mode 0600. Cards that the file does not name
-// begin with a counter made of the date, so that a park without such a file can run again.
-base::Status read_state(const std::string& path, const std::vector<ParkCard>& cards,
-                        Memory* memories);
+// begin with a counter made of the date, so that a park without such a file can run again. Gives
+// the lines of cards that are not among these, for write_state(): another run may need them.
+base::Result<base::Secret> read_state(const std::string& path, const std::vector<ParkCard>& cards,
+                                      Memory* memories);
 base::Status write_state(const std::string& path, const std::vector<ParkCard>& cards,
-                         const Memory* memories);
+                         const Memory* memories, base::View others);
 
 }  // namespace card::park

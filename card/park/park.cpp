@@ -68,26 +68,20 @@ class Park {
         memories_(cards_.size()) {}
 
   base::Result<bool> run() {
-    if (const auto read = read_state(settings_.state, cards_, memories_.data()); !read) {
-      return base::Error{read.error()};
-    }
-    if (!begin()) {
-      stop();
-      return base::Error{"no processes to be had"};
-    }
-    follow();
+    const auto others = read_state(settings_.state, cards_, memories_.data());
+    if (!others) return base::Error{others.error()};
+    const bool begun = begin();
+    if (begun) follow();
+    if (!begun) stop();
+    // Whatever else fails: the cards have used up counters, and what was seen was seen.
+    const auto kept = write_state(settings_.state, cards_, memories_.data(), others->view());
     Totals totals = total(stats_.all());
     totals.interrupted = interrupted != 0;
-    if (const auto kept = write_state(settings_.state, cards_, memories_.data()); !kept) {
-      return base::Error{kept.error()};
+    const auto told = begun ? tell(totals) : base::Status();
+    for (const auto* const done : {&kept, &told}) {
+      if (!*done) return base::Error{done->error()};
     }
-    const std::string summary = summary_json(totals, settings_, cards_.size()) + "\n";
-    if (settings_.json.empty()) {
-      std::fputs(summary.c_str(), stdout);
-    } else if (const auto kept = base::write_file_atomically(settings_.json, summary, 0644);
-               !kept) {
-      return base::Error{kept.error()};
-    }
+    if (!begun) return base::Error{"no processes to be had"};
     if (totals.key_wanted > 0) {
       std::fprintf(stderr,
                    "bipvault-card: the vault asked for a key in %llu visits: cards that "
@@ -115,6 +109,15 @@ class Park {
       first += count;
     }
     return true;
+  }
+
+  base::Status tell(const Totals& totals) const {
+    const std::string summary = summary_json(totals, settings_, cards_.size()) + "\n";
+    if (!settings_.json.empty()) {
+      return base::write_file_atomically(settings_.json, summary, 0644);
+    }
+    std::fputs(summary.c_str(), stdout);
+    return {};
   }
 
   // In the child; does not return.

@@ -109,6 +109,40 @@ def ends(lab, report):
     report.equal("cards without their keys", (seen["failures"], seen["key_wanted"]),
                  ({"refused": 3}, 3), show="")
     report.true("the remedy is named", "--state" in done.err, show="")
+    state_of_others(lab, report, bare, state)
+
+
+def state_of_others(lab, report, command, state):
+    """A run with some of the cards leaves what is known of the others as it was; a state that
+    cannot be written, as in a folder that went, takes no summary with it."""
+    with open(state, encoding="ascii") as file:
+        before = file.read().splitlines()
+    few = lab.path("etc", "few.csv")
+    with open(lab.path("etc", "cards.csv"), encoding="ascii") as file:
+        lines = file.read().splitlines()
+    with open(few, "w", encoding="ascii") as file:
+        os.chmod(few, 0o600)
+        file.write("\n".join(lines[:1] + lines[-3:]) + "\n")
+    lab.run(*command, "--cards", few, "--state", state, "--visits", "3")
+    with open(state, encoding="ascii") as file:
+        after = file.read().splitlines()
+    report.equal("cards in the state", sorted(line.split(",")[0] for line in after),
+                 sorted(line.split(",")[0] for line in before), show="")
+    report.equal("cards that have called", len(set(before) - set(after)), 3, show="")
+    folder = lab.path("etc", "gone")
+    os.mkdir(folder)
+    program = os.path.join(lab.build, "bin", command[0])
+    with subprocess.Popen([program, *command[1:], "--stay", "--wait", "--visits", "3",
+                           "--visit", "status", "--cards", few,
+                           "--state", os.path.join(folder, "park.csv")],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as running:
+        running.stdout.readline()
+        os.rmdir(folder)
+        out, err = running.communicate("\n", timeout=60)
+        report.equal("exit code", running.returncode, 1, show="")
+        report.contains("the state is missed", err, os.path.join(folder, "park.csv"), None)
+        report.equal("the summary is there", json.loads(out)["visits"], 3, show="")
 
 
 def interrupted(lab, report, command):

@@ -147,14 +147,16 @@ BOOST_AUTO_TEST_CASE(cards_and_what_they_remember) {
   BOOST_TEST((*cards)[2].keys.psk.size() == 16u);
 
   std::vector<Memory> memories(3);
-  BOOST_REQUIRE(read_state(state, *cards, memories.data()).ok());  // there is none yet
+  const auto nothing = read_state(state, *cards, memories.data());  // there is none yet
+  BOOST_REQUIRE(nothing.ok());
+  BOOST_TEST(nothing->empty());
   BOOST_TEST(memories[0].counter > 0u);
   memories[1].counter = 77;
   memories[1].transaction = 5;
   std::memcpy(memories[1].key, "123456782", 10);
   memories[1].acknowledge(11);
   memories[1].sent(12);
-  BOOST_REQUIRE(write_state(state, *cards, memories.data()).ok());
+  BOOST_REQUIRE(write_state(state, *cards, memories.data(), nothing->view()).ok());
   BOOST_REQUIRE_EQUAL(::stat(state.c_str(), &file), 0);
   BOOST_TEST((file.st_mode & 0777) == 0600u);
   std::vector<Memory> again(3);
@@ -169,6 +171,20 @@ BOOST_AUTO_TEST_CASE(cards_and_what_they_remember) {
   BOOST_TEST(!again[1].may_be(0));  // an image was acknowledged
   BOOST_TEST(again[2].may_be(0));
   BOOST_TEST(!again[2].may_be(11));
+
+  // A list without some of them leaves those as they are.
+  std::vector<ParkCard> fewer(1);
+  fewer[0].iccid = (*cards)[2].iccid;
+  Memory third;
+  const auto others = read_state(state, fewer, &third);
+  BOOST_REQUIRE(others.ok());
+  third.counter = 99;
+  BOOST_REQUIRE(write_state(state, fewer, &third, others->view()).ok());
+  BOOST_REQUIRE(read_state(state, *cards, again.data()).ok());
+  BOOST_TEST(again[1].counter == 77u);
+  BOOST_TEST(std::string(again[1].key) == "123456782");
+  BOOST_TEST(again[1].may_be(12));
+  BOOST_TEST(again[2].counter == 99u);
 
   std::ofstream(state) << "iccid,counter,transaction,key,images\n89860000000000000018,x,1,,0\n";
   BOOST_TEST(!read_state(state, *cards, again.data()).ok());
