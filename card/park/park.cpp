@@ -58,13 +58,20 @@ std::size_t part_of(std::size_t whole, std::size_t index, std::size_t parts) {
   return whole / parts + (index < whole % parts ? 1 : 0);
 }
 
+// A process without a card, or without a visit, would take its part of the rate with it.
+Settings with_work_for_all(Settings settings, std::size_t cards) {
+  settings.processes = std::min(settings.processes, cards);
+  if (settings.visits > 0) settings.processes = std::min(settings.processes, settings.visits);
+  return settings;
+}
+
 class Park {
  public:
   Park(const Settings& settings, std::vector<ParkCard> cards)
-      : settings_(settings),
+      : settings_(with_work_for_all(settings, cards.size())),
         cards_(std::move(cards)),
         control_(1),
-        stats_(settings.processes),
+        stats_(settings_.processes),
         memories_(cards_.size()) {}
 
   base::Result<bool> run() {
@@ -130,16 +137,12 @@ class Park {
     own.open_rate /= processes;
     own.at_once = std::max<std::size_t>(1, part_of(settings_.at_once, index, settings_.processes));
     own.visits = part_of(settings_.visits, index, settings_.processes);
-    const bool nothing = count == 0 || (settings_.visits > 0 && own.visits == 0);
     int code = 0;
     try {
-      if (!nothing) {
-        const Worker::Share share{std::span<const ParkCard>(cards_).subspan(first, count),
-                                  memories_.data() + first,
-                                  settings_.sources > 1 ? kFirstSource : 0,
-                                  static_cast<std::uint32_t>(settings_.sources)};
-        Worker(own, share, stats_[index], control_[0]).run();
-      }
+      const Worker::Share share{std::span<const ParkCard>(cards_).subspan(first, count),
+                                memories_.data() + first, settings_.sources > 1 ? kFirstSource : 0,
+                                static_cast<std::uint32_t>(settings_.sources)};
+      Worker(own, share, stats_[index], control_[0]).run();
       stats_[index].all_open = true;
     } catch (...) {  // out of memory or descriptors
       code = 1;
@@ -213,7 +216,7 @@ class Park {
     children_.clear();
   }
 
-  const Settings& settings_;
+  const Settings settings_;
   const std::vector<ParkCard> cards_;
   Shared<Control> control_;
   Shared<Stats> stats_;

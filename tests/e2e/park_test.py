@@ -42,6 +42,12 @@ def channels(lab, report):
     seen = visits(lab, report, "tcp, by rate", "tcp", "--rate", "60", "--processes", "3",
                   "--sources", "20", "--think", "5ms", "--visit", "store,fetch", count=60)
     report.true("think time is waited", seen["seconds"] > 0.3, show="")
+    seen = visits(lab, report, "tcp, more processes than cards", "tcp", "--processes", "64",
+                  "--at-once", "64", "--visit", "status", count=120)
+    report.equal("its processes", seen["processes"], CARDS, show="")
+    seen = visits(lab, report, "tcp, more processes than visits", "tcp", "--processes", "3",
+                  "--visit", "status", count=2)
+    report.equal("its processes", seen["processes"], 2, show="")
 
 
 # Without --quiet, once a second, on stderr.
