@@ -24,7 +24,7 @@ base::Status save_phone(const std::string& path, const Phone& phone);
 
 // The OTA keys of one card from the laboratory's CSV, columns iccid, key_set, algorithm (aes or
 // 3des), kic, kid and, if wanted, psk in hexadecimal; other columns are ignored. The first row of
-// the ICCID counts.
+// the ICCID counts; a row before it that is no record is an error.
 base::Result<OtaKeys> read_ota_keys(const std::string& csv_path, const IccidOctets& iccid);
 
 // Every row's; fails at the first that is none. `take` says whether there are to be more.

@@ -49,7 +49,7 @@ std::optional<OtaKeys> keys_of(const std::vector<std::string>& row, const Column
 using Row =
     std::function<bool(const std::vector<std::string>& row, const Columns& at, std::uint64_t line)>;
 
-// Calls `row` for each record until it says false.
+// Calls `row` for each record until it says false. What is no record might be anybody's.
 base::Status each_row(const std::string& csv_path, const Row& row) {
   auto lines = base::Lines::open(csv_path);
   if (!lines) return base::Error{csv_path + ": " + lines.error()};
@@ -61,7 +61,9 @@ base::Status each_row(const std::string& csv_path, const Row& row) {
   }
   std::vector<std::string> fields;
   for (auto got = csv.next(fields);; got = csv.next(fields)) {
-    if (got == base::CsvReader::Got::bad) continue;
+    if (got == base::CsvReader::Got::bad) {
+      return base::Error{csv_path + " line " + std::to_string(csv.line()) + ": " + csv.fault()};
+    }
     if (got == base::CsvReader::Got::failed) return base::Error{csv_path + ": cannot be read"};
     if (got == base::CsvReader::Got::end || !row(fields, *at, csv.line())) return {};
   }

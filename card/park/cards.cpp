@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "card/card_file.h"
-#include "card/park/settings.h"
 
 namespace card::park {
 namespace {
@@ -103,13 +102,16 @@ bool Memory::may_be(std::uint64_t digest) const {
          std::find(std::begin(unanswered), std::end(unanswered), digest) != std::end(unanswered);
 }
 
-base::Result<std::vector<ParkCard>> read_cards(const std::string& csv_path) {
+base::Result<std::vector<ParkCard>> read_cards(const std::string& csv_path, std::size_t most) {
   std::vector<ParkCard> cards;
+  bool too_many = false;
   const auto read = read_all_ota_keys(csv_path, [&](const IccidOctets& iccid, OtaKeys keys) {
-    cards.push_back({iccid, std::move(keys)});
-    return cards.size() < Settings::kMostCards;
+    too_many = cards.size() == most;
+    if (!too_many) cards.push_back({iccid, std::move(keys)});
+    return !too_many;
   });
   if (!read) return base::Error{read.error()};
+  if (too_many) return base::Error{base::cat(csv_path, ": more than ", most, " cards")};
   if (cards.empty()) return base::Error{csv_path + ": no cards"};
   return cards;
 }

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "card/park/settings.h"
 #include "card/profile.h"
 
 namespace card::park {
@@ -35,8 +36,9 @@ struct Memory {
   bool may_be(std::uint64_t digest) const;  // 0: the vault says that it has none
 };
 
-// All cards of the CSV, in its order; fails for the first line that is none.
-base::Result<std::vector<ParkCard>> read_cards(const std::string& csv_path);
+// All cards of the CSV, in its order; fails for the first line that is none, and for more of them.
+base::Result<std::vector<ParkCard>> read_cards(const std::string& csv_path,
+                                               std::size_t most = Settings::kMostCards);
 // A new CSV of mode 0600 with random keys, 898602 and a random series; both the host's card keys
 // and the list for an import.
 base::Status make_cards(const std::string& csv_path, std::size_t count);

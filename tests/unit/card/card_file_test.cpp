@@ -110,6 +110,12 @@ BOOST_AUTO_TEST_CASE(ota_keys_are_found_by_iccid) {
     BOOST_REQUIRE(!bad.ok());
     BOOST_TEST(bad.error().find(kKic) == std::string::npos);
   }
+  // Whose row that would have been nobody knows.
+  write("/keys.csv",
+        header + "89443510021,1,aes\n" + card_test::kIccid + ",1,aes," + kKic + "," + kid + ",\n");
+  const auto torn = read_ota_keys(path + "/keys.csv", iccid);
+  BOOST_REQUIRE(!torn.ok());
+  BOOST_TEST(torn.error().find("line 2: ") != std::string::npos);
   write("/keys.csv", header);
   BOOST_TEST(!read_ota_keys(path + "/keys.csv", iccid).ok());
   write("/keys.csv", "iccid,kic\n");

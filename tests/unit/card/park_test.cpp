@@ -190,6 +190,12 @@ BOOST_AUTO_TEST_CASE(cards_and_what_they_remember) {
   BOOST_TEST(!read_state(state, *cards, again.data()).ok());
   std::ofstream(csv, std::ios::app) << "8986000000000000001,1,aes,00,00,\n";
   BOOST_TEST(mentions(read_cards(csv).error(), "line 5"));
+  std::ofstream(csv, std::ios::trunc) << "iccid,key_set,algorithm,kic,kid\n8986000000000000001,1\n";
+  BOOST_TEST(mentions(read_cards(csv).error(), "line 2"));
+  std::ofstream(csv, std::ios::trunc) << "";
+  BOOST_REQUIRE(make_cards(csv, 3).ok());
+  BOOST_TEST(read_cards(csv, 3).ok());
+  BOOST_TEST(mentions(read_cards(csv, 2).error(), "more than 2 cards"));
   BOOST_TEST(!read_cards(directory / "none").ok());
 }
 
