@@ -39,6 +39,42 @@ std::size_t utf8_sequence(std::string_view text) {
   return overlong || surrogate || too_high ? 0 : size;
 }
 
+// What a terminal obeys, or by which it shows other characters elsewhere: controls, C1 among them,
+// and the marks of the direction of writing (UAX #9).
+bool obeyed(char32_t c) {
+  return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x061C || c == 0x200E || c == 0x200F ||
+         (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
+// `text` with what `spell` makes of each such character; octets of no UTF-8 count as one each.
+template <class Spell>
+std::string without_obeyed(std::string_view text, Spell spell) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t size = std::max<std::size_t>(1, utf8_sequence(text));
+    char32_t c = static_cast<std::uint8_t>(text[0]);
+    if (size > 1) c &= 0x7Fu >> size;
+    for (std::size_t i = 1; i < size; ++i) {
+      c = c << 6 | (static_cast<std::uint8_t>(text[i]) & 0x3Fu);
+    }
+    if (obeyed(c)) {
+      out += spell(c);
+    } else {
+      out += text.substr(0, size);
+    }
+    text.remove_prefix(size);
+  }
+  return out;
+}
+
+std::string hex4(char32_t c) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const int shift : {12, 8, 4, 0}) out += kDigits[c >> shift & 0x0F];
+  return out;
+}
+
 // Takes the decimal digits at the beginning of `text`.
 std::optional<std::int64_t> take_number(std::string_view& text) {
   if (text.empty() || !is_digit(text.front())) return std::nullopt;
@@ -92,12 +128,19 @@ std::string_view cut_text(std::string_view text, std::size_t limit) {
 }
 
 std::string one_line(std::string_view text) {
-  std::string line(text.substr(0, kLongestLine));
-  for (char& c : line) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (octet < 0x20 || octet == 0x7F) c = c == '\n' || c == '\t' ? ' ' : '?';
-  }
-  return line;
+  return without_obeyed(text.substr(0, kLongestLine),
+                        [](char32_t c) { return c == '\n' || c == '\t' ? ' ' : '?'; });
+}
+
+std::string visible(std::string_view text) {
+  return without_obeyed(text, [](char32_t c) {
+    return c == '\n' || c == '\t' ? std::string(1, static_cast<char>(c)) : "<U+" + hex4(c) + ">";
+  });
+}
+
+std::string visible_json(std::string_view json) {
+  return without_obeyed(json,
+                        [](char32_t c) { return c == '\n' ? std::string("\n") : "\\u" + hex4(c); });
 }
 
 std::string printable(std::string_view octets) {

@@ -15,8 +15,12 @@ std::string_view trim(std::string_view text);  // blanks and tabs at both ends
 bool valid_utf8(std::string_view text);        // RFC 3629: no surrogates, no overlong forms
 // At most `limit` octets of UTF-8, never half a character.
 std::string_view cut_text(std::string_view text, std::size_t limit);
-// For a log: control characters replaced, cut to 32 KiB.
+// For a log: control characters and marks of the direction of writing replaced, cut to 32 KiB.
 std::string one_line(std::string_view text);
+// For a terminal: the same as <U+202E>; ends of lines and tabs stay.
+std::string visible(std::string_view text);
+// Of a JSON text, whose strings then say the same: as \u202E.
+std::string visible_json(std::string_view json);
 // Octets of anybody's as ASCII for a line: what is not of blank to tilde becomes '?'.
 std::string printable(std::string_view octets);
 bool equal_ignoring_case(std::string_view a, std::string_view b);  // ASCII

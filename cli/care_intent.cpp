@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "cli/care.h"
 #include "cli/terminal.h"
 
@@ -41,7 +42,7 @@ std::string what_happens(const CommandLine& line) {
 
 void tell_what_happens(const CommandLine& line) {
   const std::string text = what_happens(line);
-  if (!text.empty() && interactive()) std::fprintf(stderr, "%s\n", text.c_str());
+  if (!text.empty() && interactive()) std::fprintf(stderr, "%s\n", base::visible(text).c_str());
 }
 
 }  // namespace cli

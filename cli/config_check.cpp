@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "cli/care_access.h"
 #include "db/key_checks.h"
 
@@ -104,7 +105,8 @@ int config_check(Tool& tool) {
     out.set("problems", problems_json(problems));
     tool.print(out);
   } else {
-    for (const config::Problem& problem : problems) tool.err() << problem.to_string() << "\n";
+    for (const config::Problem& problem : problems)
+      tool.err() << base::visible(problem.to_string()) << "\n";
     if (problems.empty()) tool.print("the configuration is good\n");
   }
   return problems.empty() ? kDone : kBadConfig;

@@ -1,6 +1,7 @@
 #include "cli/content_text.h"
 
 #include "base/log.h"
+#include "base/text.h"
 
 namespace cli {
 
@@ -14,20 +15,17 @@ std::string joined(const std::vector<std::string>& texts, const char* between) {
   return out;
 }
 
-// On one line, without what a terminal would obey.
+// On one line, or several; what a terminal would obey is spelled out.
 std::string plain(const std::string& text, bool lines = false) {
   std::string out;
   for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
     if (c == '\n' && lines) {
       out += "\n    ";
-    } else if (octet < 0x20 || octet == 0x7F) {
-      out += ' ';
     } else {
-      out += c;
+      out += c == '\n' || c == '\r' || c == '\t' || c == '\f' ? ' ' : c;
     }
   }
-  return out;
+  return base::visible(out);
 }
 
 const char* direction(const Message& message) {

@@ -50,7 +50,8 @@ void print_notes(const ImportReport& report) {
   for (std::size_t w = 0, b = 0; w < warned.size() || b < bad.size();) {
     const bool warning = b == bad.size() || (w < warned.size() && warned[w].line <= bad[b].line);
     const ImportReport::Note& note = warning ? warned[w++] : bad[b++];
-    std::cerr << "line " << note.line << (warning ? ": warning: " : ": ") << note.text << "\n";
+    std::cerr << "line " << note.line << (warning ? ": warning: " : ": ")
+              << base::visible(note.text) << "\n";
   }
   const auto more = [](std::uint64_t all, std::size_t told, const char* what) {
     if (all > told) std::cerr << "... and " << with_commas(all - told) << " more " << what << "\n";

@@ -9,6 +9,8 @@
 #include <iterator>
 #include <cstdio>
 
+#include "base/text.h"
+
 namespace cli {
 
 namespace {
@@ -94,7 +96,7 @@ std::optional<base::Secret> read_line(const sigset_t* waiting) {
 bool interactive() { return ::isatty(STDIN_FILENO) == 1; }
 
 std::optional<std::string> ask(const std::string& question) {
-  std::fprintf(stderr, "%s: ", question.c_str());
+  std::fprintf(stderr, "%s: ", base::visible(question).c_str());
   std::fflush(stderr);
   const auto line = read_line(nullptr);
   if (!line) return std::nullopt;

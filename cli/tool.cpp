@@ -49,16 +49,16 @@ Tool::Tool(std::string program, CommandLine line, std::ostream& out, std::ostrea
   }
 }
 
-void Tool::print(const std::string& text) const { out_ << text << std::flush; }
+void Tool::print(const std::string& text) const { out_ << base::visible(text) << std::flush; }
 
 void Tool::print(const Poco::JSON::Object& object) const {
   std::ostringstream out;
   object.stringify(out, 2);
-  out_ << out.str() << "\n" << std::flush;
+  out_ << base::visible_json(out.str()) << "\n" << std::flush;
 }
 
 int Tool::fail(ExitCode code, const std::string& text) const {
-  err_ << program_ << ": " << with_config(text) << "\n";
+  err_ << program_ << ": " << base::visible(with_config(text)) << "\n";
   return code;
 }
 
@@ -68,7 +68,8 @@ std::string Tool::with_config(const std::string& text) const {
 
 bool Tool::keep(std::variant<config::Config, std::vector<config::Problem>> loaded) {
   if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {
-    for (const config::Problem& problem : *problems) std::cerr << problem.to_string() << "\n";
+    for (const config::Problem& problem : *problems)
+      std::cerr << base::visible(problem.to_string()) << "\n";
     code_ = kBadConfig;
     return false;
   }
@@ -101,7 +102,8 @@ const config::CareAccess* Tool::care_access() {
   const std::string path = config_path();
   const auto loaded = config::load(path, config::Check::syntax_only);
   if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {
-    for (const config::Problem& problem : *problems) std::cerr << problem.to_string() << "\n";
+    for (const config::Problem& problem : *problems)
+      std::cerr << base::visible(problem.to_string()) << "\n";
     code_ = kBadConfig;
     return nullptr;
   }
@@ -159,7 +161,7 @@ int parse_and_run(const ProgramSpec& program, const std::vector<std::string>& ar
                   int (*run)(Tool& tool)) {
   auto parsed = parse(program, arguments);
   if (const auto* wrong = std::get_if<std::string>(&parsed)) {
-    std::cerr << program.name << ": " << *wrong << "\n";
+    std::cerr << program.name << ": " << base::visible(*wrong) << "\n";
     return kUsage;
   }
   CommandLine& line = std::get<CommandLine>(parsed);

@@ -50,7 +50,8 @@ class Tool {
   base::Log& log() { return log_; }
   base::Counters& counters() { return counters_; }
 
-  // Text to standard output, in one form or the other.
+  // Text to standard output, in one form or the other. What a terminal would obey is spelled out,
+  // here and by fail: people and cards have written some of it.
   void print(const std::string& text) const;
   void print(const Poco::JSON::Object& object) const;
   // "bipvault-ops: TEXT" to standard error, with_config; gives back the code.

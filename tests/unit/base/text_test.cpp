@@ -57,6 +57,25 @@ BOOST_AUTO_TEST_CASE(lines_of_a_log) {
   BOOST_TEST(base::one_line(std::string(100'000, 'x')).size() == 32u * 1024);
 }
 
+// What a terminal obeys, C1 and the direction of writing among it, comes to none; letters of every
+// script, joiners and other octets do.
+BOOST_AUTO_TEST_CASE(nothing_for_a_terminal_to_obey) {
+  for (const char* mark : {"\u0080", "\u009B", "\u009F", "\u061C", "\u200E", "\u200F", "\u202A",
+                           "\u202E", "\u2066", "\u2069"}) {
+    BOOST_TEST(base::one_line(std::string("a") + mark + "b") == "a?b");
+    BOOST_TEST(base::visible(mark).starts_with("<U+"));
+    BOOST_TEST(base::visible_json(mark).starts_with("\\u"));
+  }
+  BOOST_TEST(base::visible("a\n\tb\x1B[1m\x7F\x9B\u202E") ==
+             "a\n\tb<U+001B>[1m<U+007F><U+009B><U+202E>");
+  BOOST_TEST(base::visible_json("{\n\"a\": \"\u009B\x7F\"}") == "{\n\"a\": \"\\u009B\\u007F\"}");
+  for (const char* text : {"\u00A0é王😀אב\u200D\u200C\u2065\u206A", "\xE9\xFF\xC3", ""}) {
+    BOOST_TEST(base::visible(text) == text);
+    BOOST_TEST(base::visible_json(text) == text);
+    BOOST_TEST(base::one_line(text) == text);
+  }
+}
+
 // Octets of no text are shown one by one.
 BOOST_AUTO_TEST_CASE(printable_octets) {
   using namespace std::string_literals;

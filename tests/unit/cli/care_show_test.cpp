@@ -76,4 +76,23 @@ BOOST_AUTO_TEST_CASE(unlocked) {
              "8986001234567890120 unlocked");
 }
 
+// Proves that what people and cards have written is not obeyed by the agent's terminal.
+BOOST_AUTO_TEST_CASE(nothing_for_a_terminal_to_obey) {
+  vault::CareView view = view_of({});
+  view.record.customer = "C\u009B2J";
+  view.record.last_error = "\u202Eabc";
+  for (const char* form : {"text", "json"}) {
+    std::ostringstream out, err;
+    cli::CommandLine line;
+    if (form == std::string("json")) line.options["json"] = "";
+    const cli::Tool tool("bipvault-care", line, out, err);
+    cli::report_view(tool, view);
+    tool.fail(cli::kFailed, "no card \u009B1m");
+    const std::string all = out.str() + err.str();
+    for (const char* mark : {"\u009B", "\u202E"}) BOOST_TEST(!contains(all, mark), all);
+    BOOST_TEST(contains(all, line.options.empty() ? "C<U+009B>2J" : "C\\u009B2J"), all);
+    BOOST_TEST(contains(err.str(), "no card <U+009B>1m"), all);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -375,4 +375,16 @@ BOOST_AUTO_TEST_CASE(csv_and_text) {
              "  T\n    B\n");
 }
 
+// Proves that nothing of a card is obeyed by the terminal on which a text is read.
+BOOST_AUTO_TEST_CASE(text_without_what_a_terminal_obeys) {
+  cli::Content content;
+  content.contacts.push_back({"p", "A\u009B2J\u202Ebc\x1B[1m\td", {"1"}, {"\u2066x"}});
+  content.messages.push_back({"q", true, true, "N\u200F", "a\nb\u0085", "", 1, 1});
+  content.memos.push_back({"r", "T\u061C", "\x7F", ""});
+  BOOST_TEST(cli::to_text(content) ==
+             "Contacts: 1\n  A<U+009B>2J<U+202E>bc<U+001B>[1m d\n    1\n    <U+2066>x\n\n"
+             "Messages: 1\n  N<U+200F>, received\n    a\n    b<U+0085>\n\n"
+             "Memos: 1\n  T<U+061C>\n    <U+007F>\n");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
