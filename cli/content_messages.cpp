@@ -1,5 +1,7 @@
 // Short messages of an image: records of EF_SMS (TS 31.102 clause 4.2.25) with SMS-DELIVER or
 // SMS-SUBMIT (TS 23.040 clauses 9.2.2.1, 9.2.2.2).
+#include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "base/gsm_text.h"
@@ -47,11 +49,13 @@ std::string read_time(base::View stamp) {
                    two(part[6] % 4 * 15));
 }
 
-enum class Alphabet : std::uint8_t { gsm, octets, ucs2 };
+enum class Alphabet : std::uint8_t { gsm, octets, ucs2, compressed };
 
 // TS 23.038 clause 4: general groups and message class; reserved codings count as GSM.
 Alphabet alphabet_of(std::uint8_t dcs) {
+  constexpr std::uint8_t kCompressed = 0x20;  // TS 23.042
   const int of_group = (dcs & 0x0C) >> 2;
+  if ((dcs & 0x80) == 0x00 && (dcs & kCompressed) != 0) return Alphabet::compressed;
   if ((dcs & 0x80) == 0x00) {
     return of_group == 2 ? Alphabet::ucs2 : of_group == 1 ? Alphabet::octets : Alphabet::gsm;
   }
@@ -59,17 +63,49 @@ Alphabet alphabet_of(std::uint8_t dcs) {
   return (dcs & 0xF0) == 0xE0 ? Alphabet::ucs2 : Alphabet::gsm;
 }
 
-// Concatenation, 8 or 16 bits of reference (TS 23.040 clauses 9.2.3.24.1, 9.2.3.24.8).
-void read_header(base::View header, Message& message) {
+// National languages by which a text is coded (TS 23.038 clause 6.2.1.2.4); 0: none.
+struct Shifts {
+  unsigned single = 0;   // of the pairs that an escape begins
+  unsigned locking = 0;  // of all other characters
+};
+
+std::string language_name(unsigned language) {
+  constexpr const char* kNames[] = {"Turkish", "Spanish", "Portuguese", "Bengali", "Gujarati",
+                                    "Hindi",   "Kannada", "Malayalam",  "Oriya",   "Punjabi",
+                                    "Tamil",   "Telugu",  "Urdu"};
+  if (language > std::size(kNames)) return base::cat("language ", language);
+  return kNames[language - 1];
+}
+
+// Concatenation, 8 or 16 bits of reference, and the languages' tables (TS 23.040 clauses
+// 9.2.3.24.1, 9.2.3.24.8, 9.2.3.24.15, 9.2.3.24.16).
+Shifts read_header(base::View header, Message& message) {
+  constexpr std::uint8_t kParts = 0x00, kPartsWide = 0x08, kSingle = 0x24, kLocking = 0x25;
+  Shifts shifts;
   base::Reader reader(header);
   while (const auto element = base::next_tlv(reader)) {
-    const bool wide = element->tag == 0x08;
-    if ((element->tag != 0x00 && !wide) || element->value.size() != (wide ? 4 : 3)) continue;
+    const bool shift = element->tag == kSingle || element->tag == kLocking;
+    if (shift && element->value.size() == 1) {
+      (element->tag == kSingle ? shifts.single : shifts.locking) = element->value[0];
+    }
+    const bool wide = element->tag == kPartsWide;
+    if ((element->tag != kParts && !wide) || element->value.size() != (wide ? 4 : 3)) continue;
     const base::View parts = element->value.last(2);
     if (parts[0] == 0 || parts[1] == 0 || parts[1] > parts[0]) continue;
     message.parts = parts[0];
     message.part = parts[1];
   }
+  return shifts;
+}
+
+// Wrong letters would be worse than none: what needs a language's own table is given as it is.
+std::string gsm_text(base::View septets, const Shifts& shifts) {
+  constexpr std::uint8_t kEscape = 0x1B;
+  const bool escapes = std::find(septets.begin(), septets.end(), kEscape) != septets.end();
+  const unsigned language = shifts.locking != 0 ? shifts.locking : escapes ? shifts.single : 0;
+  if (language == 0) return base::to_utf8(base::from_gsm(septets));
+  return base::cat("(septets in the table of ", language_name(language), ", not read here) ",
+                   base::to_hex(septets));
 }
 
 // UDL counts septets in GSM 7 bit, also those of the header with its fill bits; octets otherwise.
@@ -80,20 +116,24 @@ bool read_user_data(base::Reader& reader, bool has_header, std::uint8_t dcs, Mes
   const base::View data = reader.take(octets);
   if (!reader.ok() || octets > kMostUserData) return false;
   std::size_t header = 0;
+  Shifts shifts;
   if (has_header) {
     header = data.empty() ? 1 : 1 + std::size_t{data[0]};
     if (header > data.size()) return false;
-    read_header(data.subspan(1, header - 1), message);
+    shifts = read_header(data.subspan(1, header - 1), message);
   }
+  const base::View coded = data.subspan(header);
   if (alphabet == Alphabet::ucs2) {
-    message.text = base::to_utf8(base::from_ucs2(data.subspan(header)));
+    message.text = base::to_utf8(base::from_ucs2(coded));
   } else if (alphabet == Alphabet::octets) {
-    message.text = "(binary) " + base::to_hex(data.subspan(header));
+    message.text = "(binary) " + base::to_hex(coded);
+  } else if (alphabet == Alphabet::compressed) {
+    message.text = "(compressed, not read here) " + base::to_hex(coded);
   } else {
     const base::Bytes septets = base::unpack_septets(data, length);
     const std::size_t skipped = (header * 8 + 6) / 7;
     if (skipped > septets.size()) return false;
-    message.text = base::to_utf8(base::from_gsm(base::View(septets).subspan(skipped)));
+    message.text = gsm_text(base::View(septets).subspan(skipped), shifts);
   }
   return true;
 }
