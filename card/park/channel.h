@@ -23,7 +23,8 @@ class Channel {
 
   virtual ~Channel() = default;
   virtual void send(base::View packet, base::Now now) = 0;
-  virtual std::optional<base::Bytes> answer(base::Now now) = 0;  // the next whole one
+  // The next whole one, or what has come and can be none.
+  virtual std::optional<base::Bytes> answer(base::Now now) = 0;
   virtual void close(base::Now now) = 0;
   virtual State state() const = 0;
   // Of a socket of its own; a CAT_TP link has none.
@@ -35,7 +36,7 @@ class Channel {
 };
 
 // TCP from `source` (0: any; else the last octets of a 127.0.0.0/8 address); with `tls` above it
-// the pre-shared key of the card. Null: no descriptor to be had.
+// the pre-shared key of the card. Null: no descriptor or no such source to be had.
 std::unique_ptr<Channel> open_stream(const Settings& settings, const ParkCard& card,
                                      std::uint32_t source, std::shared_ptr<ssl_ctx_st> tls,
                                      base::Now now);

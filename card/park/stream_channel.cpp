@@ -17,6 +17,7 @@ namespace card::park {
 namespace {
 
 constexpr std::uint32_t kLoopbackNet = 0x7F000000;
+constexpr std::uint8_t kResponsePacket = 0x02;
 
 class StreamChannel : public Channel {
  public:
@@ -47,8 +48,10 @@ class StreamChannel : public Channel {
     base::Reader reader(input_);
     reader.u8();
     reader.take(reader.ber_length());
-    if (!reader.ok()) return std::nullopt;
-    const auto end = input_.begin() + static_cast<long>(reader.position());
+    // What cannot be a packet is given as it is: it does not verify.
+    const bool none = strange();
+    if (!reader.ok() && !none) return std::nullopt;
+    const auto end = none ? input_.end() : input_.begin() + static_cast<long>(reader.position());
     base::Bytes packet(input_.begin(), end);
     input_.erase(input_.begin(), end);
     if (input_.empty()) base::Bytes().swap(input_);
@@ -83,6 +86,13 @@ class StreamChannel : public Channel {
     base::Bytes octets;
   };
 
+  // No response packet begins like that: its identifier, or a length in another form than the one
+  // of up to two octets.
+  bool strange() const {
+    if (input_.empty()) return false;
+    const bool bad_length = input_.size() > 1 && (input_[1] == 0x80 || input_[1] > 0x82);
+    return input_[0] != kResponsePacket || bad_length;
+  }
   void put(base::View octets, base::Now now) {
     if (octets.empty()) return;
     if (delay_ms_ > 0) {
@@ -172,6 +182,7 @@ std::unique_ptr<Channel> open_stream(const Settings& settings, const ParkCard& c
                                      base::Now now) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return nullptr;
+  auto channel = std::make_unique<StreamChannel>(fd, settings.delay_ms);
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (source != 0) {
@@ -185,7 +196,6 @@ std::unique_ptr<Channel> open_stream(const Settings& settings, const ParkCard& c
   server.sin_family = AF_INET;
   server.sin_port = htons(settings.server.port);
   std::memcpy(&server.sin_addr, settings.server.ip.data(), 4);
-  auto channel = std::make_unique<StreamChannel>(fd, settings.delay_ms);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0 &&
       errno != EINPROGRESS) {
     return nullptr;

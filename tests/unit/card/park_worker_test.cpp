@@ -84,4 +84,28 @@ BOOST_AUTO_TEST_CASE(it_ends_when_no_channel_is_left) {
   BOOST_TEST(stats->visits == 0u);
 }
 
+// At once, not when the step's time is over; and no more of it is kept than a packet may have.
+BOOST_AUTO_TEST_CASE(what_cannot_be_a_packet_is_a_broken_answer) {
+  const Silent server;
+  settings.server.port = server.port;
+  const base::Now now{1, 1};
+  for (const char* stream : {"0283FFFFFF", "0280", "41", "03050000000000"}) {
+    const auto channel = open_stream(settings, cards[0], 0, nullptr, now);
+    BOOST_REQUIRE(channel);
+    channel->on_ready(false, true, now);
+    const int peer = ::accept(server.listener, nullptr, nullptr);
+    const base::Bytes octets = base::from_hex(stream).value();
+    BOOST_REQUIRE(::send(peer, octets.data(), octets.size(), 0) > 0);
+    channel->on_ready(true, false, now);
+    const auto answer = channel->answer(now);
+    BOOST_REQUIRE(answer.has_value());
+    Visit visit(cards[0], memories[0], settings, Step::status, 0, 1);
+    visit.begin();
+    visit.answer(*answer);
+    BOOST_CHECK(visit.state() == Visit::State::broken);
+    BOOST_TEST(!channel->answer(now).has_value());
+    ::close(peer);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
