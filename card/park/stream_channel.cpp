@@ -190,7 +190,7 @@ std::unique_ptr<Channel> open_stream(const Settings& settings, const ParkCard& c
     own.sin_family = AF_INET;
     own.sin_addr.s_addr = htonl(kLoopbackNet | source);
     ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    ::bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own);
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) return nullptr;
   }
   sockaddr_in server{};
   server.sin_family = AF_INET;

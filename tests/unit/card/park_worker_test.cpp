@@ -108,4 +108,12 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_a_packet_is_a_broken_answer) {
   }
 }
 
+// A card does not call from another address than it was told to.
+BOOST_AUTO_TEST_CASE(a_source_that_is_not_to_be_had) {
+  const Silent server;
+  settings.server.port = server.port;
+  BOOST_TEST(open_stream(settings, cards[0], 2, nullptr, {1, 1}) != nullptr);
+  BOOST_TEST(open_stream(settings, cards[0], 0x80000000, nullptr, {1, 1}) == nullptr);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
