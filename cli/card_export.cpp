@@ -1,5 +1,7 @@
 #include "cli/card_export.h"
 
+#include <algorithm>
+
 #include "base/time.h"
 #include "cli/care_view.h"
 #include "cli/export.h"
@@ -20,6 +22,12 @@ std::string field(const std::string& text) {
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
   return quoted + "\"";
+}
+
+// A store of what is there already makes no version; the subscriber's "no changes", by which a
+// record counts as updated, is no store.
+std::int64_t last_store(const vault::Record& record) {
+  return std::max(record.image->stored_at, record.ended_store ? record.ended_store->at : 0);
 }
 
 // kDone, or what went wrong and `why`. `seen` counts.
@@ -65,7 +73,7 @@ std::string card_line(const vault::Record& record, base::Now now) {
              record.msisdn_provisioned ? "+" + record.msisdn_provisioned->digits() : "", ",",
              field(record.customer), ",", field(record.language), ",",
              state_name(vault::state_of(record, now)), ",",
-             stored ? base::iso_date(record.updated_at) : "", ",",
+             stored ? base::iso_date(last_store(record)) : "", ",",
              stored ? cat(record.image->bytes) : "", "\n");
 }
 
