@@ -90,8 +90,8 @@ over so many addresses from 127.0.0.2 on. Progress goes to standard error, a sum
 standard output or --json. --state keeps counters, keys and what the vault has acknowledged between
 two runs; a fetch fails as "lost" when it brings anything else. Cards that a run without it has
 given keys are asked for them in the next ("key_wanted"); --no-confirm avoids that. Visits under
-way at the end have 20 s ("unended"). SIGINT ends it, with summary and state. The server must be on
-the loopback unless --allow-remote.
+way at the end have 20 s, which no rate counts ("unended"). SIGINT ends it, with summary and state.
+The server must be on the loopback unless --allow-remote.
 park-cards makes a CSV with random keys: for the host's card_keys and for the import. It does not
 overwrite one that holds cards.
 

@@ -38,12 +38,14 @@ Totals total(std::span<const Stats> all) {
     totals.unended += one.unended;
     totals.measured_ms = std::max<std::uint64_t>(totals.measured_ms, one.measured_ms);
     totals.cpu_us += one.cpu_us;
+    totals.measured_visits += one.measured_visits;
     for (std::size_t i = 0; i < kFailures; ++i) {
       totals.failures[i] += one.failures[i];
       totals.failed += one.failures[i];
     }
     for (std::size_t step = 0; step < kSteps; ++step) {
       totals.steps[step] += one.steps[step];
+      totals.measured_steps[step] += one.measured_steps[step];
       for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
         totals.times[step][i] += one.times[step].count(i);
       }
@@ -84,17 +86,17 @@ std::string summary_json(const Totals& totals, const Settings& settings, std::si
       "{\"channel\": \"", to_string(settings.carrier), "\", \"cards\": ", cards,
       ", \"processes\": ", settings.processes, ", \"seconds\": ", decimal(seconds, 3),
       ", \"opened\": ", totals.opened, ", \"visits\": ", totals.visits,
-      ", \"visits_per_second\": ", decimal(per_second(totals.visits, seconds), 1),
+      ", \"visits_per_second\": ", decimal(per_second(totals.measured_visits, seconds), 1),
       ", \"cuts\": ", totals.cuts, ", \"image_octets\": ", totals.octets, ", \"steps\": {");
   bool first = true;
   for (std::size_t step = 0; step < kSteps; ++step) {
     if (totals.steps[step] == 0) continue;
-    text +=
-        base::cat(first ? "" : ", ", "\"", kStepNames[step], "\": {\"count\": ", totals.steps[step],
-                  ", \"per_second\": ", decimal(per_second(totals.steps[step], seconds), 1),
-                  ", \"p50_ms\": ", decimal(totals.percentile_ms(step, 0.5), 2),
-                  ", \"p99_ms\": ", decimal(totals.percentile_ms(step, 0.99), 2),
-                  ", \"max_ms\": ", decimal(totals.percentile_ms(step, 1), 2), "}");
+    text += base::cat(
+        first ? "" : ", ", "\"", kStepNames[step], "\": {\"count\": ", totals.steps[step],
+        ", \"per_second\": ", decimal(per_second(totals.measured_steps[step], seconds), 1),
+        ", \"p50_ms\": ", decimal(totals.percentile_ms(step, 0.5), 2),
+        ", \"p99_ms\": ", decimal(totals.percentile_ms(step, 0.99), 2),
+        ", \"max_ms\": ", decimal(totals.percentile_ms(step, 1), 2), "}");
     first = false;
   }
   text += base::cat("}, \"failed\": ", totals.failed, ", \"failures\": {");

@@ -19,6 +19,8 @@ struct Totals {
   std::array<std::uint64_t, kFailures> failures{};
   std::array<std::array<std::uint64_t, Histogram::kBuckets>, kSteps> times{};
   std::uint64_t measured_ms = 0;  // of the process that took longest
+  std::uint64_t measured_visits = 0;
+  std::array<std::uint64_t, kSteps> measured_steps{};
   std::uint64_t cpu_us = 0;
 
   // Nothing failed, and not for want of anything that ended.

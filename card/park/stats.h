@@ -63,6 +63,14 @@ struct Stats {
   std::atomic<bool> all_open{false};
   std::atomic<std::uint64_t> measured_ms{0};  // at the end: of the visits, without opening before
   std::atomic<std::uint64_t> cpu_us{0};       // of the process, in that time
+  std::atomic<std::uint64_t> measured_visits{0};
+  std::array<std::atomic<std::uint64_t>, kSteps> measured_steps{};
+
+  // The time that is measured is over: rates are of what has been done until now.
+  void keep_measured() {
+    measured_visits = visits.load();
+    for (std::size_t i = 0; i < kSteps; ++i) measured_steps[i] = steps[i].load();
+  }
 };
 
 // What tells the processes to go on.

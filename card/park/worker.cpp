@@ -51,9 +51,9 @@ void Worker::run() {
   next_arrival_ms_ = static_cast<double>(now().mono_ms);
   if (!settings_.stay) begin_measured();
   while (!finished()) turn();
+  end_measured();
   const std::int64_t give_up = now().mono_ms + kLastVisits;
   while (under_way_ > 0 && now().mono_ms < give_up && !control_.stop) wait(give_up);
-  end_measured();
   for (Slot& slot : slots_) {
     if (slot.busy && !slot.opening && !control_.stop) ++stats_.unended;
     if (slot.channel) end_channel(slot);
@@ -70,6 +70,7 @@ void Worker::end_measured() {
   if (measured_since_ == Channel::kNever) return;
   stats_.measured_ms = static_cast<std::uint64_t>(now().mono_ms - measured_since_);
   stats_.cpu_us = static_cast<std::uint64_t>(cpu_us() - cpu_before_us_);
+  stats_.keep_measured();
 }
 
 bool Worker::may_arrive() const {

@@ -113,6 +113,22 @@ BOOST_AUTO_TEST_CASE(times_are_exact_to_a_thirty_second_part) {
   BOOST_TEST(totals.percentile_ms(0, 0.5) == 0);
 }
 
+// Rates are of the time that was asked for: what ended in the grace after it is no part of them.
+BOOST_AUTO_TEST_CASE(rates_are_of_the_time_measured) {
+  auto stats = std::make_unique<std::array<Stats, 1>>();
+  Stats& one = stats->front();
+  one.visits = 100;
+  one.steps[0] = 200;
+  one.measured_ms = 10'000;
+  one.keep_measured();
+  one.visits = 110;
+  one.steps[0] = 220;
+  const std::string summary = summary_json(total(*stats), Settings(), 3);
+  BOOST_TEST(mentions(summary, "\"seconds\": 10.000"));
+  BOOST_TEST(mentions(summary, "\"visits\": 110, \"visits_per_second\": 10.0,"));
+  BOOST_TEST(mentions(summary, "\"count\": 220, \"per_second\": 20.0,"));
+}
+
 BOOST_AUTO_TEST_CASE(when_a_run_was_good) {
   Totals totals;
   BOOST_TEST(totals.good());

@@ -84,6 +84,18 @@ BOOST_AUTO_TEST_CASE(it_ends_when_no_channel_is_left) {
   BOOST_TEST(stats->visits == 0u);
 }
 
+// What visits under way get at the end is none of the time that was measured.
+BOOST_AUTO_TEST_CASE(the_time_that_is_measured_is_the_one_asked_for) {
+  const Silent server;
+  settings.server.port = server.port;
+  settings.seconds = 0.2;
+  settings.timeout_ms = 1500;
+  BOOST_TEST(ends());
+  BOOST_TEST(failures(Failure::timeout) == 2u);
+  BOOST_TEST(stats->measured_ms >= 200u);
+  BOOST_TEST(stats->measured_ms < 1000u);
+}
+
 // At once, not when the step's time is over; and no more of it is kept than a packet may have.
 BOOST_AUTO_TEST_CASE(what_cannot_be_a_packet_is_a_broken_answer) {
   const Silent server;
