@@ -48,26 +48,48 @@ std::uint32_t number_of(std::string_view line) {
   return number;
 }
 
+// 0 or errno.
+int lock_waiting(int descriptor, const std::function<void()>& waiting) {
+  int done = ::flock(descriptor, LOCK_EX | LOCK_NB);
+  if (done != 0 && errno == EWOULDBLOCK) {
+    if (waiting) waiting();
+    do {
+      done = ::flock(descriptor, LOCK_EX);
+    } while (done != 0 && errno == EINTR);
+  }
+  return done == 0 ? 0 : errno;
+}
+
+// -1: errno says why. Of the folder's owner, so that he can lock it as well when root was first.
+int open_lock_file(int folder) {
+  const int file = ::openat(folder, kKeyLockName,
+                            O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kPrivate);
+  struct stat of_file {
+  }, of_folder{};
+  if (file < 0 || ::fstat(file, &of_file) != 0 || ::fstat(folder, &of_folder) != 0) return file;
+  if (of_file.st_uid != of_folder.st_uid) {
+    (void)!::fchown(file, of_folder.st_uid, of_folder.st_gid);
+  }
+  return file;
+}
+
 }  // namespace
 
 base::Result<KeyFileLock> KeyFileLock::take(const std::string& path,
                                             const std::function<void()>& waiting) {
   const std::string folder = directory_of(path);
   KeyFileLock lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (lock.folder_ < 0) return base::Error{folder + ": " + std::strerror(errno)};
-  int done = ::flock(lock.folder_, LOCK_EX | LOCK_NB);
-  if (done != 0 && errno == EWOULDBLOCK) {
-    if (waiting) waiting();
-    do {
-      done = ::flock(lock.folder_, LOCK_EX);
-    } while (done != 0 && errno == EINTR);
-  }
-  if (done != 0) return base::Error{folder + ": " + std::strerror(errno)};
-  return lock;
+  if (lock.locked_ < 0) return base::Error{folder + ": " + std::strerror(errno)};
+  int fault = lock_waiting(lock.locked_, waiting);
+  if (fault == 0) return lock;
+  KeyFileLock file(open_lock_file(lock.locked_));
+  fault = file.locked_ < 0 ? errno : lock_waiting(file.locked_, waiting);
+  if (fault == 0) return file;
+  return base::Error{folder + "/" + kKeyLockName + ": " + std::strerror(fault)};
 }
 
 KeyFileLock::~KeyFileLock() {
-  if (folder_ >= 0) ::close(folder_);
+  if (locked_ >= 0) ::close(locked_);
 }
 
 base::Result<std::uint32_t> add_key(const std::string& path, std::uint32_t above,

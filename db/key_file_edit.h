@@ -14,21 +14,24 @@
 namespace db {
 
 // One process of this machine at a time changes key files of a folder: flock(2) on the folder, so
-// that nothing is left behind. For the life of the object.
+// that nothing is left behind. Where folders cannot be locked (NFS wants a file that can be
+// written) on an empty file in it, kKeyLockName, which stays. For the life of the object.
+inline constexpr char kKeyLockName[] = ".bipvault-keys.lock";
+
 class KeyFileLock {
  public:
   // Waits for whoever has it; `waiting` is called before, if anybody has. Error: the folder of
-  // `path` cannot be opened.
+  // `path` cannot be opened, or nothing in it locked.
   static base::Result<KeyFileLock> take(const std::string& path,
                                         const std::function<void()>& waiting = {});
-  KeyFileLock(KeyFileLock&& other) noexcept : folder_(std::exchange(other.folder_, -1)) {}
+  KeyFileLock(KeyFileLock&& other) noexcept : locked_(std::exchange(other.locked_, -1)) {}
   KeyFileLock& operator=(KeyFileLock&&) = delete;
   ~KeyFileLock();
 
  private:
-  explicit KeyFileLock(int folder) : folder_(folder) {}
+  explicit KeyFileLock(int descriptor) : locked_(descriptor) {}
 
-  int folder_;
+  int locked_;  // the folder, or the file in it
 };
 
 // The number of the new key: higher than those of the file and than `above`, which others have.

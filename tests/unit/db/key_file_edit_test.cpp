@@ -3,13 +3,31 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
 #include "db/key_files.h"
+
+namespace {
+bool folders_cannot_be_locked = false;
+}  // namespace
+
+// What locks of this program come to: NFS refuses an exclusive one on what is not open for writing.
+extern "C" int flock(int descriptor, int operation) noexcept {
+  struct stat info {};
+  if (folders_cannot_be_locked && ::fstat(descriptor, &info) == 0 && S_ISDIR(info.st_mode)) {
+    errno = EBADF;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_flock, descriptor, operation));
+}
 
 namespace {
 
@@ -86,6 +104,41 @@ BOOST_AUTO_TEST_CASE(refused) {
   BOOST_TEST(!db::add_key(link).ok());
   BOOST_TEST(!db::drop_key(link, 1).ok());
   BOOST_TEST(text() == kFirst + "\n");
+}
+
+// Proves that one at a time has the lock, also where folders cannot be locked: by a file then,
+// which is private, is no key, and is never opened through a link.
+BOOST_AUTO_TEST_CASE(one_at_a_time) {
+  const auto held_by_another = [&](const std::string& what) {
+    const int other = ::open(what.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool free = ::syscall(SYS_flock, other, LOCK_EX | LOCK_NB) == 0;
+    ::close(other);
+    return !free;
+  };
+  const std::string file = folder + "/" + db::kKeyLockName;
+  {
+    const auto lock = db::KeyFileLock::take(path);
+    BOOST_REQUIRE(lock.ok());
+    BOOST_TEST(held_by_another(folder));
+  }
+  BOOST_TEST(!held_by_another(folder));
+  BOOST_TEST(!std::filesystem::exists(file));
+
+  folders_cannot_be_locked = true;
+  for (int again = 0; again < 2; ++again) {
+    const auto lock = db::KeyFileLock::take(path);
+    BOOST_REQUIRE(lock.ok());
+    BOOST_TEST(held_by_another(file));
+  }
+  BOOST_TEST(!held_by_another(file));
+  struct stat info {};
+  BOOST_TEST((::stat(file.c_str(), &info) == 0 && (info.st_mode & 07777) == 0600));
+  std::filesystem::remove(file);
+  std::filesystem::create_symlink(folder + "/elsewhere", file);
+  const auto refused = db::KeyFileLock::take(path);
+  folders_cannot_be_locked = false;
+  BOOST_TEST(!refused.ok());
+  BOOST_TEST(!std::filesystem::exists(folder + "/elsewhere"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
