@@ -96,7 +96,9 @@ void HostSms::stop(std::int64_t deadline_ms) {
     outcome.ref = ref;
     outcome.smsc = kName;
     outcome.kind = vault::SmsOutcome::Kind::uncertain;
-    outcome.segments = static_cast<int>(std::max(message.segments, 1u));
+    const int known =
+        message.segments != 0 ? static_cast<int>(message.segments) : message.accepted_of;
+    outcome.segments = std::max(known, 1);
     for (int segment = 1; segment <= outcome.segments; ++segment) {
       if ((message.told >> (segment - 1) & 1) != 0) continue;
       outcome.segment = segment;
@@ -118,7 +120,7 @@ vault::SmsOut::Taken HostSms::submit(const vault::OutgoingSms& sms) {
     // Results may come before the host's call has returned.
     const std::lock_guard lock(mutex_);
     if (!open_) return Taken::busy;
-    under_way_[sms.ref] = {sms.accepted_segments, 0};
+    under_way_[sms.ref] = {sms.accepted_segments, 0, sms.accepted_of};
   }
   const bv_sms_message message{
       sms.ref,

@@ -39,8 +39,9 @@ class HostSms : public SmsCarrier {
 
  private:
   struct UnderWay {
-    std::uint64_t told = 0;  // bit n-1: segment n has its outcome
-    std::uint32_t segments = 0;
+    std::uint64_t told = 0;      // bit n-1: segment n has its outcome
+    std::uint32_t segments = 0;  // as the host has cut it; 0: it has not said yet
+    int accepted_of = 0;         // OutgoingSms
   };
   bool all_told(const UnderWay& message) const;
   bv_status hand_over(vault::Arrival arrival, std::uint64_t id);

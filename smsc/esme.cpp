@@ -238,7 +238,9 @@ vault::SmsOut::Taken Esme::Impl::submit(const vault::OutgoingSms& sms) {
   std::vector<Segment> segments;
   const int total = static_cast<int>(messages->size());
   // The settings have changed since: what is left of one cut makes no message of the other.
-  if (sms.accepted_segments != 0 && sms.accepted_of != total) return Taken::impossible;
+  const bool beyond = total < 64 && sms.accepted_segments >> total != 0;
+  const bool other_cut = sms.accepted_of != 0 && sms.accepted_of != total;
+  if (beyond || (sms.accepted_segments != 0 && other_cut)) return Taken::impossible;
   for (int number = 1; number <= total; ++number) {
     if (sms.is_accepted(number)) continue;
     Segment segment;

@@ -34,7 +34,8 @@ struct OutgoingSms {
   std::int64_t validity_ms = 0;         // from now; 0: the SMSC's own
   std::uint64_t accepted_segments = 0;  // bit n-1: an SMSC has segment n, it is not sent again
   std::string smsc;                     // only through this one; empty: in order of preference
-  int accepted_of = 0;                  // segments of that cut: those of another one do not fit it
+  // Segments of that cut: those of another one do not fit it. 0: not known.
+  int accepted_of = 0;
 
   bool is_accepted(int segment) const {
     return segment <= 64 && (accepted_segments >> (segment - 1) & 1) != 0;

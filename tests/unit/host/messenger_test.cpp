@@ -154,6 +154,29 @@ BOOST_AUTO_TEST_CASE(each_segment_has_one_outcome) {
   rig.messenger.stop();
 }
 
+// What an SMSC has of a message already: the rest goes, and has its outcome.
+BOOST_AUTO_TEST_CASE(the_rest_of_a_message_is_sent) {
+  Rig rig;
+  rig.run();
+  const std::string long_text(400, 'x');
+  bv_sms_message message{};
+  message.ref = 7;
+  message.number = bytes_of("491721234567");
+  message.text = bytes_of(long_text);
+  message.accepted = 0b1000;  // it has three
+  BOOST_TEST(rig.messenger.submit(message) == BV_E_INVALID);
+  message.accepted = 0b101;
+  BOOST_REQUIRE(rig.messenger.submit(message) == BV_OK);
+  const auto results = [](Sink::Seen& seen) { return seen.results.size(); };
+  BOOST_REQUIRE(until([&] { return rig.sink.get(results) == 1; }));
+  rig.sink.get([](Sink::Seen& seen) {
+    BOOST_TEST(seen.results[0].outcome == BV_SMS_ACCEPTED);
+    BOOST_TEST(seen.results[0].segment == 2u);
+    BOOST_TEST(seen.results[0].segments == 3u);
+  });
+  rig.messenger.stop();
+}
+
 BOOST_AUTO_TEST_CASE(what_makes_no_sense_is_refused) {
   Rig rig;
   rig.run();

@@ -161,6 +161,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_sent_is_said_at_once) {
   // Long texts: an outcome for each segment, but for those that were accepted before.
   auto parts = World::message(2, std::string(400, 'x'));
   parts.accepted_segments = 0b010;
+  parts.accepted_of = 2;
   BOOST_TEST((world.esme->submit(parts) == Taken::impossible));  // of another cut
   parts.accepted_of = 3;
   BOOST_TEST((world.esme->submit(parts) == Taken::yes));
