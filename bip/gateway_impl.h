@@ -83,6 +83,7 @@ struct Client {
   // Of its card, and newer than what was served here: until what has come here is served as well.
   std::vector<ClientPtr> challengers;
   bool looking_up = false;  // a worker asks for its PSK
+  bool psk_asked = false;   // somebody was asked for it
   bool keys_away = false;   // which could not be had: that its handshake fails is not its fault
   bool waiting = false;     // in the ready-list
   bool held = false;        // until an older channel of its card has ended, or was served
@@ -120,6 +121,7 @@ class Gateway::Impl {
   void note_identified(Client& client, base::Now now);
   void flush(const ClientPtr& client, base::Now now);
   void pump(const ClientPtr& client, base::Now now);
+  void count_failure(const Client& client, base::Now now);
   void end(Client& client, base::Now now);
 
   // TLS (gateway_tls.cpp).

@@ -15,6 +15,7 @@ namespace {
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
+constexpr std::int64_t kHoldsPlace = 10 * base::kSecondMs;  // a card proves itself before
 constexpr auto kTick = std::chrono::milliseconds(200);  // how late a session's deadline is noticed
 
 std::optional<Fault> fault_of(Session::End end) {
@@ -174,6 +175,27 @@ void Gateway::Impl::pump(const ClientPtr& client, base::Now now) {
   send_datagrams();
 }
 
+// Who has named a card and proved nothing: by what he sent, by saying nothing more until his time
+// was over, or by hanging up when a place was held or a key looked up for him.
+void Gateway::Impl::count_failure(const Client& client, base::Now now) {
+  using End = Session::End;
+  const Session& session = client.session;
+  const bool hung_up = session.end() == End::by_card || session.end() == End::cut_packet;
+  if (client.tls && !session.iccid()) {
+    const bool in_vain = session.end() == End::tls || (client.psk_asked && hung_up) ||
+                         (client.psk_asked && session.end() == End::never_identified);
+    if (!in_vain || client.keys_away || client.looking_up) return;  // the key service's doing
+    const auto card = card_of_identity(client.tls->identity());
+    return limiter_.failed(client.address, card ? card->digits() : "", now);
+  }
+  const bool held_place = hung_up && session.iccid() && !session.proven() &&
+                          now.mono_ms - session.opened_at() >= kHoldsPlace;
+  const bool pretended = (held_place || session.end() == End::never_proven) && !session.put_off();
+  if (pretended || session.end() == End::bad_identification) {
+    limiter_.failed(client.address, "", now);
+  }
+}
+
 void Gateway::Impl::end(Client& client, base::Now now) {
   if (client.ended) return;
   client.ended = true;
@@ -184,14 +206,7 @@ void Gateway::Impl::end(Client& client, base::Now now) {
     const bool of_tls = fault == Fault::tls_failed && client.tls;
     faults_.note(*fault, now, 1, [&] { return of_tls ? about_tls(client) : about(client); });
   }
-  const bool pretended = session.end() == Session::End::never_proven && !session.put_off();
-  if (pretended || session.end() == Session::End::bad_identification) {
-    limiter_.failed(client.address, "", now);
-  }
-  if (session.end() == Session::End::tls && !session.iccid() && !keyless) {
-    const auto card = card_of_identity(client.tls->identity());
-    limiter_.failed(client.address, card ? card->digits() : "", now);
-  }
+  count_failure(client, now);
   if (client.tls) close_tls(client);
   if (client.link) close_link(client, now);
   if (client.carried) close_carried(client);

@@ -89,7 +89,7 @@ void Gateway::Impl::post_lookup(const ClientPtr& client, base::Now now) {
     return end(*client, now);
   }
   if (!card) return give_psk(client, std::nullopt);
-  client->looking_up = true;
+  client->looking_up = client->psk_asked = true;
   workers_.post([this, client = ClientPtr(client), identity](Worker&) mutable {
     std::optional<base::Secret> psk;
     bool away = true;

@@ -343,6 +343,24 @@ BOOST_AUTO_TEST_CASE(who_only_claims_to_be_a_card_is_closed_and_counted) {
   BOOST_TEST((result_of(rig.ask(link, rig.card.message(Ins::status))) == CardResult::done));
 }
 
+// Nor does it help to hang up just before; who hangs up at once holds no place.
+BOOST_AUTO_TEST_CASE(who_holds_a_place_and_hangs_up_is_counted) {
+  Rig rig([](Settings& s) { s.bad_per_ip = 3; });
+  for (const bool at_once : {true, false}) {
+    for (int i = 0; i < 3; ++i) {
+      Loopback link = rig.identified();
+      BOOST_REQUIRE(until([&] { return rig.gateway->health().sessions == 1; }));
+      BOOST_REQUIRE(until([&] { return rig.counted("bip.identified") == i + (at_once ? 1 : 4); }));
+      if (!at_once) rig.vault.clock.advance(10'000);
+      link.reset();
+      BOOST_REQUIRE(until([&] { return rig.gateway->health().sessions == 0; }));
+      BOOST_TEST(rig.counted("bip.limited") == 0);
+    }
+  }
+  BOOST_TEST(rig.connect().closed_by_peer());
+  BOOST_TEST(rig.counted("bip.limited") == 1);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_packet_closes) {
   Rig rig;
   for (const char* text : {"474554202F20485454502F312E31", "0182FFFF"}) {

@@ -295,6 +295,32 @@ BOOST_AUTO_TEST_CASE(attempts_are_limited) {
   BOOST_TEST(other.handshake());
 }
 
+// Nor does it help to hang up instead, before the key is there or when it is.
+BOOST_AUTO_TEST_CASE(who_hangs_up_is_counted) {
+  for (const bool early : {false, true}) {
+    Rig rig([](Settings& s) { s.bad_per_iccid = 3; });
+    for (int i = 0; i < 3; ++i) {
+      rig.psks.set_open(!early);
+      Channel channel(rig);
+      channel.client.handshake();
+      channel.link.send(channel.client.output());
+      channel.client.feed(channel.link.receive_some());
+      channel.client.handshake();
+      const base::Bytes flight = channel.client.output();
+      channel.link.send(base::View(flight).first(flight.size() - 8));  // of its Finished
+      wait_for([&] { return rig.psks.asked() == i + 1; });
+      channel.link.reset();
+      rig.psks.set_open(true);
+      wait_for([&] { return rig.gateway->health().sessions == 0u; });
+    }
+    wait_for([&] { return rig.gateway->drained(); });
+    Channel right(rig);
+    BOOST_TEST(!right.handshake());
+    BOOST_TEST(rig.psks.asked() == 3);
+    BOOST_TEST(rig.counted("bip.limited") == 1);
+  }
+}
+
 // A key service that fails is nobody's fault: no card and no address is shut out for it.
 BOOST_AUTO_TEST_CASE(a_key_service_that_is_away_shuts_nobody_out) {
   Rig rig([](Settings& s) { s.bad_per_iccid = s.bad_per_ip = 3; });
