@@ -121,7 +121,13 @@ void Gateway::Impl::link_opened(const CatTpLinks::Event& event, base::Now now) {
   }
   const auto caller = iccid ? Session::Caller::by_channel : Session::Caller::by_packet;
   boost::asio::ip::tcp::socket none(loop_.context());
-  auto client = std::make_shared<Client>(std::move(none), settings_, from, now, caller);
+  auto settings = settings_;
+  if (settings->max_packet != link_settings_.max_sdu) {  // the card has been told that one
+    auto as_told = std::make_shared<Settings>(*settings);
+    as_told->max_packet = link_settings_.max_sdu;
+    settings = std::move(as_told);
+  }
+  auto client = std::make_shared<Client>(std::move(none), std::move(settings), from, now, caller);
   client->link = &link;
   link.owner = client.get();
   admit(client);

@@ -173,6 +173,30 @@ BOOST_AUTO_TEST_CASE(a_store_by_the_identification_of_the_syn) {
   BOOST_TEST(until([&] { return rig.gateway->health().cat_tp_links == 0; }));
 }
 
+// What the links have told their cards holds until the next start, whatever a reload says.
+BOOST_AUTO_TEST_CASE(packets_stay_as_large_as_the_links_say) {
+  constexpr std::size_t kSmall = 600, kLarge = 1'400;
+  for (const bool grows : {true, false}) {
+    Rig rig([&](Settings& s) { s.max_packet = grows ? kSmall : kLarge; });
+    Settings reloaded = rig.settings;
+    reloaded.max_packet = grows ? kLarge : kSmall;
+    reloaded.max_data = 1'024;
+    rig.gateway->reconfigure(reloaded);
+    Caller link(rig, claim(rig.card));
+    BOOST_REQUIRE((link.machine().phase() == CatTp::Phase::open));
+    BOOST_TEST(link.machine().peer_max_sdu() == (grows ? kSmall : kLarge));
+    const base::Bytes image = image_of(1'024);
+    const auto begun = ask(link, rig.card, rig.card.store_begin(image, 5));
+    BOOST_REQUIRE((result_of(begun) == CardResult::done));
+    const std::uint16_t piece = begun->message.fields.max_data.value();
+    for (std::uint32_t at = 0; at < image.size(); at += piece) {
+      BOOST_REQUIRE(link.send(rig.card.packet(rig.card.store_data(image, 5, at, piece), 0x1A)));
+    }
+    const auto ended = ask(link, rig.card, rig.card.plain(Ins::store_end, 5));
+    BOOST_TEST((result_of(ended) == CardResult::done));
+  }
+}
+
 // Deadlines of links are kept to the millisecond. Each block is acknowledged by itself; the gateway
 // looks after sessions five times a second, which would take four seconds here.
 BOOST_AUTO_TEST_CASE(acknowledgements_wait_no_longer_than_they_should) {
