@@ -109,10 +109,7 @@ int told_taken(Tool& tool, const config::Config& config, const Wanted& wanted,
                                   "be taken back: ",
                                   gone.error()));
   }
-  return tool.fail(kFailed, cat("another host has made key ", number,
-                                " at the same moment: the one made here was taken back, nothing "
-                                "has changed",
-                                wanted.in_hsm ? "" : ". Bring the file from there"));
+  return tool.fail(kFailed, db::taken_back_text(number, wanted.in_hsm));
 }
 
 }  // namespace

@@ -244,6 +244,12 @@ std::string lacks_text(const KeyFiles& files, const KeyId& id) {
              ", which the database knows");
 }
 
+std::string taken_back_text(std::uint32_t number, bool in_hsm) {
+  return cat("another host has made key ", number,
+             " at the same moment: the one made here was taken back, nothing has changed. ",
+             in_hsm ? "See keys status before you repeat it" : "Bring the file from there");
+}
+
 base::Status record_keys(const Settings& settings, const FileKeyRing& keys) {
   try {
     KeyChecks(keys).record(*open_current(settings, SqliteMode::write));

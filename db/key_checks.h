@@ -79,6 +79,8 @@ std::vector<KeyFault> foreign_keys(const Settings& settings, const FileKeyRing& 
 // whose file was not copied. Nothing where the store cannot be reached.
 std::vector<KeyId> lacking_keys(const Settings& settings, const FileKeyRing& keys);
 std::string lacks_text(const KeyFiles& files, const KeyId& id);
+// Two hosts have made a key of this number at the same moment, and this one has taken its own back.
+std::string taken_back_text(std::uint32_t number, bool in_hsm);
 // Keeps the values of keys that nothing was made with yet, so that nobody else gives their numbers.
 // Nothing is kept where the store has another schema.
 base::Status record_keys(const Settings& settings, const FileKeyRing& keys);

@@ -5,6 +5,7 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "db/key_checks.h"
 #include "db/sql.h"
 #include "db/token_session.h"
 
@@ -201,10 +202,7 @@ base::Status TokenKeys::create(std::uint32_t number) {
       return done == CKR_OK ? gone : done;
     });
     if (twins) {
-      return base::Error{parts_->session.named(
-          base::cat("another host has made key ", number,
-                    " at the same moment: the one made here was taken back, nothing has changed. "
-                    "See keys status before you repeat it"))};
+      return base::Error{parts_->session.named(taken_back_text(number, true))};
     }
     parts_->session.add(number, made);
     return {};
