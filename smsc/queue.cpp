@@ -130,7 +130,6 @@ Outcome Queue::refused(const Segment& segment, std::uint32_t status, bool bad_nu
 std::optional<Outcome> Queue::answered(Segment segment, std::uint32_t status,
                                        std::string_view message_id, base::Now now) {
   const Reaction reaction = reaction_of(status, settings_->reactions);
-  segment.last_status = status;
   switch (reaction) {
     case Reaction::ok: {
       trouble_.clear();
@@ -143,13 +142,14 @@ std::optional<Outcome> Queue::answered(Segment segment, std::uint32_t status,
       put_back(std::move(segment));
       return std::nullopt;
     case Reaction::rebind:
-      segment.last_status = 0;
       put_back(std::move(segment));
       return std::nullopt;
     case Reaction::retry:
     case Reaction::queue_full:
+      segment.last_status = status;
       return repeat_later(std::move(segment), settings_->retries, 1, now);
     case Reaction::retry_slowly:
+      segment.last_status = status;
       return repeat_later(std::move(segment), std::min(settings_->retries, kSlowTries), kSlowFactor,
                           now);
     case Reaction::bad_source:
@@ -160,7 +160,8 @@ std::optional<Outcome> Queue::answered(Segment segment, std::uint32_t status,
   }
 }
 
-// What the SMSC has refused for a while was refused; what was never written was not.
+// What the SMSC has said no to until its time was over was refused. What it has only put off
+// (throttled, not bound), or never seen, was not.
 Outcome Queue::given_up(const Segment& segment) const {
   if (segment.last_status != 0) return refused(segment, segment.last_status, false);
   return outcome(segment, Outcome::Kind::not_sent);
@@ -201,8 +202,11 @@ std::vector<Segment> Queue::take_movable() {
 
 std::vector<Outcome> Queue::take_all() {
   std::vector<Outcome> outcomes;
-  for (const auto& entry : ready_) outcomes.push_back(given_up(entry.second));
-  for (const auto& entry : later_) outcomes.push_back(given_up(entry.second));
+  const auto give_back = [&](const auto& entry) {
+    outcomes.push_back(outcome(entry.second, Outcome::Kind::not_sent));
+  };
+  std::for_each(ready_.begin(), ready_.end(), give_back);
+  std::for_each(later_.begin(), later_.end(), give_back);
   ready_.clear();
   later_.clear();
   return outcomes;

@@ -27,8 +27,8 @@ struct Segment {
   SubmitSm message;
   // The queue's own.
   std::uint64_t order = 0;
-  std::uint32_t tries = 0;  // refusals that ask for repetition
-  std::uint32_t last_status = 0;
+  std::uint32_t tries = 0;        // refusals that ask for repetition
+  std::uint32_t last_status = 0;  // of these
 };
 
 class Queue {
@@ -53,7 +53,8 @@ class Queue {
   std::vector<vault::SmsOutcome> expired(base::Now now);
   // Everything that may go elsewhere, in order; what is pinned stays.
   std::vector<Segment> take_movable();
-  std::vector<vault::SmsOutcome> take_all();  // as what became of them
+  // Everything, as not sent: its time is not over, and who comes after us goes on with it.
+  std::vector<vault::SmsOutcome> take_all();
 
   std::size_t size() const { return ready_.size() + later_.size(); }
   std::uint32_t allowed_rate() const;  // now; 0: no limit

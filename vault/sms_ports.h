@@ -49,7 +49,9 @@ struct SmsOutcome {
     accepted,   // the SMSC has it
     refused,    // the SMSC said no, and SmsOut's own retries are over
     uncertain,  // written, never answered
-    not_sent,   // certainly never written: no link until the message's time was over, shutdown
+    // No SMSC has it, and none has judged it: no link until the message's time was over, put off
+    // (throttled) until then, or a shutdown while it waited to be sent or sent again.
+    not_sent,
   };
   SmsRef ref = 0;
   int segment = 1;   // 1..segments

@@ -233,17 +233,33 @@ BOOST_AUTO_TEST_CASE(outcomes_by_status) {
 
 BOOST_AUTO_TEST_CASE(what_is_over_is_given_up) {
   Fixture f;
-  f.push(1);
-  f.push(2);
+  for (vault::SmsRef ref = 1; ref <= 3; ++ref) f.push(ref);
+  (void)f.queue->answered(*f.queue->next(f.now()), 0x08, "", f.now());
   (void)f.queue->answered(*f.queue->next(f.now()), 0x58, "", f.now());
   BOOST_TEST(f.queue->expired(f.now()).empty());
   f.time = 10'000'000;
-  const auto over = f.queue->expired(f.now());
-  BOOST_REQUIRE(over.size() == 2u);
-  BOOST_TEST((over[0].kind == Kind::refused));  // the SMSC never took it
-  BOOST_TEST(over[0].status == 0x58u);
-  BOOST_TEST((over[1].kind == Kind::not_sent));
+  std::map<vault::SmsRef, vault::SmsOutcome> over;
+  for (const auto& outcome : f.queue->expired(f.now())) over.emplace(outcome.ref, outcome);
+  BOOST_REQUIRE(over.size() == 3u);
+  BOOST_TEST((over[1].kind == Kind::refused));  // the SMSC said no to it
+  BOOST_TEST(over[1].status == 0x08u);
+  BOOST_TEST((over[2].kind == Kind::not_sent));  // the SMSC never judged it
+  BOOST_TEST((over[3].kind == Kind::not_sent));
   BOOST_TEST(f.queue->size() == 0u);
+}
+
+// A stop is not the end of the repetitions: who starts next goes on with them.
+BOOST_AUTO_TEST_CASE(what_waits_to_be_repeated_is_not_refused_by_a_stop) {
+  for (std::uint32_t status : {0x58u, 0x08u, 0x14u, 0x45u, 0x64u}) {
+    Fixture f;
+    f.push(1);
+    f.push(2);
+    BOOST_TEST(!f.queue->answered(*f.queue->next(f.now()), status, "", f.now()).has_value());
+    const auto left = f.queue->take_all();
+    BOOST_REQUIRE(left.size() == 2u);
+    for (const auto& outcome : left) BOOST_TEST((outcome.kind == Kind::not_sent), status);
+    BOOST_TEST(f.queue->size() == 0u);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(what_is_pinned_does_not_move) {
