@@ -189,14 +189,18 @@ std::vector<Outcome> Queue::expired(base::Now now) {
 
 std::vector<Segment> Queue::take_movable() {
   std::vector<Segment> moved;
-  for (auto entry = ready_.begin(); entry != ready_.end();) {
-    if (entry->second.pinned) {
-      ++entry;
-      continue;
+  const auto take = [&](auto& segments) {
+    for (auto entry = segments.begin(); entry != segments.end();) {
+      if (entry->second.pinned) {
+        ++entry;
+        continue;
+      }
+      moved.push_back(std::move(entry->second));
+      entry = segments.erase(entry);
     }
-    moved.push_back(std::move(entry->second));
-    entry = ready_.erase(entry);
-  }
+  };
+  take(ready_);
+  take(later_);
   return moved;
 }
 

@@ -51,7 +51,8 @@ class Queue {
 
   // Those whose time is over, as what became of them.
   std::vector<vault::SmsOutcome> expired(base::Now now);
-  // Everything that may go elsewhere, in order; what is pinned stays.
+  // Everything that may go elsewhere, in order; what waits to be repeated comes last, what is
+  // pinned stays.
   std::vector<Segment> take_movable();
   // Everything, as not sent: its time is not over, and who comes after us goes on with it.
   std::vector<vault::SmsOutcome> take_all();

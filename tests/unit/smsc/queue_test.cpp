@@ -276,6 +276,28 @@ BOOST_AUTO_TEST_CASE(what_is_pinned_does_not_move) {
   BOOST_TEST(f.next_ref() == 2u);
 }
 
+// Nobody asks for the next one while the SMSC is away: what waits for a repetition moves as well.
+BOOST_AUTO_TEST_CASE(what_waits_to_be_repeated_moves) {
+  Fixture f;
+  Segment pinned;
+  pinned.ref = 1;
+  pinned.pinned = true;
+  pinned.give_up_at = 10'000'000;
+  f.queue->push(pinned);
+  for (vault::SmsRef ref = 2; ref <= 4; ++ref) f.push(ref);
+  for (int i = 0; i < 4; ++i) {
+    (void)f.queue->answered(*f.queue->next(f.now()), 0x08, "", f.now());
+  }
+  const auto moved = f.queue->take_movable();
+  BOOST_REQUIRE(moved.size() == 3u);
+  BOOST_TEST(moved[0].ref == 2u);  // in order
+  BOOST_TEST(moved[1].ref == 3u);
+  BOOST_TEST(moved[2].ref == 4u);
+  f.time += 5'000;
+  BOOST_TEST(f.next_ref() == 1u);
+  BOOST_TEST(f.next_ref() == 0u);
+}
+
 // Any order of answers: at the end each segment has exactly one outcome.
 BOOST_AUTO_TEST_CASE(none_is_lost_or_doubled) {
   std::mt19937 random(21);
