@@ -59,6 +59,7 @@ Application::Application(const config::Config& config, const Host& host)
       host_log_(host),
       clock_(host, log_),
       alarms_(host),
+      host_metrics_(host),
       platform_(host) {}
 
 Application::~Application() {
@@ -268,6 +269,15 @@ base::Status Application::reload(const config::Config& config) {
   return {};
 }
 
+// What has come since the watch told them last.
+void Application::tell_last_figures() {
+  if (gateway_ == nullptr) return;
+  try {
+    host_metrics_.publish(observe());
+  } catch (...) {  // out of memory: nothing of a stop hangs on them
+  }
+}
+
 bool Application::stop(std::int64_t deadline_ms) {
   const std::int64_t began = base::SystemClock().now().mono_ms;  // the host's clock may stand still
   watch_gate_.close();
@@ -279,6 +289,7 @@ bool Application::stop(std::int64_t deadline_ms) {
   if (!watch_gate_.empty_within(std::chrono::milliseconds(left()))) return false;
   watch_.join();
   if (details_ != nullptr && !details_->stop(left())) return false;  // after the last card
+  tell_last_figures();
   std::unique_ptr<bip::Gateway> gateway;
   std::unique_ptr<SmsDesk> desk;
   std::unique_ptr<MetricsEndpoint> metrics;

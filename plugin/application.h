@@ -22,6 +22,7 @@
 #include "plugin/alarms.h"
 #include "plugin/card_keys_file.h"
 #include "plugin/detail_records.h"
+#include "plugin/fading_alarm.h"
 #include "plugin/host.h"
 #include "plugin/host_metrics.h"
 #include "plugin/host_sms.h"
@@ -79,6 +80,7 @@ class Application {
   bool note_store(const std::string& fault);
   bool rest_until(std::int64_t mono_ms);
   void look_at_hsm();
+  void tell_last_figures();
 
   config::Config config_;
   const Host& host_;
@@ -88,6 +90,11 @@ class Application {
   HostClock clock_;
   base::Counters counters_;
   Alarms alarms_;
+  // As long as the counters, from one start to the next.
+  HostMetrics host_metrics_;
+  FadingAlarm card_counters_{"bip.counter_blocked",
+                             "a card's replay counter is exhausted or jumped beyond reason"};
+  FadingAlarm downlinks_{"vault.downlinks_exhausted", "a card's downlink counter is used up"};
   std::unique_ptr<db::FileKeyRing> key_ring_;
   std::unique_ptr<CardKeysFile> keys_file_;  // laboratory only
   std::unique_ptr<bip::CardKeySource> key_source_;

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "plugin/application.h"
-#include "plugin/fading_alarm.h"
 #include "vault/housekeeping.h"
 #include "vault/outbox.h"
 
@@ -21,9 +20,7 @@ constexpr auto kBetweenSteps = std::chrono::milliseconds(20);
 // What the watch works with.
 struct Application::Watch {
   Watch(Application& of, const std::string& name)
-      : store(of.stores_->open()),
-        housekeeping(*of.key_ring_, of.log_, of.counters_),
-        metrics(of.host_) {
+      : store(of.stores_->open()), housekeeping(*of.key_ring_, of.log_, of.counters_) {
     row.name = name;
     row.product = BIPVAULT_VERSION;
     row.started_at = of.clock_.now().utc_ms;
@@ -31,10 +28,6 @@ struct Application::Watch {
 
   const std::unique_ptr<vault::Store> store;
   vault::Housekeeping housekeeping;
-  HostMetrics metrics;
-  FadingAlarm card_counters{"bip.counter_blocked",
-                            "a card's replay counter is exhausted or jumped beyond reason"};
-  FadingAlarm downlinks{"vault.downlinks_exhausted", "a card's downlink counter is used up"};
   vault::InstanceRow row;
 };
 
@@ -54,14 +47,13 @@ void Application::watch(const std::string& name) {
     if (watch_gate_.closed_within(more ? kBetweenSteps : kLook)) break;
     if (!more && rest_until(next_beat)) break;
   }
-  if (watch) watch->metrics.publish(observe());
 }
 
 // True: the house is not kept yet.
 bool Application::take_turn(Watch& watch, std::int64_t& next_beat) {
-  watch.metrics.publish(observe());
-  alarms_.set("card_counter", watch.card_counters.text(counters_, clock_.now()));
-  alarms_.set("downlink_counter", watch.downlinks.text(counters_, clock_.now()));
+  host_metrics_.publish(observe());
+  alarms_.set("card_counter", card_counters_.text(counters_, clock_.now()));
+  alarms_.set("downlink_counter", downlinks_.text(counters_, clock_.now()));
   look_at_hsm();
   bool more = look_at_store(*watch.store, watch.row);
   next_beat = clock_.now().mono_ms + vault::kInstanceBeat;

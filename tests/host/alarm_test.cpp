@@ -229,6 +229,14 @@ BOOST_AUTO_TEST_CASE(an_exhausted_card_counter) {
   jump = 3'700'000;
   BOOST_TEST(wait_for([] { return count("-card_counter") == 1; }, 60));
   BOOST_TEST(guest.stop() == BV_OK);
+  // Nor is it news at the next start.
+  {
+    const std::lock_guard lock(mutex);
+    figures.clear();
+  }
+  BOOST_TEST(guest.start().status == BV_OK);
+  BOOST_TEST(wait_for([] { return figure("bipvault_alarms") == 0; }));
+  BOOST_TEST(guest.stop() == BV_OK);
   BOOST_TEST(count("+card_counter") == 1);
 }
 
@@ -241,6 +249,10 @@ BOOST_AUTO_TEST_CASE(figures_of_a_card) {
   BOOST_REQUIRE(channel.send(card.identification()));
   BOOST_REQUIRE(channel.send(card.report(1)));
   BOOST_REQUIRE(!channel.receive().empty());
+  BOOST_TEST(guest.stop() == BV_OK);
+  BOOST_TEST(figure("bipvault_bip_sessions_total") == 1);
+  // Nor is it added once more at the next start.
+  BOOST_TEST(guest.start().status == BV_OK);
   BOOST_TEST(guest.stop() == BV_OK);
   BOOST_TEST(figure("bipvault_bip_sessions_total") == 1);
   {
