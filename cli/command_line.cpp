@@ -85,6 +85,9 @@ void take_options(const OptionSet& set, const std::vector<std::string>& all, std
     if (name == "help") line.help = true;
     if (name == "version") line.version = true;
     const bool is_switch = !set.getOption(name).takesArgument();
+    // A script's variable that is not set must not mean the default: another vault, another actor.
+    if (!is_switch && value.empty())
+      throw Poco::Util::EmptyOptionException("--" + name + " has no value");
     const bool fresh = line.options.emplace(name, is_switch ? "yes" : value).second;
     if (!fresh) throw Poco::Util::DuplicateOptionException(name);
   }
@@ -117,6 +120,16 @@ std::string nearest_hint(std::string_view nearest) {
   return nearest.empty() ? "" : " (nearest: " + std::string(nearest) + ")";
 }
 
+// "keys --help", "--help keys": the first of two words, and the wish to know the second.
+bool asks_for_second_word(const ProgramSpec& program, const std::vector<std::string>& all,
+                          std::size_t next, bool help) {
+  help = help || (next + 1 < all.size() && (all[next + 1] == "--help" || all[next + 1] == "-h"));
+  return help && std::any_of(program.commands.begin(), program.commands.end(),
+                             [&](const CommandSpec& command) {
+                               return command.name.starts_with(all[next] + " ");
+                             });
+}
+
 // What was typed in the place of a command.
 std::string unknown_command(const ProgramSpec& program, const std::vector<std::string>& all,
                             std::size_t next) {
@@ -125,7 +138,9 @@ std::string unknown_command(const ProgramSpec& program, const std::vector<std::s
   std::vector<std::string_view> names;
   std::string second_words;
   for (const CommandSpec& command : program.commands) {
-    names.push_back(command.name);
+    const std::string_view name = command.name;
+    names.push_back(name);
+    names.push_back(name.substr(0, name.find(' ')));
     if (!command.name.starts_with(first + " ")) continue;
     second_words += (second_words.empty() ? "" : ", ") + command.name.substr(first.size() + 1);
   }
@@ -172,6 +187,8 @@ std::variant<CommandLine, std::string> parse(const ProgramSpec& program,
     }
     line.command = find_command(program, arguments, next);
     if (line.command == nullptr) {
+      line.help = asks_for_second_word(program, arguments, next, line.help);
+      if (line.help) return line;
       return refused(program, nullptr, unknown_command(program, arguments, next));
     }
     take_options(option_set(with_program(program, *line.command)), arguments, next, true, line);

@@ -72,6 +72,27 @@ BOOST_AUTO_TEST_CASE(mistakes) {
   }
 }
 
+// Proves that a value that is empty is refused, not taken for the option's default.
+BOOST_AUTO_TEST_CASE(empty_values) {
+  for (const Arguments& arguments : {Arguments{"--config", "", "status"},
+                                     {"--config=", "status"},
+                                     {"status", "--config", ""},
+                                     {"import", "a", "--operator", ""}}) {
+    const std::string text = wrong(cli::ops_program(), arguments);
+    BOOST_TEST(text.find(" has no value\n") != std::string::npos, text);
+  }
+}
+
+// Proves that whoever asks for help with the first of two words is helped.
+BOOST_AUTO_TEST_CASE(help_of_a_first_word) {
+  for (const Arguments& arguments : {Arguments{"keys", "--help"}, {"db", "-h"}, {"--help", "db"}}) {
+    const cli::CommandLine line = good(cli::ops_program(), arguments);
+    BOOST_TEST((line.help && line.command == nullptr));
+  }
+  BOOST_TEST(!wrong(cli::ops_program(), {"xyzzy", "--help"}).empty());
+  BOOST_TEST(!wrong(cli::ops_program(), {"keys", "--json"}).empty());
+}
+
 // Proves that the fault comes first, then where to look, and that what was nearly right is named.
 BOOST_AUTO_TEST_CASE(faults_come_first_and_help) {
   const auto ops = [](const Arguments& arguments) { return wrong(cli::ops_program(), arguments); };
@@ -87,6 +108,7 @@ BOOST_AUTO_TEST_CASE(faults_come_first_and_help) {
   BOOST_TEST(
       ops({"db", "staus"}).starts_with("'db staus' is not a command (nearest: db status)\n"));
   BOOST_TEST(care({"shwo", "89"}).starts_with("'shwo' is not a command (nearest: show)\n"));
+  BOOST_TEST(ops({"confg", "check"}).starts_with("'confg' is not a command (nearest: config)\n"));
   BOOST_TEST(ops({"xyzzy"}) == "'xyzzy' is not a command\nTry 'bipvault-ops --help'.");
   BOOST_TEST(care({"show", "89", "--agnt", "a"})
                  .starts_with("unknown option --agnt (nearest: --agent)\nUsage: bipvault-care"));

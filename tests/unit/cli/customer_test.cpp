@@ -69,7 +69,8 @@ BOOST_AUTO_TEST_CASE(refused) {
   in_vain({"suspend", "--customer", "Shop, 2"}, 5, "name the one that is meant by its ICCID");
   in_vain({"show", "--customer", "C-1", kCard}, 2, "--customer stands in the place of WHO");
   in_vain({"show"}, 2, "bipvault-care: an argument is missing: WHO\nUsage: bipvault-care");
-  in_vain({"show", "--customer", ""}, 2, "the customer's reference is empty");
+  in_vain({"show", "--customer", ""}, 2, "--customer has no value");
+  in_vain({"show", "--customer", " "}, 2, "the customer's reference is empty");
   in_vain({"show", "C-1"}, 5, "neither an ICCID nor a phone number");
   in_vain({"confirm-move", "--customer", "C-1"}, 2, "unknown option --customer");
   in_vain({"request", "confirm-move", "--customer", "C-1"}, 2, "takes the new card's ICCID");
