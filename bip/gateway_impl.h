@@ -69,7 +69,10 @@ struct Client {
       : socket(std::move(connection)), session(std::move(settings), now, caller), address(from) {}
 
   // How many octets of the peer may be taken now.
-  std::size_t room() const { return tls ? std::min(session.room(), tls->room()) : session.room(); }
+  std::size_t room() const {
+    if (!tls) return session.room();
+    return input_ended ? 0 : std::min(session.room(), tls->room());
+  }
 
   boost::asio::ip::tcp::socket socket;
   std::unique_ptr<TlsPsk> tls;          // null: the channel is plain
@@ -83,6 +86,7 @@ struct Client {
   // Of its card, and newer than what was served here: until what has come here is served as well.
   std::vector<ClientPtr> challengers;
   bool looking_up = false;  // a worker asks for its PSK
+  bool input_ended = false;  // of the socket below TLS
   bool psk_asked = false;   // somebody was asked for it
   bool keys_away = false;   // which could not be had: that its handshake fails is not its fault
   bool waiting = false;     // in the ready-list

@@ -108,6 +108,8 @@ void Gateway::Impl::on_readable(const ClientPtr& client) {
       client->socket.read_some(boost::asio::buffer(read_buffer_.data(), room), error);
   if (!error) {
     on_octets(*client, base::View(read_buffer_).first(size), now);
+  } else if (error == boost::asio::error::eof && client->tls) {
+    client->input_ended = true;  // the session learns it behind what TLS still holds
   } else if (error == boost::asio::error::eof) {
     client->session.end_of_input(now);
   } else if (error != boost::asio::error::would_block && error != boost::asio::error::interrupted) {

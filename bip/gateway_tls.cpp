@@ -15,6 +15,7 @@ void Gateway::Impl::follow_tls(const ClientPtr& client, base::Now now) {
     if (size == 0) break;
     client->session.feed(base::View(read_buffer_).first(size), now);
   }
+  if (client->input_ended && client->session.room() > 0) client->session.end_of_input(now);
   client->session.unfinished_below(tls.unfinished(), now);
   if (tls.phase() == TlsPsk::Phase::ended) end_of_tls(*client, now);
 }

@@ -366,6 +366,36 @@ BOOST_AUTO_TEST_CASE(ends) {
   BOOST_TEST(rig.counted("bip.never_identified") == 1);
 }
 
+// One record holds more than a session takes at a time, and the peer is gone behind it: all of it
+// is served.
+BOOST_AUTO_TEST_CASE(what_came_before_the_end_is_served) {
+  Rig rig([](Settings& s) { s.session_input = 1'400; });
+  base::Bytes image(6'000);
+  base::fill_random(image);
+  Channel channel(rig);
+  BOOST_REQUIRE(channel.handshake());
+  BOOST_TEST(
+      (result_of(channel.ask(rig.card, rig.card.store_begin(image, 1))) == CardResult::done));
+  base::Bytes packets;
+  const auto say = [&](const base::Bytes& packet) {
+    packets.insert(packets.end(), packet.begin(), packet.end());
+  };
+  for (std::uint32_t at = 0; at < image.size(); at += 700) {
+    say(rig.card.packet(rig.card.store_data(image, 1, at, 700), 0x1A));
+  }
+  say(rig.card.packet(rig.card.plain(Ins::store_end, 1)));
+  channel.client.write(packets);
+  channel.link.send(channel.client.output());
+  channel.link.shut_down_sending();
+  wait_for([&] { return rig.gateway->health().sessions == 0u; });
+  wait_for([&] { return rig.gateway->drained(); });
+  BOOST_TEST(rig.counted("bip.packets") == 11);
+  Channel after(rig);
+  BOOST_REQUIRE(after.handshake());
+  const auto begun = after.ask(rig.card, rig.card.message(Ins::fetch_begin));
+  BOOST_TEST((result_of(begun) == CardResult::done));
+}
+
 // After too many security errors the channel stands for close_wait, so that the card can fetch the
 // answers that its terminal holds: TLS says nothing before, and close_notify then.
 BOOST_AUTO_TEST_CASE(no_goodbye_before_close_wait) {
