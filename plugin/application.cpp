@@ -88,12 +88,17 @@ base::Status Application::assemble() {
   return {};
 }
 
-// In a thread that takes no signals, as everything else that talks to a database.
+// In a thread that takes no signals, as everything else that talks to a database. The host's own
+// thread waits for it: not long.
 base::Status Application::keys_fit() const {
+  constexpr std::int64_t kNotLong = base::kSecondMs;
+  db::Settings brief = config_.store;
+  brief.connect_timeout_ms = std::min(brief.connect_timeout_ms, kNotLong);
+  brief.query_timeout_ms = std::min(brief.query_timeout_ms, kNotLong);
   std::string text;
   base::Thread look;
   const bool begun = look.start("bv-check", [&] {
-    for (const db::KeyFault& fault : db::foreign_keys(config_.store, *key_ring_)) {
+    for (const db::KeyFault& fault : db::foreign_keys(brief, *key_ring_)) {
       text += base::cat(text.empty() ? "" : "\n", "[keys] ", fault.key, ": ", fault.text);
     }
   });
@@ -166,8 +171,8 @@ base::Status Application::start() {
     gateway_ = std::move(gateway);
   }
   watch_gate_.reopen();
-  base::Status rest = start_desk();
-  if (rest) rest = start_metrics();
+  base::Status rest = start_metrics();  // before the desk, whose stop may wait for the store
+  if (rest) rest = start_desk();
   if (rest && !watch_.start("bv-watch", [this, name = instance_name(config_)] { watch(name); })) {
     rest = base::Error{"the system gives no thread"};
   }
