@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <memory>
 #include <utility>
 
 #include "bipvault/ext/check.h"
@@ -70,6 +71,8 @@ class Runner {
     if (plugin_ != nullptr) plugin_->destroy(plugin_);
   }
 
+  // The plugin did not stop: nothing of this may go while the process is there.
+  bool stuck() const { return stuck_; }
   ExitCode run() {
     ports_file_.begin();
     if (!load_card_keys() || !open_carrier() || !open_messenger() || !ready()) return failure_;
@@ -341,6 +344,7 @@ class Runner {
     }
     // Threads of the plugin may still run: it cannot be destroyed.
     plugin_ = nullptr;
+    stuck_ = true;
     log_.error("host.plugin_stuck", "the plugin does not stop; the process ends without it");
     return false;
   }
@@ -354,6 +358,7 @@ class Runner {
   PortsFile ports_file_{settings_.ports_file};
   std::string name_;
   bv_plugin* plugin_ = nullptr;
+  bool stuck_ = false;
   ExitCode failure_ = kFailed;
 };
 
@@ -381,7 +386,10 @@ void allow_descriptors() {
 
 ExitCode run(const Settings& settings, base::Log& log, const base::Clock& clock,
              std::function<void()> reopen_log) {
-  return Runner(settings, log, clock, std::move(reopen_log)).run();
+  auto runner = std::make_unique<Runner>(settings, log, clock, std::move(reopen_log));
+  const ExitCode code = runner->run();
+  if (runner->stuck()) runner.release();  // threads of the plugin still use it
+  return code;
 }
 
 ExitCode check(const Settings& settings, base::Log& log, const base::Clock& clock,
