@@ -115,7 +115,12 @@ void CarriedInbox::set_limits(const Limits& limits) {
 std::vector<CarriedInbox::News> CarriedInbox::news() {
   const std::lock_guard lock(mutex_);
   std::vector<News> all;
-  all.reserve(std::min(news_.size(), kMostNews));
+  try {
+    all.reserve(std::min(news_.size(), kMostNews));
+  } catch (...) {
+    woken_ = false;  // the next who tells something wakes again
+    throw;
+  }
   while (!news_.empty() && all.size() < kMostNews) {
     const std::uint64_t id = news_.front();
     news_.pop_front();

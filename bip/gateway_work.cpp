@@ -163,12 +163,14 @@ void Gateway::Impl::serve(Worker& worker, Batch& batch) {
 
 void Gateway::Impl::on_reply(const ClientPtr& client, std::unique_ptr<Batch> batch) {
   const base::Now now = parts_.clock.now();
-  note_tally(*client, batch->tally, now);
+  const Tally tally = batch->tally;
   const bool was_proven = client->session.proven();
   const std::optional<Batch::Rival> beaten = batch->beats_rival ? batch->rival : std::nullopt;
   client->session.reply(std::move(batch), now);
   let_go(std::exchange(client->challengers, {}));
-  if (client->ended) return keep_for_close(*client);
+  if (client->ended) keep_for_close(*client);
+  note_tally(*client, tally, now);  // last of what must be: it may find no memory
+  if (client->ended) return;
   if (beaten) challenge(client, *beaten, now);
   if (client->session.proven() && !was_proven) note_proven(client, now);
   pump(client, now);

@@ -60,6 +60,7 @@ void Listener::wait() {
 }
 
 void Listener::accept_some() {
+  if (!acceptor_.is_open()) return;  // closed after the wait had ended
   for (int i = 0; i < kAcceptsPerWakeUp; ++i) {
     if (!hooks_.may_accept()) {
       full_ = true;
