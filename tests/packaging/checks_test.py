@@ -194,7 +194,14 @@ def rpm(source, build, work):
     code, out = run(["rpmbuild", "-bb", "--nodeps", "--define", f"_topdir {top}",
                      "--define", f"bipvault_build {build}", "--define", f"bipvault_source {source}",
                      source + "/packaging/rpm/bipvault.spec"])
-    built = {os.path.basename(p).split("-0")[0] for p in glob.glob(top + "/RPMS/*/*.rpm")}
+    files = glob.glob(top + "/RPMS/*/*.rpm")
+    for package, unit in (("host", "bipvault-host"), ("plugin", "bipvault-host"),
+                          ("tools", "bipvault-cared")):
+        scripts = "".join(run(["rpm", "-qp", "--scripts", path])[1]
+                          for path in files if f"bipvault-{package}-" in path)
+        check(f"an upgrade of the RPM {package} restarts {unit}",
+              f"systemctl try-restart {unit}.service" in scripts and "%" not in scripts)
+    built = {os.path.basename(p).split("-0")[0] for p in files}
     check("rpmbuild makes four packages", built == {
         "bipvault-plugin", "bipvault-host", "bipvault-tools", "bipvault-devel"}, out[-2000:])
 
