@@ -86,6 +86,7 @@ void Smsc::pump(base::Now now) {
     slot.conn->flush();
     look_at(slot, now);
   }
+  count_bound(now);
 }
 
 void Smsc::look_at(Slot& slot, base::Now now) {
@@ -119,7 +120,7 @@ void Smsc::on_event(Slot& slot, LinkEvent& event, base::Now now) {
     case Kind::alert:
       return world_.owner.alerted(event.alert.source);
     case Kind::closed:
-      return count_bound();
+      return;
   }
 }
 
@@ -131,7 +132,7 @@ void Smsc::on_answer(Slot& slot, LinkEvent& event, base::Now now) {
   const auto outcome =
       queue_.answered(std::move(node.mapped()), event.status, event.message_id, now);
   if (outcome) world_.owner.outcome(index_, *outcome);
-  if (reaction == Reaction::rebind) slot.conn->link()->close(Link::End::rebind, now);
+  if (reaction == Reaction::rebind) slot.conn->link()->rebind(now);
   set_alarm(refused_.empty() ? queue_.trouble() : refused_);
 }
 
@@ -141,7 +142,6 @@ void Smsc::on_bound(Slot& slot, const LinkEvent& event, base::Now now) {
   last_error_.clear();
   refused_.clear();
   set_alarm(queue_.trouble());
-  count_bound();
   world_.counters.add("smsc.binds");
   std::string peer;
   for (const char c : event.text) peer.push_back(c > ' ' && c <= '~' ? c : '?');
@@ -214,7 +214,6 @@ void Smsc::ended(Slot& slot, base::Now now) {
   const auto half = wait / 2;
   slot.next_attempt = now.mono_ms + half +
                       static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(half + 1));
-  count_bound();
 }
 
 void Smsc::set_alarm(const std::string& text) {
@@ -224,7 +223,7 @@ void Smsc::set_alarm(const std::string& text) {
   world_.owner.alarm(index_, text);
 }
 
-void Smsc::count_bound() {
+void Smsc::count_bound(base::Now now) {
   const bool was_usable = usable();
   bound_ = bound_transmitters_ = 0;
   for (const Slot& slot : slots_) {
@@ -233,7 +232,7 @@ void Smsc::count_bound() {
     ++bound_;
     if (slot.role != Role::receiver) ++bound_transmitters_;
   }
-  if (was_usable && !usable()) unusable_since_ = world_.clock.now().mono_ms;
+  if (was_usable && !usable()) unusable_since_ = now.mono_ms;
 }
 
 void Smsc::fill_windows(base::Now now) {

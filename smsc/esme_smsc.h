@@ -73,7 +73,7 @@ class Smsc {
   void ended(Slot& slot, base::Now now);
   void uncertain(std::uint64_t token);
   void fill_windows(base::Now now);
-  void count_bound();
+  void count_bound(base::Now now);
   void set_alarm(const std::string& text);
   void say_lost(Slot& slot, const std::string& why, bool was_bound);
   std::string why(const Conn& conn) const;

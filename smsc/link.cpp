@@ -148,7 +148,7 @@ void Link::on_submit_answer(const Frame& frame, base::Now now) {
   }
   answer.message_id = decode_message_id(frame);
   event(std::move(answer));
-  go_on_unbinding(now);
+  go_on_ending(now);
 }
 
 void Link::on_request(const Frame& frame, base::Now now) {
@@ -157,9 +157,10 @@ void Link::on_request(const Frame& frame, base::Now now) {
     case command::kEnquireLink:
       return say(header.command | command::kResponse, status::kOk, header.sequence);
     case command::kUnbind:
-      say(header.command | command::kResponse, status::kOk, header.sequence);
+      peers_unbind_ = header.sequence;
       end_text_ = "the SMSC has unbound";
-      return close(End::by_peer, now);
+      if (phase_ == Phase::binding) return close(End::by_peer, now);
+      return leave(End::by_peer, settings_->unbind_timeout, now);
     case command::kDeliverSm:
     case command::kDataSm:
       return on_message(frame);
@@ -236,7 +237,7 @@ void Link::deliver_result(std::uint32_t sequence, std::uint32_t status, base::No
   if (found == deliveries_.end() || phase_ == Phase::closed) return;
   append_delivered(output_, found->second, status, sequence);
   deliveries_.erase(found);
-  go_on_unbinding(now);
+  go_on_ending(now);
 }
 
 void Link::consume(std::size_t octets) {
@@ -273,7 +274,7 @@ std::int64_t Link::deadline() const {
 void Link::on_deadline(base::Now now) {
   if (phase_ == Phase::closed) return;
   if (phase_deadline_ <= now.mono_ms) {
-    return close(phase_ == Phase::binding ? End::bind_timeout : End::by_us, now);
+    return close(phase_ == Phase::binding ? End::bind_timeout : ends_as_, now);
   }
   if (enquire_deadline_ <= now.mono_ms) {
     end_text_ = "enquire_link was not answered";
@@ -309,7 +310,7 @@ void Link::expire(base::Now now) {
     end_text_ = "no submit_sm was answered";
     return close(End::no_answer, now);
   }
-  go_on_unbinding(now);
+  go_on_ending(now);
 }
 
 void Link::enquire(base::Now now) {
@@ -324,13 +325,27 @@ void Link::unbind(base::Now now) {
   if (phase_ == Phase::binding) return close(End::by_us, now);
   if (phase_ != Phase::bound) return;
   phase_ = Phase::unbinding;
+  ends_as_ = End::by_us;
   phase_deadline_ = now.mono_ms + settings_->response_timeout + settings_->unbind_timeout;
-  go_on_unbinding(now);
+  go_on_ending(now);
 }
 
-void Link::go_on_unbinding(base::Now now) {
-  if (phase_ != Phase::unbinding || unbind_sequence_ != 0) return;
+void Link::rebind(base::Now now) {
+  if (phase_ == Phase::bound) leave(End::rebind, settings_->response_timeout, now);
+}
+
+// What is outstanding is most often on its way: whoever closes now never learns of it.
+void Link::leave(End end, std::int64_t at_most, base::Now now) {
+  phase_ = Phase::leaving;
+  ends_as_ = end;
+  phase_deadline_ = std::min(phase_deadline_, now.mono_ms + at_most);
+  go_on_ending(now);
+}
+
+void Link::go_on_ending(base::Now now) {
   if (!pending_.empty() || !deliveries_.empty()) return;
+  if (phase_ == Phase::leaving) return close(ends_as_, now);
+  if (phase_ != Phase::unbinding || unbind_sequence_ != 0) return;
   unbind_sequence_ = next_sequence();
   phase_deadline_ = now.mono_ms + settings_->unbind_timeout;
   say(command::kUnbind, status::kOk, unbind_sequence_);
@@ -339,7 +354,7 @@ void Link::go_on_unbinding(base::Now now) {
 void Link::connection_lost(base::Now now) {
   if (phase_ == Phase::closed) return;
   if (end_text_.empty()) end_text_ = "the connection was closed by the other side";
-  close(phase_ == Phase::unbinding ? End::by_us : End::by_peer, now);
+  close(ends_as_, now);
 }
 
 void Link::end_pending() {
@@ -358,6 +373,7 @@ void Link::close(End end, base::Now) {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   end_ = end;
+  if (peers_unbind_) say(command::kUnbind | command::kResponse, status::kOk, *peers_unbind_);
   end_pending();
   deliveries_.clear();
   LinkEvent closed = about(LinkEvent::Kind::closed, 0);

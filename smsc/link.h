@@ -51,7 +51,8 @@ class Link {
  public:
   static constexpr std::int64_t kNever = INT64_MAX;
 
-  enum class Phase : std::uint8_t { binding, bound, unbinding, closed };
+  // leaving: the SMSC wants no more of this link, and what is outstanding is waited for.
+  enum class Phase : std::uint8_t { binding, bound, unbinding, leaving, closed };
   enum class End : std::uint8_t {
     none,
     refused,  // the bind was answered with refusal_status()
@@ -78,6 +79,9 @@ class Link {
   void deliver_result(std::uint32_t sequence, std::uint32_t status, base::Now now);
   // No more room; what is outstanding is waited for, then unbind.
   void unbind(base::Now now);
+  // An answer said that we are not bound: no more room, and the end when what is outstanding is
+  // answered, or its time is over.
+  void rebind(base::Now now);
   // Ends at once.
   void close(End end, base::Now now);
 
@@ -118,7 +122,8 @@ class Link {
   void nack(const Header& header, std::uint32_t status);
   void expire(base::Now now);
   void enquire(base::Now now);
-  void go_on_unbinding(base::Now now);
+  void leave(End end, std::int64_t at_most, base::Now now);
+  void go_on_ending(base::Now now);
   void end_pending();
   void forget_answered();
   std::uint32_t next_sequence();
@@ -128,6 +133,7 @@ class Link {
   Role role_;
   Phase phase_ = Phase::binding;
   End end_ = End::none;
+  End ends_as_ = End::by_peer;  // what an end of this phase by time or by the connection is
   std::uint32_t refusal_status_ = 0;
   std::string end_text_;
   Framer framer_;
@@ -140,11 +146,12 @@ class Link {
   std::uint32_t bind_sequence_ = 0;
   std::uint32_t enquire_sequence_ = 0;  // 0: none under way
   std::uint32_t unbind_sequence_ = 0;
+  std::optional<std::uint32_t> peers_unbind_;  // to be answered last of all
   std::unordered_map<std::uint32_t, Pending> pending_;
   std::deque<std::uint32_t> pending_order_;  // oldest first; its front is in pending_
   std::deque<std::pair<std::uint32_t, std::uint64_t>> expired_;  // sequence, token
   std::map<std::uint32_t, std::uint32_t> deliveries_;  // sequence: command; not answered yet
-  std::int64_t phase_deadline_ = kNever;               // of bind and unbind
+  std::int64_t phase_deadline_ = kNever;               // of bind, unbind and leaving
   std::int64_t last_heard_ = 0;
   std::int64_t enquire_deadline_ = kNever;
   std::int64_t last_answer_ = 0;  // to a submit

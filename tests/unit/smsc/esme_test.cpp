@@ -210,6 +210,36 @@ BOOST_AUTO_TEST_CASE(a_lost_connection_leaves_written_ones_uncertain_and_comes_b
   BOOST_TEST(world.log.count("lost: ") == 1u);
 }
 
+// It has lost our bind, and says so message by message.
+BOOST_AUTO_TEST_CASE(a_window_that_is_not_bound_goes_out_again) {
+  base::Guarded<std::vector<Header>> waiting;
+  std::atomic<int> submits{0};
+  FakeSmsc smsc([&](FakeSmsc::Client& client, const Frame& frame) {
+    if (frame.header.command == command::kSubmitSm && ++submits <= 10) {
+      waiting.with([&](auto& all) { all.push_back(frame.header); });
+      if (submits < 10) return;
+      return client.answer(frame.header, status::kBadBindState);
+    }
+    FakeSmsc::behave(client, frame);
+  });
+  World world({World::settings(smsc.port())});
+  BOOST_REQUIRE(world.bound());
+  for (vault::SmsRef ref = 1; ref <= 10; ++ref) BOOST_TEST((world.submit(ref) == Taken::yes));
+  BOOST_REQUIRE(until([&] { return submits == 10; }));
+  BOOST_REQUIRE(until([&] { return world.esme->state()[0].in_flight == 9; }));
+  BOOST_TEST(!world.esme->state()[0].bound);
+  smsc.each([&](FakeSmsc::Client& client) {
+    auto headers = waiting.with([](auto& all) { return std::move(all); });
+    headers.pop_back();
+    for (const Header& header : headers) {
+      client.answer(header, status::kBadBindState);
+    }
+  });
+  BOOST_REQUIRE(until([&] { return world.sink.count() == 10; }));
+  BOOST_TEST(world.sink.count(Kind::accepted) == 10u);
+  BOOST_TEST(smsc.accepted() == 2);
+}
+
 BOOST_AUTO_TEST_CASE(throttled_messages_come_through_later) {
   std::atomic<int> refusals{12};
   FakeSmsc smsc([&](FakeSmsc::Client& client, const Frame& frame) {

@@ -382,17 +382,73 @@ BOOST_AUTO_TEST_CASE(unbinds_after_the_last_answers) {
   BOOST_TEST((silent.link->end() == End::by_us));
 }
 
-BOOST_AUTO_TEST_CASE(the_peers_unbind_is_answered) {
+// What it has still to say comes before our answer, upon which it closes.
+BOOST_AUTO_TEST_CASE(the_peers_unbind_is_answered_after_the_last_answers) {
+  Peer peer;
+  peer.bound();
+  peer.submits(1);
+  peer.submits(2);
+  peer.says(deliver(5, "Y"));
+  peer.hears();
+  peer.says(pdu(command::kUnbind, 0, 30));
+  BOOST_TEST(peer.link->room() == 0u);
+  peer.says(pdu(kSubmitAnswer, 0, 2, "3100"));
+  peer.says(pdu(kSubmitAnswer, 0, 3, "3200"));
+  BOOST_TEST(peer.hears().empty());
+  peer.link->deliver_result(5, 0, peer.now());
+  const auto heard = peer.hears();
+  BOOST_REQUIRE(heard.size() == 2u);
+  BOOST_TEST(heard[1].command == 0x80000006);
+  BOOST_TEST(heard[1].sequence == 30u);
+  BOOST_TEST((peer.link->end() == End::by_peer));
+  BOOST_TEST(kinds(*peer.link) == "delivered answered:1 answered:2 closed");
+  peer.says(deliver(1, "Y"));  // nothing is heard any more
+  BOOST_TEST(kinds(*peer.link) == "");
+}
+
+BOOST_AUTO_TEST_CASE(the_peers_unbind_is_answered_in_time) {
   Peer peer;
   peer.bound();
   peer.submits(1);
   peer.hears();
   peer.says(pdu(command::kUnbind, 0, 30));
+  peer.passes(4'000);
+  peer.says(pdu(command::kUnbind, 0, 31));  // once more: no more time
+  BOOST_TEST(peer.hears().empty());
+  peer.passes(1'000);
   BOOST_TEST(peer.hears().at(0).command == 0x80000006);
   BOOST_TEST((peer.link->end() == End::by_peer));
   BOOST_TEST(kinds(*peer.link) == "unanswered:1 closed");
-  peer.says(deliver(1, "Y"));  // nothing is heard any more
-  BOOST_TEST(kinds(*peer.link) == "");
+  Peer idle;  // nothing is waited for
+  idle.bound();
+  idle.says(pdu(command::kUnbind, 0, 1));
+  BOOST_TEST(idle.hears().at(0).command == 0x80000006);
+  BOOST_TEST((idle.link->phase() == Phase::closed));
+}
+
+// "Not bound" says it of one; what it says of the others is on its way.
+BOOST_AUTO_TEST_CASE(who_is_not_bound_hears_the_other_answers_first) {
+  for (const bool silent : {false, true}) {
+    Peer peer;
+    peer.bound();
+    for (std::uint64_t token = 1; token <= 3; ++token) peer.submits(token);
+    peer.hears();
+    peer.says(pdu(kSubmitAnswer, 4, 2));
+    peer.link->rebind(peer.now());
+    peer.link->rebind(peer.now());
+    BOOST_TEST(peer.link->room() == 0u);
+    BOOST_TEST(peer.hears().empty());
+    peer.says(pdu(kSubmitAnswer, 0, 3, "3100"));
+    BOOST_TEST(kinds(*peer.link) == "answered:1 answered:2");
+    if (silent) {
+      peer.passes(30'000);
+      BOOST_TEST(kinds(*peer.link) == "unanswered:3 closed");
+    } else {
+      peer.says(pdu(kSubmitAnswer, 4, 4));
+      BOOST_TEST(kinds(*peer.link) == "answered:3 closed");
+    }
+    BOOST_TEST((peer.link->end() == End::rebind));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(messages_before_the_bind_are_refused) {
