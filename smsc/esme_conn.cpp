@@ -32,7 +32,8 @@ Conn::Conn(const Parts& parts, Role role)
     : parts_(parts),
       role_(role),
       socket_(parts.context),
-      connect_deadline_(parts.clock.now().mono_ms + parts.settings->connect_timeout) {}
+      connect_deadline_(parts.clock.now().mono_ms + parts.settings->connect_timeout),
+      attempt_deadline_(connect_deadline_) {}
 
 void Conn::open(Endpoints endpoints) {
   if (ended_) return;
@@ -41,8 +42,12 @@ void Conn::open(Endpoints endpoints) {
   connect_next();
 }
 
+// One address that never answers must not take the time of those behind it.
 void Conn::connect_next() {
   if (next_endpoint_ >= endpoints_.size()) return fail(error_);
+  const std::int64_t now = parts_.clock.now().mono_ms;
+  const auto untried = static_cast<std::int64_t>(endpoints_.size() - next_endpoint_);
+  attempt_deadline_ = now + std::max<std::int64_t>(connect_deadline_ - now, 0) / untried;
   const tcp::endpoint endpoint = endpoints_[next_endpoint_++];
   error_code failed;
   socket_.close(failed);
@@ -55,18 +60,21 @@ void Conn::connect_next() {
     error_ = failed.message();
     return connect_next();
   }
-  socket_.async_connect(endpoint, [self = shared_from_this()](const error_code& error) {
-    if (self->ended_) return;
+  const auto tried = [self = shared_from_this(),
+                      attempt = next_endpoint_](const error_code& error) {
+    if (self->ended_ || self->next_endpoint_ != attempt) return;
     if (error) {
       self->error_ = error.message();
       self->connect_next();
     } else {
       self->connected();
     }
-  });
+  };
+  socket_.async_connect(endpoint, tried);
 }
 
 void Conn::connected() {
+  attempt_deadline_ = connect_deadline_;
   error_code ignored;
   socket_.non_blocking(true, ignored);
   socket_.set_option(tcp::no_delay(true), ignored);
@@ -86,7 +94,6 @@ void Conn::connected() {
 }
 
 void Conn::start_link() {
-  connect_deadline_ = Link::kNever;
   link_.emplace(parts_.settings, role_, parts_.clock.now());
   parts_.changed();
 }
@@ -219,16 +226,16 @@ void Conn::close() {
 
 std::int64_t Conn::deadline() const {
   if (ended_) return Link::kNever;
-  return link_ ? link_->deadline() : connect_deadline_;
+  return link_ ? link_->deadline() : attempt_deadline_;
 }
 
 void Conn::on_deadline(base::Now now) {
   if (ended_) return;
   if (link_) {
     if (link_->deadline() <= now.mono_ms) link_->on_deadline(now);
-  } else if (connect_deadline_ <= now.mono_ms) {
+  } else if (attempt_deadline_ <= now.mono_ms) {
     error_ = "no connection in time";
-    close();
+    connect_deadline_ <= now.mono_ms ? close() : connect_next();
   }
 }
 

@@ -30,7 +30,8 @@ class Conn : public std::enable_shared_from_this<Conn> {
   };
   Conn(const Parts& parts, Role role);
 
-  // Tries the addresses one after the other, within connect_timeout.
+  // Tries the addresses one after the other, within connect_timeout: each has its share of what is
+  // left of it.
   void open(Endpoints endpoints);
   // Writes what the link has to say. Afterwards, when the link is closed, the socket is too.
   void flush();
@@ -62,7 +63,8 @@ class Conn : public std::enable_shared_from_this<Conn> {
   boost::asio::ip::tcp::socket socket_;
   Endpoints endpoints_;
   std::size_t next_endpoint_ = 0;
-  std::int64_t connect_deadline_;
+  std::int64_t connect_deadline_;  // until there is a link
+  std::int64_t attempt_deadline_;  // of the address that is tried
   std::optional<Tls> tls_;
   std::optional<Link> link_;
   std::string error_;

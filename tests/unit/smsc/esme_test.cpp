@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/guarded.h"
+#include "smsc/esme_conn.h"
 #include "tests/support/collected_log.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/until.h"
@@ -105,6 +106,37 @@ struct World {
             ""};
   }
   Taken submit(vault::SmsRef ref) { return esme->submit(message(ref)); }
+};
+
+// A host that takes no connection and refuses none: its queue of connections is full.
+class DeafHost {
+ public:
+  DeafHost() {
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof own;
+    auto* const address = reinterpret_cast<sockaddr*>(&own);
+    sockets_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    BOOST_REQUIRE(::bind(sockets_[0], address, size) == 0);
+    BOOST_REQUIRE(::listen(sockets_[0], 0) == 0);
+    BOOST_REQUIRE(::getsockname(sockets_[0], address, &size) == 0);
+    port_ = ntohs(own.sin_port);
+    for (int i = 0; i < 3; ++i) {
+      sockets_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      (void)::connect(sockets_.back(), address, size);
+    }
+  }
+  ~DeafHost() {
+    for (const int one : sockets_) ::close(one);
+  }
+  DeafHost(const DeafHost&) = delete;
+  DeafHost& operator=(const DeafHost&) = delete;
+  std::uint16_t port() const { return port_; }
+
+ private:
+  std::vector<int> sockets_;
+  std::uint16_t port_ = 0;
 };
 
 void says_text(FakeSmsc::Client& client, std::uint32_t sequence, std::string_view text,
@@ -526,31 +558,45 @@ BOOST_AUTO_TEST_CASE(already_bound_is_waited_for_and_tried_again) {
   esme.stop(0);
 }
 
-// A host that takes no connection and refuses none: its queue of connections is full.
 BOOST_AUTO_TEST_CASE(a_connection_that_never_comes_is_given_up) {
-  const int deaf = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in own{};
-  own.sin_family = AF_INET;
-  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof own;
-  auto* const address = reinterpret_cast<sockaddr*>(&own);
-  BOOST_REQUIRE(::bind(deaf, address, size) == 0);
-  BOOST_REQUIRE(::listen(deaf, 0) == 0);
-  BOOST_REQUIRE(::getsockname(deaf, address, &size) == 0);
-  std::vector<int> waiting;
-  for (int i = 0; i < 3; ++i) {
-    waiting.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    (void)::connect(waiting.back(), address, size);
-  }
-  auto settings = World::settings(ntohs(own.sin_port));
+  const DeafHost deaf;
+  auto settings = World::settings(deaf.port());
   settings.connect_timeout = 100;
-  {
-    World world({settings});
-    BOOST_TEST(until([&] { return world.counters.get("smsc.failed_binds") >= 2; }));
-    BOOST_TEST(world.esme->state()[0].trouble == "no connection in time");
+  World world({settings});
+  BOOST_TEST(until([&] { return world.counters.get("smsc.failed_binds") >= 2; }));
+  BOOST_TEST(world.esme->state()[0].trouble == "no connection in time");
+}
+
+// Of a name's addresses the first ones are deaf: the others have their share of the time.
+BOOST_AUTO_TEST_CASE(a_deaf_address_leaves_time_for_the_others) {
+  using boost::asio::ip::tcp;
+  const DeafHost deaf;
+  FakeSmsc smsc(FakeSmsc::behave);
+  const auto at = [](std::uint16_t port) {
+    return tcp::endpoint(boost::asio::ip::address_v4::loopback(), port);
+  };
+  boost::asio::io_context context;
+  base::SystemClock clock;
+  auto settings = std::make_shared<Settings>(World::settings(smsc.port()));
+  settings->connect_timeout = 600;
+  for (const bool heard : {true, false}) {
+    const auto conn = std::make_shared<Conn>(Conn::Parts{context, clock, settings, nullptr, [] {}},
+                                             Role::transceiver);
+    const std::int64_t begun = clock.now().mono_ms;
+    conn->open({at(deaf.port()), at(deaf.port()), at(heard ? smsc.port() : deaf.port())});
+    until([&] {
+      context.restart();
+      context.poll();
+      if (conn->deadline() <= clock.now().mono_ms) conn->on_deadline(clock.now());
+      return conn->link() != nullptr || conn->ended();
+    });
+    const std::int64_t took = clock.now().mono_ms - begun;
+    BOOST_TEST((conn->link() != nullptr) == heard);
+    BOOST_TEST(took >= (heard ? 400 : 600));
+    BOOST_TEST(conn->error() == "no connection in time");
+    conn->close();
+    context.poll();
   }
-  for (const int one : waiting) ::close(one);
-  ::close(deaf);
 }
 
 // One that binds and then never reads: what is for the other, and what comes from it, goes on.
