@@ -199,21 +199,21 @@ void Smsc::ended(Slot& slot, base::Now now) {
   const Link* const link = conn->link();
   const bool refused = link != nullptr && link->end() == Link::End::refused;
   const bool broken = link != nullptr && link->end() == Link::End::broken;
+  const bool still_bound = refused && link->refusal_status() == status::kAlreadyBound;
   std::int64_t wait = slot.delay;
+  std::int64_t least = wait / 2;
   if (broken || (refused && wrong_credentials(link->refusal_status()))) {
-    wait = settings_->refused_retry;
+    least = wait = settings_->refused_retry;
     refused_ = why(*conn);
     set_alarm(refused_);
   } else {
-    if (refused && link->refusal_status() == status::kAlreadyBound) {
-      wait = std::max(wait, kStillBound);
-    }
+    if (still_bound) least = wait = std::max(wait, kStillBound);
     slot.delay = std::min(2 * wait, settings_->reconnect_max);
   }
-  // Between half and whole: instances that lost the SMSC together do not come back together.
-  const auto half = wait / 2;
-  slot.next_attempt = now.mono_ms + half +
-                      static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(half + 1));
+  // Between half and whole, after a refusal between once and one and a half times: instances that
+  // lost the SMSC together do not come back together.
+  const auto spread = static_cast<std::uint64_t>(wait / 2) + 1;
+  slot.next_attempt = now.mono_ms + least + static_cast<std::int64_t>(random_() % spread);
 }
 
 void Smsc::set_alarm(const std::string& text) {

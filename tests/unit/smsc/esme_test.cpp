@@ -558,6 +558,33 @@ BOOST_AUTO_TEST_CASE(already_bound_is_waited_for_and_tried_again) {
   esme.stop(0);
 }
 
+// A pause that is for the other side's sake is never cut short.
+BOOST_AUTO_TEST_CASE(pauses_after_a_refused_bind_are_kept) {
+  for (const std::uint32_t refusal : {status::kAlreadyBound, status::kBadPassword}) {
+    std::atomic<int> binds{0};
+    FakeSmsc smsc([&](FakeSmsc::Client& client, const Frame& frame) {
+      ++binds;
+      client.answer(frame.header, refusal);
+    });
+    auto settings = World::settings(smsc.port());
+    settings.refused_retry = 8'000;
+    const std::int64_t least = refusal == status::kBadPassword ? 8'000 : 5'000;
+    Sink sink;
+    support::FakeClock clock;
+    base::NoLog log;
+    base::Counters counters;
+    Esme esme({settings}, {}, {sink, clock, log, counters, {}});
+    BOOST_REQUIRE(esme.start().ok());
+    BOOST_REQUIRE(until([&] { return counters.get("smsc.failed_binds") == 1; }));
+    clock.advance(least - 1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));  // two turns of the loop
+    BOOST_TEST(binds == 1);
+    clock.advance(least / 2 + 1);
+    BOOST_TEST(until([&] { return binds == 2; }));
+    esme.stop(0);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_connection_that_never_comes_is_given_up) {
   const DeafHost deaf;
   auto settings = World::settings(deaf.port());
