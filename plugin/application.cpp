@@ -8,6 +8,7 @@
 
 #include "db/key_checks.h"
 #include "plugin/card_keys_file.h"
+#include "smsc/esme.h"
 
 namespace plugin {
 
@@ -30,6 +31,16 @@ base::Status load_passwords(config::Config& config) {
     if (auto got = load_password(s.receiver_password_file, s.receiver_password); !got) return got;
   }
   return {};
+}
+
+// What their start would refuse, all of it.
+base::Status can_be_started(const config::Config& config) {
+  std::string text;
+  for (const config::Smsc& smsc : config.smscs) {
+    const base::Status good = smsc::Esme::check(smsc.settings);
+    if (!good) text += base::cat(text.empty() ? "" : "\n", good.error());
+  }
+  return text.empty() ? base::Status() : base::Status(base::Error{text});
 }
 
 std::string machine_name() {
@@ -84,6 +95,7 @@ base::Status Application::assemble() {
   if (const base::Status keys = choose_keys(); !keys) return keys;
   choose_downlink_keys();
   if (const base::Status passwords = load_passwords(config_); !passwords) return passwords;
+  if (const base::Status smscs = can_be_started(config_); !smscs) return smscs;
   cards_ = std::make_unique<vault::CardService>(config_.vault, *key_ring_, log_, counters_);
   return {};
 }

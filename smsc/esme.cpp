@@ -46,7 +46,19 @@ base::Status bindable(const Settings& settings) {
   return {};
 }
 
+// Null: it is reached without TLS.
+base::Result<std::shared_ptr<const TlsContext>> tls_of(const Settings& settings) {
+  if (!settings.tls) return std::shared_ptr<const TlsContext>();
+  return TlsContext::make(settings);
+}
+
 }  // namespace
+
+base::Status Esme::check(const Settings& settings) {
+  if (auto fits = bindable(settings); !fits) return fits;
+  const auto tls = tls_of(settings);
+  return tls ? base::Status() : base::Status(base::Error{tls.error()});
+}
 
 class Esme::Impl : public SmscOwner {
  public:
@@ -109,13 +121,9 @@ base::Status Esme::Impl::start() {
   for (std::size_t i = 0; i < settings_.size(); ++i) {
     const Settings& settings = *settings_[i];
     if (auto fits = bindable(settings); !fits) return fits;
-    std::shared_ptr<const TlsContext> tls;
-    if (settings.tls) {
-      auto made = TlsContext::make(settings);
-      if (!made) return base::Error{made.error()};
-      tls = made.take();
-    }
-    smscs_.push_back(std::make_unique<Smsc>(i, settings_[i], std::move(tls), world));
+    auto tls = tls_of(settings);
+    if (!tls) return base::Error{tls.error()};
+    smscs_.push_back(std::make_unique<Smsc>(i, settings_[i], tls.take(), world));
   }
   timer_ = std::make_unique<boost::asio::steady_timer>(loop_.context());
   if (!names_.start() || !loop_.start("smsc-loop")) {

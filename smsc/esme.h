@@ -34,6 +34,8 @@ class Esme : public vault::SmsOut {
   Esme(std::vector<Settings> smscs, const CommonSettings& common, const Parts& parts);
   ~Esme() override;
 
+  // What start() would refuse of an SMSC's settings; reads its certificates. The text names it.
+  static base::Status check(const Settings& settings);
   // Starts the thread and the first connections. Fails for certificates that cannot be read or
   // settings that cannot be bound with, not for an SMSC that is away.
   base::Status start();

@@ -89,6 +89,27 @@ constexpr const char* kSecretLine =
 
 BOOST_AUTO_TEST_SUITE(config)
 
+// What only the ESME can judge of an SMSC is refused here, not at the start.
+BOOST_FIXTURE_TEST_CASE(an_smsc_that_could_not_be_started, Fixture) {
+  workspace.put("smsc.password", "a password of more than eight characters", 0600);
+  workspace.put("ca.pem", "no certificate", 0600);
+  const std::string ini = support::read_file(workspace.config());
+  const auto with = [&](const std::string& more) {
+    workspace.put(
+        "bipvault.ini",
+        ini + "\n[smsc.one]\nhost = 127.0.0.1\nsystem_id = bipvault\nsource = 12345\n" + more,
+        0600);
+  };
+  with("password_file = " + workspace.path("smsc.password") + "\n");
+  refused({"[smsc.one]", "password"});
+  workspace.put("smsc.password", "secret", 0600);
+  with("password_file = " + workspace.path("smsc.password") +
+       "\ntls = yes\ntls_ca_file = " + workspace.path("ca.pem") + "\n");
+  refused({"[smsc.one]", "tls_ca_file"});
+  with("password_file = " + workspace.path("smsc.password") + "\n");
+  accepted();
+}
+
 // ---- the INI ----------------------------------------------------------------------------------
 
 BOOST_FIXTURE_TEST_CASE(no_file, Fixture) {
