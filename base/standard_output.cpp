@@ -11,14 +11,23 @@
 
 namespace base {
 
+namespace {
+int first_fault = 0;  // errno
+}  // namespace
+
+void keep_output_fault() {
+  if (first_fault == 0 && std::ferror(stdout) != 0) first_fault = errno;
+}
+
 Status end_standard_output() {
-  // What failed before is still in the buffer, so that its reason comes back.
+  // What failed just before is still in the buffer, so that its reason comes back.
   errno = 0;
   const bool flushed = std::fflush(stdout) == 0;
-  const int number = errno;
   if (flushed && std::ferror(stdout) == 0) return {};
+  if (first_fault == 0) first_fault = errno;
   char text[128] = {};
-  const char* const why = number == 0 ? "a part is missing" : strerror_r(number, text, sizeof text);
+  const char* const why =
+      first_fault == 0 ? "a part is missing" : strerror_r(first_fault, text, sizeof text);
   return Error{cat("standard output cannot be written: ", why)};
 }
 

@@ -6,6 +6,10 @@
 
 namespace base {
 
+// Called after something was printed, with errno 0 before it: the first fault's reason is kept for
+// the end, where nobody else knows it any more.
+void keep_output_fault();
+
 // Writes what the C library still holds of standard output (std::cout's as well, unless it was
 // told not to share it). The error says why it, or anything before, could not be written.
 Status end_standard_output();

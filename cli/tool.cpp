@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <iostream>
 #include <sstream>
@@ -49,12 +50,18 @@ Tool::Tool(std::string program, CommandLine line, std::ostream& out, std::ostrea
   }
 }
 
-void Tool::print(const std::string& text) const { out_ << base::visible(text) << std::flush; }
+void Tool::put(const std::string& text) const {
+  errno = 0;
+  out_ << text << std::flush;
+  base::keep_output_fault();
+}
+
+void Tool::print(const std::string& text) const { put(base::visible(text)); }
 
 void Tool::print(const Poco::JSON::Object& object) const {
   std::ostringstream out;
   object.stringify(out, 2);
-  out_ << base::visible_json(out.str()) << "\n" << std::flush;
+  put(base::visible_json(out.str()) + "\n");
 }
 
 int Tool::fail(ExitCode code, const std::string& text) const {

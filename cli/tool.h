@@ -74,6 +74,7 @@ class Tool {
   ExitCode code() const { return code_; }
 
  private:
+  void put(const std::string& text) const;
   bool keep(std::variant<config::Config, std::vector<config::Problem>> loaded);
 
   std::string program_;

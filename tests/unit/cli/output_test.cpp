@@ -38,8 +38,11 @@ BOOST_AUTO_TEST_CASE(output_that_cannot_be_written) {
       {"bipvault-card", {"--help"}},
   };
   for (const auto& [name, arguments] : calls) {
-    for (const char* place : {kFull, kClosed}) {
-      must_fail(run(name, arguments, "", place), 1, std::string(name) + " " + arguments.back());
+    for (const auto& [place, why] :
+         {std::pair(kFull, "No space left on device"), std::pair(kClosed, "Bad file descriptor")}) {
+      const Ended ended = run(name, arguments, "", place);
+      must_fail(ended, 1, std::string(name) + " " + arguments.back());
+      BOOST_TEST(contains(ended, why), ended.output);
     }
   }
 }
