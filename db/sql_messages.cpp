@@ -1,6 +1,7 @@
 #include "db/sql_messages.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/crypto.h"
 #include "db/sql_tx_entry.h"
@@ -37,6 +38,17 @@ std::uint64_t eight_digits() {
 template <class T>
 std::string select_where(const char* column) {
   return select_message<T>() + " WHERE " + column + " = ?";
+}
+
+// The sender's own reference, where it has come back; nothing rests on it.
+base::Result<std::vector<std::pair<SmsRef, int>>> told_apart(
+    base::Result<std::vector<std::pair<SmsRef, int>>> found, std::uint16_t reference) {
+  if (!found || reference == 0) return found;
+  std::vector<std::pair<SmsRef, int>> same;
+  std::copy_if(found->begin(), found->end(), std::back_inserter(same),
+               [&](const auto& one) { return static_cast<std::uint16_t>(one.first) == reference; });
+  if (!same.empty()) return same;
+  return found;
 }
 
 }  // namespace
@@ -305,25 +317,35 @@ base::Result<std::vector<std::pair<SmsRef, int>>> SqlMessageScan::segments_of(
   const std::string_view digits =
       receipt.number ? std::string_view(receipt.number->digits()) : std::string_view();
   const std::string id = fit_message_id(receipt.message_id);
-  if (!id.empty()) {
-    // An id may be the same for all messages: then only the number tells them apart.
+  // An id may be the same for all messages: then only the number tells them apart.
+  const auto by_id = [&](bool and_number) {
     std::string sql =
         "SELECT s.ref, s.segment FROM sms_segments s, sms_out m WHERE s.message_id = ? AND "
         "s.at >= ? AND s.smsc = ? AND m.ref = s.ref";
     std::vector<Param> params{std::string_view(id), number(since), std::string_view(receipt.smsc)};
-    if (receipt.number) {
+    if (and_number) {
       sql += " AND m.msisdn = ?";
       params.emplace_back(digits);
     }
     params.emplace_back(number(kCandidates));
-    auto by_id = collect<Found>(sql + " ORDER BY s.at DESC, s.ref LIMIT ?", params, take);
-    if (!by_id || !by_id->empty()) return by_id;
+    return collect<Found>(sql + " ORDER BY s.at DESC, s.ref LIMIT ?", params, take);
+  };
+  if (!id.empty()) {
+    auto found = by_id(receipt.number.has_value());
+    if (!found || !found->empty()) return told_apart(std::move(found), receipt.reference);
   }
   if (!receipt.number) return std::vector<Found>{};
-  return collect<Found>(
+  auto found = collect<Found>(
       "SELECT ref, 0 FROM sms_out WHERE msisdn = ? AND submitted_at >= ? "
       "ORDER BY submitted_at DESC LIMIT ?",
       {digits, number(since), number(kCandidates)}, take);
+  if (!found || !found->empty() || id.empty() || !receipt.marked) {
+    return told_apart(std::move(found), receipt.reference);
+  }
+  // Nobody's number: in another form than ours, perhaps.
+  found = told_apart(by_id(false), receipt.reference);
+  if (found && found->size() > 1) return std::vector<Found>{};
+  return found;
 }
 
 base::Result<vault::EndedMessages> SqlMessageScan::ended_before(std::int64_t utc_ms,

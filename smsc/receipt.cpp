@@ -142,6 +142,11 @@ std::string error_text(const DeliverSm& message, const ReceiptText& text) {
   return error;
 }
 
+bool type_says_receipt(const DeliverSm& message) {
+  const int type = message.esm_class & kTypeMask;
+  return type == kSmscReceipt || (type & kIntermediate) != 0;
+}
+
 }  // namespace
 
 ReceiptText parse_receipt_text(base::View octets) {
@@ -165,9 +170,8 @@ ReceiptText parse_receipt_text(base::View octets) {
 }
 
 bool is_receipt(const DeliverSm& message) {
-  const int type = message.esm_class & kTypeMask;
-  if (type == kSmscReceipt || (type & kIntermediate) != 0) return true;
-  if (type != 0) return false;
+  if (type_says_receipt(message)) return true;
+  if ((message.esm_class & kTypeMask) != 0) return false;
   if (message.find(tag::kReceiptedMessageId) != nullptr) return true;
   if ((message.esm_class & kUdhi) != 0) return false;
   return parse_receipt_text(message.content()).shaped;
@@ -178,12 +182,14 @@ vault::SmsReceipt read_receipt(const DeliverSm& message, const Settings& setting
   receipt.smsc = settings.name;
   const ReceiptText text = parse_receipt_text(message.content());
   std::string id = text.id;
-  if (const Tlv* const named = message.find(tag::kReceiptedMessageId)) {
+  const Tlv* const named = message.find(tag::kReceiptedMessageId);
+  if (named != nullptr) {
     std::string_view value = base::as_text(named->value);
     value = value.substr(0, value.find('\0'));
     if (!value.empty()) id = value.substr(0, kMostField);
   }
   receipt.message_id = receipted_id(id, settings.id_match);
+  receipt.marked = named != nullptr || type_says_receipt(message);
   receipt.kind = kind_of_stat(text.stat);
   const Tlv* const state = message.find(tag::kMessageState);
   if (state != nullptr && state->value.size() == 1) {

@@ -74,6 +74,8 @@ struct SmsReceipt {
   std::optional<Msisdn> number;  // the subscriber's, if named
   Kind kind = Kind::interim;
   std::string error;  // for people: "err:001", "UNDELIV"
+  // The SMSC itself says that it is one; else its text looks like it, which a person can write too.
+  bool marked = false;
 };
 
 // How one SMSC is, for `instances`, metrics and `bipvault-ops smsc status`.
@@ -220,8 +222,9 @@ class MessageScan {
   // Whose last reminder or wake-up went to this number, or who has it from provisioning; newest
   // reminder first.
   virtual base::Result<std::vector<RecordId>> records_of_number(const Msisdn& number) = 0;
-  // Segments that a receipt may mean: by (smsc, id); if there is none, by number. Submitted after
-  // `since`, newest first.
+  // Segments that a receipt may mean: by (smsc, id) and number; if there is none, by number; if
+  // there is none either, the only one of (smsc, id), for a marked receipt: the number may be in
+  // national form. The reference tells several apart. Submitted after `since`, newest first.
   virtual base::Result<std::vector<std::pair<SmsRef, int>>> segments_of(const SmsReceipt& receipt,
                                                                         std::int64_t since) = 0;
   virtual base::Result<std::vector<InstanceRow>> instances() = 0;

@@ -2,6 +2,7 @@
 // that rests on an old row is a conflict, looks for work find what is due and nothing else, and
 // instances that work at the same time write to each subscriber once.
 #include <atomic>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -347,9 +348,68 @@ BOOST_AUTO_TEST_CASE(receipts_find_their_segment) {
   const auto by_number = find({"own", "unknown", 0, msisdn(3), Kind::delivered, ""});
   BOOST_REQUIRE(by_number.size() == 1u);
   BOOST_TEST((by_number[0] == std::pair{refs[2], 0}));
+  // Numbers in national form are nobody's. An id alone will do if an SMSC says so and one has it.
+  const auto national = vault::Msisdn::from_text("017000000").value();
+  vault::SmsReceipt receipt{"own", "id2", 0, national, Kind::delivered, ""};
+  BOOST_TEST(find(receipt).empty());  // a person may have written it
+  receipt.marked = true;
+  BOOST_REQUIRE(find(receipt).size() == 1u);
+  BOOST_TEST((find(receipt)[0] == std::pair{refs[1], 2}));
+  BOOST_TEST(find(receipt, 200).empty());
+  receipt.number = msisdn(3);  // somebody else's: who has a message goes before who has the id
+  BOOST_REQUIRE(find(receipt).size() == 1u);
+  BOOST_TEST((find(receipt)[0] == std::pair{refs[2], 0}));
+  vault::SmsReceipt any{"same", "constant", 0, national, Kind::delivered, ""};
+  any.marked = true;
+  BOOST_TEST(find(any).empty());
   BOOST_TEST(scan().left_behind(vault::SmsStep::sent, 50, 10)->size() == 3u);
   BOOST_TEST(scan().left_behind(vault::SmsStep::sent, 49, 10)->empty());
   BOOST_TEST(scan().left_behind(vault::SmsStep::claimed, 50, 10)->empty());
+}
+
+// A sender's own reference is that of its message's number, and is 0 where there is none.
+BOOST_AUTO_TEST_CASE(references_tell_messages_apart) {
+  std::map<std::uint16_t, vault::SmsRef> refs;
+  write([&](vault::MessageTx& tx) {
+    refs.clear();
+    while (refs.size() < 3) {
+      vault::Sms& sms = tx.add_sms();
+      sms.to = msisdn(1);
+      sms.step = vault::SmsStep::sent;
+      const auto reference = static_cast<std::uint16_t>(sms.ref);
+      if (reference < 2 || !refs.emplace(reference, sms.ref).second) continue;
+      sms.submitted_at = 100;
+      sms.segments = {{1, vault::SmsStep::sent, "same", "constant"}};
+    }
+  });
+  const auto find = [&](const vault::SmsReceipt& receipt) {
+    return *scan().segments_of(receipt, 0);
+  };
+  vault::SmsReceipt receipt{"same", "constant", 0, {}, vault::SmsReceipt::Kind::delivered, ""};
+  receipt.marked = true;
+  const auto found_is = [&](vault::SmsRef ref, int segment) {
+    const auto found = find(receipt);
+    BOOST_REQUIRE(found.size() == 1u);
+    BOOST_TEST((found[0] == std::pair{ref, segment}));
+  };
+  for (const auto& [reference, ref] : refs) {
+    receipt.reference = reference;
+    receipt.number.reset();
+    found_is(ref, 1);
+    receipt.number = msisdn(1);
+    found_is(ref, 1);
+    receipt.number = vault::Msisdn::from_text("017000000").value();
+    found_is(ref, 1);
+    receipt.message_id.clear();
+    BOOST_TEST(find(receipt).empty());
+    receipt.number = msisdn(1);
+    found_is(ref, 0);
+    receipt.message_id = "constant";
+  }
+  for (const std::uint16_t unknown : {std::uint16_t{0}, std::uint16_t{1}}) {  // nothing rests on it
+    receipt.reference = unknown;
+    BOOST_TEST(find(receipt).size() == 3u);
+  }
 }
 
 // Only what is over and old goes; what is still under way stays, however old it is.

@@ -128,7 +128,9 @@ BOOST_AUTO_TEST_CASE(announced_as_ucs2) {
 
 // node-smpp packs every text so and says data_coding 1 (IA5).
 BOOST_AUTO_TEST_CASE(in_the_gsm_alphabet) {
-  const DeliverSm given = message("id:msg\x11" "4\x02 sub:001 done date:2611230906 stat:DELIVRD");
+  const DeliverSm given = message(
+      "id:msg\x11"
+      "4\x02 sub:001 done date:2611230906 stat:DELIVRD");
   BOOST_TEST(read(given).message_id == "msg_4$");
 }
 
@@ -148,6 +150,9 @@ BOOST_AUTO_TEST_CASE(known_by_class_by_parameter_and_by_text) {
   DeliverSm named = message("", 0x00);
   named.tlvs = {{tag::kReceiptedMessageId, hex("3100")}};
   BOOST_TEST(is_receipt(named));
+  BOOST_TEST(read(named).marked);
+  for (const int marked : {0x04, 0x05, 0x20}) BOOST_TEST(read(message(kStandard, marked)).marked);
+  BOOST_TEST(!read(message(kStandard, 0x00)).marked);  // by its text alone
   // What people write.
   for (const char* text : {"Y", "id: 5", "my id:5 stat:DELIVRD done date:1", "id:5 stat:DELIVRD"}) {
     BOOST_TEST(!is_receipt(message(text, 0x00)), text);
