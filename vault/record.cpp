@@ -7,8 +7,8 @@ namespace vault {
 
 namespace {
 
-// What a date ahead was set by: another instance's clock, or one that was wrong. Then nobody knows
-// when it was, and nothing follows from it any more.
+// A date ahead was set by another instance's clock, or by one that was wrong: then nobody knows
+// when it was, and nothing is given for it.
 constexpr std::int64_t kClocksApart = base::kHourMs;
 
 bool within(std::int64_t since, std::int64_t window, base::Now now) {
@@ -99,7 +99,11 @@ bool key_granted(const Record& record, base::Now now) {
 }
 
 bool on_hold(const Record& record, const Policy& policy, base::Now now) {
-  return record.moved_at != 0 && within(record.moved_at, policy.swap_hold, now);
+  return record.moved_at != 0 && now.utc_ms < record.moved_at + policy.swap_hold;
+}
+
+bool moved_lately(const Record& record, const Policy& policy, base::Now now) {
+  return on_hold(record, policy, now) && within(record.moved_at, policy.swap_hold, now);
 }
 
 std::optional<HistoryNote> confirm_by_use(Record& record) {

@@ -195,8 +195,10 @@ bool key_granted(const Record& record, base::Now now);
 bool locked_now(const Record& record, base::Now now);
 // A timed lock whose time has passed: the record says so only at the next command.
 bool lock_is_over(const Record& record, base::Now now);
-// Within swap_hold of its last move: nothing without a key.
+// Within swap_hold of its last move, also of one that is dated ahead: nothing without a key.
 bool on_hold(const Record& record, const Policy& policy, base::Now now);
+// The same for what only waits for it: not of one that is dated ahead, which may be for years.
+bool moved_lately(const Record& record, const Policy& policy, base::Now now);
 
 // Whatever began before cannot end: uploads and fetches are bound to their epoch. An open upload
 // stays noted, so that its staged octets are found and dropped.

@@ -126,7 +126,7 @@ ReminderDecision decide_reminder(const Record& record, const Reminder& reminder,
   const std::int64_t repeat_at = after.last_sent_at + context.settings.repeat_after;
   if (after.due_at > now.utc_ms) {
     after.next_at = after.due_at;
-  } else if (on_hold(record, context.policy, now)) {
+  } else if (moved_lately(record, context.policy, now)) {
     after.next_at = record.moved_at + context.policy.swap_hold;
   } else if (state_of(record, now) == RecordState::locked) {
     after.next_at = now.utc_ms + context.settings.repeat_after;  // no use while nothing is taken
@@ -160,7 +160,7 @@ std::string reminder_obstacle(const Record& record, const Reminder& reminder, co
   if (now.utc_ms >= sms.expires_at) return "too late";
   if (!of_this_cycle(record, reminder)) return "stored meanwhile";
   if (reminder.last_ref != sms.ref) return "a later one was claimed";
-  if (on_hold(record, context.policy, now)) return "the card has just been changed";
+  if (moved_lately(record, context.policy, now)) return "the card has just been changed";
   if (number_of(record, context.settings) != sms.to) return "the number has changed";
   return {};
 }

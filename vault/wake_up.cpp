@@ -125,7 +125,7 @@ WakeDecision decide_wake_up(const Record& record, const WakeUpRow& row, bool has
     again_at(after, std::max(now.utc_ms, row.sent_at + settings.retry_after));
     if (after.next_at > now.utc_ms) return decision;
   }
-  if (on_hold(record, policy, now)) {
+  if (moved_lately(record, policy, now)) {
     again_at(after, record.moved_at + policy.swap_hold);
     return decision;
   }
