@@ -24,12 +24,6 @@ std::string field(const std::string& text) {
   return quoted + "\"";
 }
 
-// A store of what is there already makes no version; the subscriber's "no changes", by which a
-// record counts as updated, is no store.
-std::int64_t last_store(const vault::Record& record) {
-  return std::max(record.image->stored_at, record.ended_store ? record.ended_store->at : 0);
-}
-
 // kDone, or what went wrong and `why`. `seen` counts.
 ExitCode write_all(Tool& tool, db::CardList& list, ExportFile& file, std::uint64_t& seen,
                    std::string& why) {
@@ -73,7 +67,7 @@ std::string card_line(const vault::Record& record, base::Now now) {
              record.msisdn_provisioned ? "+" + record.msisdn_provisioned->digits() : "", ",",
              field(record.customer), ",", field(record.language), ",",
              state_name(vault::state_of(record, now)), ",",
-             stored ? base::iso_date(last_store(record)) : "", ",",
+             stored ? base::iso_date(record.image->stored_at) : "", ",",
              stored ? cat(record.image->bytes) : "", "\n");
 }
 
