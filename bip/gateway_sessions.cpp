@@ -190,8 +190,10 @@ void Gateway::Impl::count_failure(const Client& client, base::Now now) {
     const auto card = card_of_identity(client.tls->identity());
     return limiter_.failed(client.address, card ? card->digits() : "", now);
   }
-  const bool held_place = hung_up && session.iccid() && !session.proven() &&
-                          now.mono_ms - session.opened_at() >= kHoldsPlace;
+  // Not while a worker has its packet: what that proves is not known, and may take long here.
+  const bool silent = !client.tls && !session.proven() && !session.under_way();
+  const bool held_place =
+      hung_up && session.iccid() && silent && now.mono_ms - session.opened_at() >= kHoldsPlace;
   const bool pretended = (held_place || session.end() == End::never_proven) && !session.put_off();
   if (pretended || session.end() == End::bad_identification) {
     limiter_.failed(client.address, "", now);
