@@ -19,6 +19,12 @@ void keep_output_fault() {
   if (first_fault == 0 && std::ferror(stdout) != 0) first_fault = errno;
 }
 
+void print(const char* text) {
+  errno = 0;
+  std::fputs(text, stdout);
+  keep_output_fault();
+}
+
 Status end_standard_output() {
   // What failed just before is still in the buffer, so that its reason comes back.
   errno = 0;

@@ -10,6 +10,9 @@ namespace base {
 // the end, where nobody else knows it any more.
 void keep_output_fault();
 
+// To standard output, as std::fputs, and keeps the reason of a fault.
+void print(const char* text);
+
 // Writes what the C library still holds of standard output (std::cout's as well, unless it was
 // told not to share it). The error says why it, or anything before, could not be written.
 Status end_standard_output();

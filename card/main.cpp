@@ -358,7 +358,7 @@ int make_park_cards(const Arguments& arguments) {
 int program(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "";
   if (name == "--help" || name == "-h" || name == "help") {
-    std::fputs(kHelp, stdout);
+    base::print(kHelp);
     return kOk;
   }
   if (name == "--version") {
@@ -371,7 +371,7 @@ int program(int argc, char** argv) {
   }
   for (int i = 2; i < argc; ++i) {
     if (std::strcmp(argv[i], "--help") == 0) {
-      std::fputs(kHelp, stdout);
+      base::print(kHelp);
       return kOk;
     }
   }
