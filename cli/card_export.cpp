@@ -1,7 +1,5 @@
 #include "cli/card_export.h"
 
-#include <algorithm>
-
 #include "base/time.h"
 #include "cli/care_view.h"
 #include "cli/export.h"
