@@ -184,8 +184,8 @@ void Gateway::Impl::count_failure(const Client& client, base::Now now) {
   const Session& session = client.session;
   const bool hung_up = session.end() == End::by_card || session.end() == End::cut_packet;
   if (client.tls && !session.iccid()) {
-    const bool in_vain = session.end() == End::tls || (client.psk_asked && hung_up) ||
-                         (client.psk_asked && session.end() == End::never_identified);
+    const bool gave_up = hung_up || session.end() == End::never_identified;
+    const bool in_vain = session.end() == End::tls || (client.psk_asked && gave_up);
     if (!in_vain || client.keys_away || client.looking_up) return;  // the key service's doing
     const auto card = card_of_identity(client.tls->identity());
     return limiter_.failed(client.address, card ? card->digits() : "", now);
